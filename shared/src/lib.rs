@@ -1,0 +1,9 @@
+//! Postroom's domain: the store, tickets and their timeline, and the pipeline that a mail goes through.
+//!
+//! Knows nothing of HTTP. Dependencies point one way: types, then SQL, then verbs, then `mail_in` and `mail_out`.
+
+pub mod clock;
+pub mod ids;
+pub mod mail_in;
+pub mod store;
+pub mod text_enum;

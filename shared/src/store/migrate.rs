@@ -1,0 +1,44 @@
+//! Migrations: two folders with the same names, embedded in the binary, run at start under a lock.
+
+use super::pool::Pools;
+use super::{Db, Error, Read, Result, sql};
+use sqlx::migrate::Migrator;
+
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// Runs what is pending. PostgreSQL takes an advisory lock, so that processes starting together do not race;
+/// SQLite's writer lock does the same.
+pub(super) async fn run(db: &Db) -> Result<()> {
+    match &db.pools {
+        Pools::Sqlite { writer, .. } => SQLITE.run(writer).await,
+        Pools::Postgres(pool) => POSTGRES.run(pool).await,
+    }
+    .map_err(Error::Migrate)
+}
+
+/// Returns the versions and names of the migrations that were applied, oldest first.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn applied_migrations(read: &mut Read<'_>) -> Result<Vec<(i64, String)>> {
+    sql("SELECT version, description FROM _sqlx_migrations ORDER BY version").all(read).await
+}
+
+/// Returns every table's columns as `table.column`, sorted: a test holds the two databases' schemas together.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn schema_columns(db: &Db) -> Result<Vec<String>> {
+    let q = if db.is_sqlite() {
+        sql("SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' ORDER BY 1")
+    } else {
+        sql("SELECT table_name || '.' || column_name FROM information_schema.columns \
+             WHERE table_schema = 'public' AND table_name NOT LIKE '_sqlx%' ORDER BY 1")
+    };
+    let rows: Vec<(String,)> = q.all(&mut db.read(super::Scope::All)).await?;
+    let mut names: Vec<String> = rows.into_iter().map(|(n,)| n).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,180 @@
+//! Connections and transactions.
+
+use super::{Error, Result, migrate};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::time::Duration;
+
+use crate::ids::TenantId;
+
+/// The rows that a piece of work may touch: those of one tenant, or of all (the operator's work, platform users,
+/// finding out which tenant an address belongs to).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One tenant's rows only.
+    Tenant(TenantId),
+    /// Every tenant's rows.
+    All,
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pub(super) pools: Pools,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Pools {
+    /// One writer, so that writers queue here and never meet SQLITE_BUSY; several readers.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// Reads, each statement on its own.
+#[derive(Debug, Clone)]
+pub struct Read<'a> {
+    pub(super) db: &'a Db,
+    _scope: Scope,
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it is rolled back.
+pub struct Tx {
+    pub(super) inner: Inner,
+    _scope: Scope,
+}
+
+pub(super) enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    /// Opens the database named by `url` (`sqlite://path` or `postgres://…`) and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If it cannot be reached or a migration fails.
+    pub async fn open(url: &str, max_connections: u32) -> Result<Db> {
+        let db = Self::connect(url, max_connections).await?;
+        migrate::run(&db).await?;
+        Ok(db)
+    }
+
+    /// Opens the database without touching its schema.
+    ///
+    /// # Errors
+    /// If it cannot be reached.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Db> {
+        let pools = if url.starts_with("sqlite:") {
+            connect_sqlite(url).await?
+        } else {
+            let options: PgConnectOptions = url.parse().map_err(Error::from)?;
+            let pool = PgPoolOptions::new()
+                .max_connections(max_connections)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect_with(options.statement_cache_capacity(500).disable_statement_logging())
+                .await?;
+            Pools::Postgres(pool)
+        };
+        Ok(Db { pools })
+    }
+
+    /// Reads within `scope`.
+    pub fn read(&self, scope: Scope) -> Read<'_> {
+        Read { db: self, _scope: scope }
+    }
+
+    /// Begins a transaction within `scope`. On SQLite it takes the one writer at once.
+    ///
+    /// # Errors
+    /// If no connection can be had in 5 s.
+    pub async fn write(&self, scope: Scope) -> Result<Tx> {
+        let inner = match &self.pools {
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, _scope: scope })
+    }
+
+    /// Whether this is SQLite (else PostgreSQL).
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite { .. })
+    }
+
+    /// Closes all connections, waiting for those in use.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn connect_sqlite(url: &str) -> Result<Pools> {
+    let options: SqliteConnectOptions = url.parse().map_err(Error::from)?;
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An acknowledged mail survives a power cut (DESIGN 5); batching pays for it.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-20000")
+        .pragma("mmap_size", "268435456")
+        .pragma("temp_store", "memory")
+        .statement_cache_capacity(500)
+        .optimize_on_close(true, None)
+        .disable_statement_logging();
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options.clone())
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options.read_only(true));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+impl Tx {
+    /// Makes the transaction's changes durable.
+    ///
+    /// # Errors
+    /// If the database refuses or cannot be reached; then whether it was committed is not known.
+    pub async fn commit(self) -> Result<()> {
+        match self.inner {
+            Inner::Sqlite(t) => t.commit().await?,
+            Inner::Postgres(t) => t.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Takes the transaction's changes back.
+    ///
+    /// # Errors
+    /// If the database cannot be reached; it rolls back by itself then.
+    pub async fn rollback(self) -> Result<()> {
+        match self.inner {
+            Inner::Sqlite(t) => t.rollback().await?,
+            Inner::Postgres(t) => t.rollback().await?,
+        }
+        Ok(())
+    }
+
+    /// Whether this is SQLite (else PostgreSQL).
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.inner, Inner::Sqlite(_))
+    }
+}
