@@ -6,6 +6,8 @@ pub mod clock;
 pub mod doorbell;
 pub mod i18n;
 pub mod ids;
+pub mod keys;
 pub mod mail_in;
+pub mod mail_out;
 pub mod store;
 pub mod text_enum;
