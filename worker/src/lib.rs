@@ -1,1 +1,4 @@
-//! Worker.
+//! Postroom's background worker and its edges to the outside: the SMTP relay and the doorbell queue.
+
+pub mod sink;
+pub mod transport;
