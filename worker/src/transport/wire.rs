@@ -25,8 +25,8 @@ use tokio_rustls::client::TlsStream;
 const MAX_LINE: usize = 8 * 1024;
 /// What is kept of a line; lettre refuses more than 1,000.
 const MAX_KEPT_LINE: usize = 900;
-/// A reply with more octets is refused.
-const MAX_REPLY: usize = 64 * 1024;
+/// A reply with more lines is refused. lettre parses a reply anew with each line, so a long one would burn time.
+const MAX_LINES: usize = 128;
 
 /// A handle on the stream. lettre holds one, the session another.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ struct State {
     line_read: usize,
     /// The reply that is being read or was read last, each line tidied and ended by LF.
     reply: String,
-    reply_octets: usize,
+    reply_lines: usize,
     reply_done: bool,
 }
 
@@ -60,7 +60,7 @@ impl Wire {
             line: Vec::new(),
             line_read: 0,
             reply: String::new(),
-            reply_octets: 0,
+            reply_lines: 0,
             reply_done: true,
         })))
     }
@@ -188,10 +188,10 @@ impl State {
     fn take_line(&mut self, raw: &[u8]) -> io::Result<()> {
         if self.reply_done {
             self.reply.clear();
-            self.reply_octets = 0;
+            self.reply_lines = 0;
         }
-        self.reply_octets += raw.len();
-        if self.reply_octets > MAX_REPLY {
+        self.reply_lines += 1;
+        if self.reply_lines > MAX_LINES {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the reply is too long"));
         }
         let tidy = tidy(raw);

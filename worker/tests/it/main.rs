@@ -1,0 +1,5 @@
+//! The worker's edges against real peers: an SMTP server and a Redis server of this test's own.
+
+mod smtp;
+mod smtp_faults;
+mod support;
