@@ -46,7 +46,7 @@ impl Kind {
     }
 
     /// The order in which due mail leaves, lowest first (E9.10): login, human, notices, the rest.
-    pub fn priority(self) -> i16 {
+    pub fn urgency(self) -> i64 {
         match self {
             Kind::Password | Kind::Link | Kind::Invite => 0,
             Kind::Reply => 1,
@@ -91,10 +91,8 @@ text_enum! {
 }
 
 impl OutboxState {
-    /// The states that a worker may claim from once the mail is due. `MaybeSent` has a due time only while its one
-    /// automatic retry is ahead.
-    pub const CLAIMABLE: [OutboxState; 4] =
-        [OutboxState::Held, OutboxState::Queued, OutboxState::Deferred, OutboxState::MaybeSent];
+    /// The states that a worker may claim from once the mail is due. What rests as `MaybeSent` is queued first.
+    pub const CLAIMABLE: [OutboxState; 3] = [OutboxState::Held, OutboxState::Queued, OutboxState::Deferred];
     /// The states in which it can still be withdrawn.
     pub const CANCELLABLE: [OutboxState; 2] = [OutboxState::Held, OutboxState::Queued];
 
@@ -110,7 +108,8 @@ impl OutboxState {
             // than the worker's own record of the 250.
             Sending => &[Queued, Sent, Deferred, MaybeSent, Dead, Bounced, Complained],
             Deferred => &[Queued, Sending, Sent, Dead],
-            MaybeSent => &[Sending, Sent, Bounced, Complained],
+            // `Queued`: its one automatic retry is due (E9.9), or a person said "resend".
+            MaybeSent => &[Queued, Sent, Bounced, Complained],
             Sent => &[Bounced, Complained],
             // `Queued`: an operator tries again, perhaps with a corrected address.
             Dead => &[Queued, Sent],
@@ -147,7 +146,7 @@ mod tests {
             sending      .     x      .      x      x         x       x      x        x          .         .
             sent         .     .      .      .      .         .       .      x        x          .         .
             deferred     .     x      x      x      .         .       x      .        .          .         .
-            maybe_sent   .     .      x      x      .         .       .      x        x          .         .
+            maybe_sent   .     x      .      x      .         .       .      x        x          .         .
             dead         .     x      .      x      .         .       .      .        .          .         .
             bounced      .     x      .      .      .         .       .      .        x          .         .
             complained   .     .      .      .      .         .       .      .        .          .         .
@@ -193,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_place() {
-        let hours: Vec<_> = Kind::ALL.iter().map(|k| (k.as_str(), k.lifetime().num_hours(), k.priority())).collect();
+        let hours: Vec<_> = Kind::ALL.iter().map(|k| (k.as_str(), k.lifetime().num_hours(), k.urgency())).collect();
         assert_eq!(
             hours,
             [

@@ -1,5 +1,10 @@
 //! How a mail goes out: signed addresses and ids, composing, templates, and when to try again.
 
+pub mod compose;
+mod encode;
+pub mod headers;
 pub mod kinds;
 pub mod message_id;
+pub mod retry;
+pub mod threading;
 pub mod token;
