@@ -54,11 +54,13 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user ON sessions (user_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
+-- capabilities: what the token may do at most; NULL: all that its user may.
 CREATE TABLE api_tokens (
   id INTEGER PRIMARY KEY,
   user_id INTEGER NOT NULL REFERENCES users (id),
   name TEXT NOT NULL,
   token_hash TEXT NOT NULL UNIQUE,
+  capabilities TEXT,
   created_at TEXT NOT NULL,
   expires_at TEXT,
   last_used_at TEXT,

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of HTTP. Dependencies point one way: types, then SQL, then verbs, then `mail_in` and `mail_out`.
 
+pub mod access;
 pub mod clock;
 pub mod doorbell;
 pub mod i18n;

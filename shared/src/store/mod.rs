@@ -10,6 +10,8 @@ mod error;
 mod migrate;
 mod pool;
 mod query;
+#[cfg(test)]
+pub(crate) mod testing;
 mod value;
 
 pub use error::Error;

@@ -128,6 +128,8 @@ async fn connect_sqlite(url: &str) -> Result<Pools> {
         .pragma("cache_size", "-20000")
         .pragma("mmap_size", "268435456")
         .pragma("temp_store", "memory")
+        // PostgreSQL's schema has one of the same name: comparing without regard to case, beyond ASCII too.
+        .collation("folded", |a, b| a.to_lowercase().cmp(&b.to_lowercase()))
         .statement_cache_capacity(500)
         .optimize_on_close(true, None)
         .disable_statement_logging();

@@ -1,0 +1,42 @@
+//! Fresh databases for tests: each case runs on SQLite and, if `TEST_POSTGRES_URL` names a server, on PostgreSQL.
+
+use super::pool::Pools;
+use super::{Db, sql};
+
+/// Runs `case` on a new database of each kind.
+pub async fn on_both<F: Future<Output = ()>>(case: impl Fn(Db) -> F) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("test.db");
+    let db = Db::open(&format!("sqlite://{}", path.display()), 1).await.expect("SQLite opens");
+    case(db.clone()).await;
+    db.close().await;
+
+    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
+        println!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let admin = Db::connect(&server, 1).await.expect("PostgreSQL answers");
+    let name = format!("t{:016x}", rand::random::<u64>());
+    run(&admin, format!("CREATE DATABASE {name}")).await;
+    let mut url: url::Url = server.parse().expect("TEST_POSTGRES_URL is a URL");
+    url.set_path(&name);
+    let db = Db::open(url.as_str(), 8).await.expect("a new database opens");
+    case(db.clone()).await;
+    db.close().await;
+    run(&admin, format!("DROP DATABASE {name}")).await;
+}
+
+/// Database names cannot be bound; these are made of hex digits.
+async fn run(db: &Db, text: String) {
+    let Pools::Postgres(pool) = &db.pools else { unreachable!("the server is PostgreSQL") };
+    sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(pool).await.expect("the statement runs");
+}
+
+/// Runs `text` in a transaction of its own: for rows that a case starts from.
+pub async fn seed(db: &Db, text: &'static str) {
+    let mut tx = db.write(super::Scope::All).await.expect("a transaction begins");
+    for statement in text.split(';').map(str::trim).filter(|s| !s.is_empty()) {
+        sql(statement).exec(&mut tx).await.unwrap_or_else(|e| panic!("{statement}: {e:?}"));
+    }
+    tx.commit().await.expect("it commits");
+}
