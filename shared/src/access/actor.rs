@@ -71,7 +71,7 @@ impl Actor {
     /// is always their own. `limit` is what the token may do at most, if one was used.
     pub fn of(who: Who, chosen: Option<TenantId>, limit: Option<Capabilities>) -> Actor {
         let mut capabilities = Capabilities::of_role(who.role, who.member).or(who.extra);
-        if who.agents_may_assign && who.role.helps() {
+        if who.agents_may_assign && who.role.is_agent() {
             capabilities = capabilities.or(Capabilities::from_iter([Capability::TicketsAssign]));
         }
         Actor {
@@ -137,8 +137,8 @@ impl Actor {
     }
 
     /// Whether the actor is on the helping side.
-    pub fn helps(&self) -> bool {
-        self.kind == ActorKind::User && self.role.helps()
+    pub fn is_agent(&self) -> bool {
+        self.kind == ActorKind::User && self.role.is_agent()
     }
 
     /// Whether it is a user without a tenant of their own.

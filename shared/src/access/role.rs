@@ -27,7 +27,7 @@ text_enum! {
 
 impl Role {
     /// Whether users of this role are on the helping side (an *agent* in the wide sense).
-    pub fn helps(self) -> bool {
+    pub fn is_agent(self) -> bool {
         !matches!(self, Role::Customer | Role::Staff | Role::Manager)
     }
 }
