@@ -3,11 +3,16 @@
 //! Knows nothing of HTTP. Dependencies point one way: types, then SQL, then verbs, then `mail_in` and `mail_out`.
 
 pub mod access;
+pub mod app;
+pub mod blobs;
 pub mod clock;
+pub mod config;
 pub mod doorbell;
 pub mod i18n;
 pub mod ids;
+pub mod instance;
 pub mod keys;
+pub mod logging;
 pub mod mail_in;
 pub mod mail_out;
 pub mod store;

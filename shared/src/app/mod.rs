@@ -1,0 +1,120 @@
+//! What every part of the program works with: configuration, database, keys, files, doorbell.
+
+use crate::blobs::{self, Blobs};
+use crate::config::Config;
+use crate::doorbell::{BellReceiver, Doorbell};
+use crate::instance;
+use crate::keys::Keys;
+use crate::store::{self, Db};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Connections to PostgreSQL per process. Many more make a busy tenant slower, not faster, as its counter row is
+/// one (STACK 2).
+const MAX_CONNECTIONS: u32 = 16;
+
+/// The application. Cheap to clone; its parts are read as fields.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// The installation's keys.
+    pub keys: Keys,
+    /// Files and large mails.
+    pub blobs: Blobs,
+    /// Rung after outbox rows were committed.
+    pub bell: Doorbell,
+    listener: Mutex<Option<BellReceiver>>,
+}
+
+/// The program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder cannot be made.
+    #[error("the data folder {path} cannot be made")]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database cannot be opened or brought up to date.
+    #[error("the database cannot be opened")]
+    Store(#[from] store::Error),
+    /// Secret or epoch cannot be had.
+    #[error(transparent)]
+    Instance(#[from] instance::Error),
+    /// The blob store cannot be opened.
+    #[error(transparent)]
+    Blobs(#[from] blobs::Error),
+}
+
+impl App {
+    /// Opens everything the configuration names: data folder, database (brought up to date), keys, blob store.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn start(config: Config) -> Result<App, Error> {
+        if config.is_sqlite() {
+            let failed = |source| Error::DataFolder { path: config.data_dir.clone(), source };
+            std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
+        }
+        let db = Db::open(&config.database_url, MAX_CONNECTIONS).await?;
+        let keys = instance::keys(&config, &db).await?;
+        let blobs = Blobs::in_folder(&config.blob_dir)?;
+        let (bell, listener) = Doorbell::in_process();
+        Ok(App(Arc::new(Parts { config, db, keys, blobs, bell, listener: Mutex::new(Some(listener)) })))
+    }
+
+    /// Returns the doorbell's listening end, once: it belongs to whoever sends mail, or carries the rings to Redis.
+    pub fn take_listener(&self) -> Option<BellReceiver> {
+        self.listener.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn starts_in_a_folder_that_is_not_there_and_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/deep/er/p.db", dir.path().display());
+        let config = Config::read(|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
+        let app = App::start(config.clone()).await.unwrap();
+        assert!(dir.path().join("deep/er/blobs").is_dir());
+        assert!(app.take_listener().is_some() && app.take_listener().is_none());
+        app.db.close().await;
+        App::start(config).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_in_the_folders_place_stops_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("data"), "").unwrap();
+        let url = format!("sqlite://{}/data/p.db", dir.path().display());
+        let config = Config::read(|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
+        assert!(matches!(App::start(config).await, Err(Error::DataFolder { .. })));
+    }
+}

@@ -1,0 +1,113 @@
+//! The table of settings: names, defaults and what each is for. Environment, flags, `postroom config` and the docs
+//! all come from it.
+
+/// One setting: an environment variable, and a flag of the same name.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable's name.
+    pub name: &'static str,
+    /// What holds when it is unset, in words or as the value itself.
+    pub default: &'static str,
+    /// How much of it may be shown.
+    pub show: Show,
+    /// What it is for, one line.
+    pub about: &'static str,
+}
+
+/// How much of a setting's value `postroom config` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// All of it.
+    Plain,
+    /// A URL: all but its password.
+    Url,
+    /// Only whether it is set.
+    Hidden,
+}
+
+impl Setting {
+    /// Returns the flag of the same name, without its dashes: `POSTROOM_BASE_URL` is `base-url`.
+    pub fn flag(&self) -> String {
+        self.name.trim_start_matches("POSTROOM_").to_ascii_lowercase().replace('_', "-")
+    }
+}
+
+const fn setting(name: &'static str, default: &'static str, show: Show, about: &'static str) -> Setting {
+    Setting { name, default, show, about }
+}
+
+/// Every setting (DESIGN 10), in the order in which they are shown.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "POSTROOM_MODE",
+        "development if nothing leaves this machine, else production",
+        Show::Plain,
+        "development or production: whether /dev pages exist and doors are open to this machine",
+    ),
+    setting("DATABASE_URL", "sqlite://data/postroom.db", Show::Url, "the database: sqlite://PATH or postgres://…"),
+    setting("REDIS_URL", "none: the queue is in process", Show::Url, "the queue between several processes: redis://…"),
+    setting("SMTP_URL", "none: mail is captured", Show::Url, "where mail goes: smtp://… or smtps://…, ?tls=off"),
+    setting("BLOB_URL", "file://data/blobs", Show::Url, "where files are kept: file://FOLDER"),
+    setting("POSTROOM_LISTEN", "127.0.0.1:8080", Show::Plain, "the address and port to listen on; port 0 takes any"),
+    setting("POSTROOM_BASE_URL", "the listen address", Show::Plain, "how browsers and mails reach this server"),
+    setting("POSTROOM_MAIL_DOMAIN", "postroom.localhost", Show::Plain, "the domain of Message-IDs and reply addresses"),
+    setting(
+        "POSTROOM_MAIL_FROM",
+        "support@ the mail domain",
+        Show::Plain,
+        "the first mailbox: address or NAME <address>",
+    ),
+    setting(
+        "POSTROOM_SECRET",
+        "made once and kept",
+        Show::Hidden,
+        "signs reply addresses and the timeline, 16+ letters",
+    ),
+    setting("POSTROOM_ADMIN_EMAIL", "admin@ the mail domain", Show::Plain, "the first admin's address"),
+    setting("POSTROOM_ADMIN_PASSWORD", "made and printed once", Show::Hidden, "the first admin's password"),
+    setting("POSTROOM_INBOUND_TOKEN", "none", Show::Hidden, "lets mail in by the doors, as a bearer token"),
+    setting("POSTROOM_LOG", "info", Show::Plain, "what is logged: a level, or filters such as info,shared=debug"),
+    setting(
+        "POSTROOM_WORKER",
+        "inline, off with REDIS_URL",
+        Show::Plain,
+        "inline or off: whether the server sends mail too",
+    ),
+    setting("POSTROOM_MAYBE_RETRY_S", "900", Show::Plain, "seconds before mail of unknown fate is tried again"),
+    setting("POSTROOM_MAX_MAIL_BYTES", "50 MiB", Show::Plain, "the largest mail that a door takes, at most 256 MiB"),
+    setting("POSTROOM_MAX_FILE_BYTES", "10 MiB", Show::Plain, "the largest uploaded file"),
+    setting("POSTROOM_MAX_TICKET_BYTES", "50 MiB", Show::Plain, "the most that uploads to one ticket take together"),
+    setting(
+        "POSTROOM_ALLOWED_TYPES",
+        "images, text, PDF, office files, archives, audio, video, mail",
+        Show::Plain,
+        "media types that may be uploaded, comma separated; image/* allows all of a kind",
+    ),
+    setting("POSTROOM_PORT_FILE", "none", Show::Plain, "a file that the port is written to once it is open"),
+];
+
+/// The media types that may be uploaded unless the operator says otherwise. Nothing that a browser would run.
+pub const DEFAULT_ALLOWED_TYPES: &[&str] = &[
+    "image/*",
+    "audio/*",
+    "video/*",
+    "text/*",
+    "message/rfc822",
+    "application/pdf",
+    "application/json",
+    "application/xml",
+    "application/x-ndjson",
+    "application/yaml",
+    "application/rtf",
+    "application/zip",
+    "application/gzip",
+    "application/x-7z-compressed",
+    "application/x-tar",
+    "application/msword",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.ms-outlook",
+    "application/vnd.oasis.opendocument.*",
+    "application/vnd.openxmlformats-officedocument.*",
+    "application/octet-stream",
+];
