@@ -83,6 +83,11 @@ pub fn text(locale: Locale, key: &str, args: &[(&str, &str)]) -> String {
     }
 }
 
+/// Returns the word for a value: the message `<prefix>-<value>` without arguments.
+pub fn word(locale: Locale, prefix: &str, value: &str) -> String {
+    text(locale, &format!("{prefix}-{value}"), &[])
+}
+
 /// Returns the message as [`text`] does, None if the key or one of its arguments is missing.
 pub fn lookup(locale: Locale, key: &str, args: &[(&str, &str)]) -> Option<String> {
     let bundle = &BUNDLES[locale as usize];

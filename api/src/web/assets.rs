@@ -1,0 +1,77 @@
+//! Style, script and icon: compiled in, addressed by content, so that browsers keep them for good.
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+use std::sync::LazyLock;
+
+#[derive(RustEmbed)]
+#[folder = "assets"]
+struct Assets;
+
+/// The addresses that every page names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Links {
+    css: String,
+    js: String,
+    icon: String,
+}
+
+static LINKS: LazyLock<Links> = LazyLock::new(|| {
+    // The name carries the content's hash: a new version is a new address.
+    let link = |name: &str| {
+        let hash = Assets::get(name).map(|f| f.metadata.sha256_hash()).unwrap_or_default();
+        let hash: String = hash.iter().take(5).map(|b| format!("{b:02x}")).collect();
+        format!("/assets/{hash}/{name}")
+    };
+    Links { css: link("postroom.css"), js: link("postroom.js"), icon: link("icon.svg") }
+});
+
+/// Returns the addresses of what pages load.
+pub fn links() -> Links {
+    LINKS.clone()
+}
+
+/// Serves `/assets/{hash}/{name}`. The hash is for the browser's cache alone: any finds the present file.
+pub async fn get(Path((hash, name)): Path<(String, String)>) -> Response {
+    let Some(file) = Assets::get(&name) else { return StatusCode::NOT_FOUND.into_response() };
+    let kind = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    let current = [&LINKS.css, &LINKS.js, &LINKS.icon].iter().any(|l| **l == format!("/assets/{hash}/{name}"));
+    let cache = if current { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (headers, file.data).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn stays_within_its_budget() {
+        let gzipped = |name: &str| {
+            let mut command = std::process::Command::new("gzip");
+            let mut child = command
+                .args(["-9", "-c"])
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.stdin.take().unwrap().write_all(&Assets::get(name).unwrap().data).unwrap();
+            child.wait_with_output().unwrap().stdout.len()
+        };
+        assert!((1_000..20_000).contains(&gzipped("postroom.css")));
+        assert!((100..30_000).contains(&gzipped("postroom.js")));
+    }
+}

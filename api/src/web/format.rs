@@ -1,0 +1,210 @@
+//! How values look to people: times, sizes, names, plain text as HTML. Pure functions of value and language.
+
+use chrono::{Datelike, Timelike};
+use serde::Serialize;
+use shared::clock::Time;
+use shared::i18n::{self, Locale};
+
+/// A moment as a page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct When {
+    /// For machines: RFC 3339, UTC.
+    pub iso: String,
+    /// In full, with the time zone.
+    pub exact: String,
+    /// Short: the time today, `3 d` or a date before.
+    pub short: String,
+}
+
+impl When {
+    /// Returns `at` as seen from `now`.
+    pub fn new(locale: Locale, at: Time, now: Time) -> When {
+        let exact = i18n::text(
+            locale,
+            "time-exact",
+            &[
+                ("weekday", &weekday(locale, at)),
+                ("day", &at.day().to_string()),
+                ("month", &month(locale, at)),
+                // Text, so that it never looks like a number to be counted.
+                ("year", &format!("{:04}", at.year())),
+                ("time", &clock(at)),
+            ],
+        );
+        When { iso: at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), exact, short: short(locale, at, now) }
+    }
+}
+
+fn short(locale: Locale, at: Time, now: Time) -> String {
+    let ago = now - at;
+    if ago.num_seconds() < 60 && ago.num_seconds() > -60 {
+        return i18n::text(locale, "time-now", &[]);
+    }
+    if ago.num_minutes() < 60 && ago.num_minutes() > 0 {
+        return i18n::text(locale, "time-minutes", &[("n", &ago.num_minutes().to_string())]);
+    }
+    if at.date_naive() == now.date_naive() {
+        return clock(at);
+    }
+    let date = [("day", at.day().to_string()), ("month", month(locale, at)), ("year", format!("{:04}", at.year()))];
+    let args: Vec<(&str, &str)> = date.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    match at.year() == now.year() {
+        true => i18n::text(locale, "time-date", &args[..2]),
+        false => i18n::text(locale, "time-date-year", &args),
+    }
+}
+
+fn clock(at: Time) -> String {
+    format!("{:02}:{:02}", at.hour(), at.minute())
+}
+
+fn month(locale: Locale, at: Time) -> String {
+    i18n::word(locale, "month", &at.month().to_string())
+}
+
+fn weekday(locale: Locale, at: Time) -> String {
+    i18n::word(locale, "weekday", &at.weekday().number_from_monday().to_string())
+}
+
+/// Returns a length of time in its two largest units, for example `2 h 10 m`; less than a minute counts as one.
+pub fn duration(locale: Locale, length: chrono::TimeDelta) -> String {
+    let minutes = length.num_minutes().abs().max(1);
+    let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let part = |key: &str, n: i64| (n > 0).then(|| i18n::text(locale, key, &[("n", &n.to_string())]));
+    let parts: Vec<String> = match days {
+        0 => [part("unit-hours", hours), part("unit-minutes", rest)].into_iter().flatten().collect(),
+        _ => [part("unit-days", days), part("unit-hours", hours)].into_iter().flatten().collect(),
+    };
+    parts.join(" ")
+}
+
+/// Returns a number of bytes in B, KB or MB (powers of 1024), with the language's decimal mark.
+pub fn size(locale: Locale, bytes: u64) -> String {
+    let (value, unit) = match bytes {
+        0..1024 => return format!("{bytes} B"),
+        1024..1_048_576 => (bytes as f64 / 1024.0, "KB"),
+        _ => (bytes as f64 / 1_048_576.0, "MB"),
+    };
+    let digits = if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let digits = digits.strip_suffix(".0").unwrap_or(&digits).to_owned();
+    match locale {
+        Locale::En => format!("{digits} {unit}"),
+        Locale::De => format!("{} {unit}", digits.replace('.', ",")),
+    }
+}
+
+/// Returns up to two letters for a person: of first and last name, else of the address.
+pub fn initials(name: &str) -> String {
+    let name = name.split('@').next().unwrap_or(name);
+    let mut words = name.split(|c: char| c.is_whitespace() || ".-_".contains(c)).filter(|w| !w.is_empty());
+    let first = words.next().and_then(|w| w.chars().find(|c| c.is_alphanumeric()));
+    let last = words.next_back().and_then(|w| w.chars().find(|c| c.is_alphanumeric()));
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+}
+
+/// Returns plain text as safe HTML: escaped, with links for http and https addresses. Line breaks stay as they are
+/// (the style keeps them).
+pub fn text_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let mut rest = text;
+    while let Some(at) = find_link(rest) {
+        let (before, link) = rest.split_at(at);
+        out.push_str(&handlebars::html_escape(before));
+        let end = link.find(|c: char| c.is_whitespace() || "<>\"'`".contains(c)).unwrap_or(link.len());
+        // What ends a sentence does not belong to the address.
+        let url = link[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}']);
+        let escaped = handlebars::html_escape(url);
+        out.push_str(&format!(
+            r#"<a href="{escaped}" rel="noopener noreferrer nofollow" target="_blank">{escaped}</a>"#
+        ));
+        rest = &link[url.len()..];
+    }
+    out.push_str(&handlebars::html_escape(rest));
+    out
+}
+
+fn find_link(text: &str) -> Option<usize> {
+    let least = |scheme: &str| {
+        text.match_indices(scheme)
+            .map(|(i, m)| (i, i + m.len()))
+            .find(|(_, end)| text[*end..].chars().next().is_some_and(char::is_alphanumeric))
+    };
+    [least("https://"), least("http://")].into_iter().flatten().map(|(start, _)| start).min()
+}
+
+/// Returns the tail of `full` that folding hid, if `full` is more than `visible`: quoted text and signature.
+pub fn folded(full: &str, visible: &str) -> Option<(usize, String)> {
+    let (full, visible) = (full.trim(), visible.trim());
+    if full.len() <= visible.len() || visible.is_empty() {
+        return None;
+    }
+    let hidden = full.strip_prefix(visible).map_or(full, |h| h).trim_matches('\n');
+    (!hidden.trim().is_empty()).then(|| (hidden.lines().count(), hidden.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Time {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn times_get_shorter_with_distance() {
+        let now = at("2026-11-20T10:42:00Z");
+        let cases = [
+            ("2026-11-20T10:41:30Z", "now", "jetzt"),
+            ("2026-11-20T10:12:00Z", "30 min", "30 Min."),
+            ("2026-11-20T08:05:00Z", "08:05", "08:05"),
+            ("2026-11-04T08:05:00Z", "4 Nov", "4. Nov."),
+            ("2025-03-04T08:05:00Z", "4 Mar 2025", "4. März 2025"),
+        ];
+        for (time, en, de) in cases {
+            assert_eq!(When::new(Locale::En, at(time), now).short, en);
+            assert_eq!(When::new(Locale::De, at(time), now).short, de);
+        }
+        assert_eq!(When::new(Locale::En, at(cases[2].0), now).exact, "Fri 20 Nov 2026, 08:05 UTC");
+        assert_eq!(When::new(Locale::De, at(cases[2].0), now).exact, "Fr., 20. Nov. 2026, 08:05 UTC");
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        let minutes = chrono::TimeDelta::minutes;
+        assert_eq!(duration(Locale::En, minutes(130)), "2 h 10 m");
+        assert_eq!(duration(Locale::En, minutes(-1500)), "1 d 1 h");
+        assert_eq!(duration(Locale::En, minutes(0)), "1 m");
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size(Locale::En, 900), "900 B");
+        assert_eq!(size(Locale::De, 1_258_291), "1,2 MB");
+        assert_eq!(size(Locale::En, 10_485_760), "10 MB");
+    }
+
+    #[test]
+    fn initials_of_names_and_addresses() {
+        for (name, letters) in
+            [("Daniel Okafor", "DO"), ("佐藤 美咲", "佐美"), ("ruth.ellison@x.example", "RE"), ("", ""), ("x", "X")]
+        {
+            assert_eq!(initials(name), letters);
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_and_linked() {
+        let html = text_html("see <b> https://a.example/x?a=1&b=2. (http://b.example) javascript:alert(1) http://");
+        assert!(html.contains("see &lt;b&gt; <a href=\"https://a.example/x?a"), "{html}");
+        assert!(html.contains("</a>. (<a href=\"http://b.example\""), "{html}");
+        assert!(html.ends_with("javascript:alert(1) http://") && !html.contains("<b>"), "{html}");
+        assert!(!text_html("https://x\"onmouseover=alert(1)").contains("x\"on"));
+    }
+
+    #[test]
+    fn folding_keeps_what_is_hidden() {
+        assert_eq!(folded("Yes.\n\n> old\n> older", "Yes."), Some((2, "> old\n> older".into())));
+        assert_eq!(folded("Yes.", "Yes."), None);
+        assert_eq!(folded("> a\nInline\n> b", "Inline").map(|f| f.0), Some(3));
+    }
+}

@@ -1,0 +1,20 @@
+//! The pages: one file per page with its data, its sample and its handlers, and one template in `templates/web`.
+//!
+//! Handlers call the same verbs as the JSON API and decide nothing themselves. Every page works without JavaScript;
+//! every word comes from the catalogue. Read `render` next.
+
+pub mod assets;
+pub mod dev_inbound;
+pub mod dev_mail;
+pub mod error;
+pub mod form;
+pub mod format;
+mod helpers;
+pub mod login;
+pub mod mail;
+pub mod new;
+pub mod parts;
+pub mod queue;
+pub mod render;
+pub mod samples;
+pub mod ticket;

@@ -1,0 +1,324 @@
+//! Turns a page struct into HTML: the template registry, the frame around every page, and its headers.
+//!
+//! One struct per template ([`Page`]). The registry is strict, so that a template cannot name a field that its
+//! struct lacks, and it is compiled once at the start. Templates hold no words: those come from the catalogue.
+
+use super::helpers;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use handlebars::Handlebars;
+use rust_embed::RustEmbed;
+use serde::Serialize;
+use shared::i18n::{self, Locale};
+use std::sync::LazyLock;
+
+#[derive(RustEmbed)]
+#[folder = "../templates/web"]
+#[include = "*.hbs"]
+struct Templates;
+
+/// What a template shows: its data and its name.
+pub trait Page: Serialize {
+    /// The template's file in `templates/web`, without `.hbs`.
+    const TEMPLATE: &'static str;
+    /// Returns the page's name for the browser's title line.
+    fn title(&self, locale: Locale) -> String;
+    /// Returns pages with invented content, each way the template can look: all are rendered in tests.
+    #[cfg(test)]
+    fn samples() -> Vec<Self>
+    where
+        Self: Sized;
+}
+
+/// The frame of a page: who looks at it, in what language, and what leads elsewhere.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shell {
+    /// The reader's language.
+    pub locale: Locale,
+    /// `light` or `dark` where the reader chose; None follows the system.
+    pub theme: Option<&'static str>,
+    /// The choices of the theme switch.
+    pub themes: Vec<ThemeChoice>,
+    /// The token that every form carries.
+    pub csrf: String,
+    /// This page's path and query, for forms that lead back to it.
+    pub here: String,
+    /// The name of the site: the tenant's, for customers.
+    pub site: String,
+    /// Who is logged in.
+    pub user: Option<Me>,
+    /// The queue's views.
+    pub views: Vec<NavItem>,
+    /// What stands below the views.
+    pub tools: Vec<NavItem>,
+    /// Where style, icon and script lie.
+    pub assets: super::assets::Links,
+    /// Narrow margins, as the page's template says.
+    slim: bool,
+}
+
+/// One choice of the theme switch.
+#[derive(Debug, Clone, Serialize)]
+pub struct ThemeChoice {
+    /// `system`, `light`, `dark`.
+    pub value: &'static str,
+    /// The icon.
+    pub glyph: &'static str,
+    /// Whether it is on.
+    pub chosen: bool,
+}
+
+/// The user who is logged in.
+#[derive(Debug, Clone, Serialize)]
+pub struct Me {
+    /// What to call them.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Up to two letters.
+    pub initials: String,
+}
+
+/// A link of the rail.
+#[derive(Debug, Clone, Serialize)]
+pub struct NavItem {
+    /// The word's key: `view-<key>` or `tool-<key>`.
+    pub key: &'static str,
+    /// The icon.
+    pub glyph: &'static str,
+    /// Where it leads.
+    pub href: &'static str,
+    /// Whether this page is it.
+    pub current: bool,
+}
+
+impl Shell {
+    /// Returns the frame for a reader. `theme` is the cookie's value; anything unknown follows the system.
+    pub fn new(locale: Locale, theme: Option<&str>, csrf: String, here: String, site: String) -> Shell {
+        let theme = ["light", "dark"].into_iter().find(|t| Some(*t) == theme);
+        let choice = |value, glyph| ThemeChoice { value, glyph, chosen: theme.unwrap_or("system") == value };
+        Shell {
+            locale,
+            theme,
+            themes: vec![choice("system", "settings"), choice("light", "sun"), choice("dark", "moon")],
+            csrf,
+            here,
+            site,
+            user: None,
+            views: Vec::new(),
+            tools: Vec::new(),
+            assets: super::assets::links(),
+            slim: false,
+        }
+    }
+
+    /// Adds the logged-in reader and the rail: agents' views and tools, or a customer's.
+    pub fn with_user(mut self, me: Me, agent: bool, mail: bool, dev: bool) -> Shell {
+        let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
+        self.user = Some(me);
+        self.views = match agent {
+            true => vec![
+                item("mine", "me", "/dashboard/support?view=mine"),
+                item("unassigned", "unassigned", "/dashboard/support?view=unassigned"),
+                item("open", "mail", "/dashboard/support?view=open"),
+                item("waiting", "wait", "/dashboard/support?view=waiting"),
+                item("all", "all", "/dashboard/support?view=all"),
+            ],
+            false => vec![
+                item("open", "mail", "/dashboard/support?view=open"),
+                item("waiting", "wait", "/dashboard/support?view=waiting"),
+                item("all", "all", "/dashboard/support?view=all"),
+            ],
+        };
+        if mail {
+            self.tools.push(item("mail", "tray", "/dashboard/mail"));
+        }
+        if dev {
+            self.tools.push(item("captured", "eye", "/dev/mail"));
+            self.tools.push(item("inbound", "bug", "/dev/inbound"));
+        }
+        self
+    }
+
+    /// Marks where in the rail this page stands.
+    pub fn at(mut self, key: &str) -> Shell {
+        for item in self.views.iter_mut().chain(&mut self.tools) {
+            item.current = item.key == key;
+        }
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Root<'a, P: Page> {
+    #[serde(flatten)]
+    shell: &'a Shell,
+    title: String,
+    // The layouts' parameters; a template that includes one sets them.
+    app_class: &'a str,
+    #[serde(flatten)]
+    page: &'a P,
+}
+
+static REGISTRY: LazyLock<Result<Handlebars<'static>, String>> = LazyLock::new(registry);
+
+fn registry() -> Result<Handlebars<'static>, String> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    i18n::register(&mut registry);
+    helpers::register(&mut registry);
+    for file in Templates::iter() {
+        let bytes = Templates::get(&file).ok_or_else(|| format!("{file}: not embedded"))?.data;
+        let text = std::str::from_utf8(&bytes).map_err(|e| format!("{file}: {e}"))?;
+        let name = file.rsplit('/').next().unwrap_or(&file).trim_end_matches(".hbs");
+        registry.register_template_string(name, text).map_err(|e| format!("{file}: {e}"))?;
+    }
+    Ok(registry)
+}
+
+/// Compiles all templates, so that the server refuses to start with a broken one.
+///
+/// # Errors
+/// The first template that does not compile, and why.
+pub fn check() -> Result<(), String> {
+    REGISTRY.as_ref().map(|_| ()).map_err(Clone::clone)
+}
+
+/// Returns the page as HTML text.
+///
+/// # Errors
+/// The template names what its data lacks, or a text that the catalogue lacks: tests render every sample.
+pub fn html<P: Page>(shell: &Shell, page: &P) -> Result<String, String> {
+    let registry = REGISTRY.as_ref().map_err(Clone::clone)?;
+    let root = Root { shell, title: page.title(shell.locale), app_class: "", page };
+    registry.render(P::TEMPLATE, &root).map_err(|e| e.to_string())
+}
+
+/// Answers with a page.
+pub fn page<P: Page>(status: StatusCode, shell: &Shell, page: &P) -> Response {
+    match html(shell, page) {
+        Ok(text) => with_headers((status, Html(text)).into_response()),
+        Err(error) => {
+            tracing::error!(template = P::TEMPLATE, %error, "page could not be rendered");
+            let text = i18n::text(shell.locale, "problem-internal", &[]);
+            with_headers((StatusCode::INTERNAL_SERVER_ERROR, text).into_response())
+        }
+    }
+}
+
+/// What pages may load: their own style, script, images and frames, nothing from elsewhere, nothing inline.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+                      frame-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web;
+    use std::collections::BTreeSet;
+
+    fn shells() -> Vec<Shell> {
+        let me = Me { name: "Mara Lindqvist".into(), email: "mara@desk.example".into(), initials: "ML".into() };
+        let new = |l| Shell::new(l, Some("dark"), "token".into(), "/dashboard/support?q=a&b".into(), "Desk".into());
+        Locale::ALL.iter().flat_map(|l| [new(*l), new(*l).with_user(me.clone(), true, true, true).at("open")]).collect()
+    }
+
+    fn every_sample<P: Page>(seen: &mut BTreeSet<&'static str>) {
+        seen.insert(P::TEMPLATE);
+        let samples = P::samples();
+        assert!(!samples.is_empty());
+        for shell in shells() {
+            for sample in &samples {
+                let html = html(&shell, sample).unwrap_or_else(|e| panic!("{} in {}: {e}", P::TEMPLATE, shell.locale));
+                assert!(html.contains("</html>") && html.contains("id=\"main\""), "{}", P::TEMPLATE);
+                assert!(!html.contains("style=\"") && !html.contains("<style"), "{} styles inline", P::TEMPLATE);
+                assert!(!html.contains(" onclick=") && !html.contains("<script>"), "{} scripts inline", P::TEMPLATE);
+                let posts = html.matches("method=\"post\"").count();
+                assert_eq!(html.matches("name=\"csrf\"").count(), posts, "{}: a form without token", P::TEMPLATE);
+                let ids: Vec<_> = html.split(" id=\"").skip(1).filter_map(|p| p.split('"').next()).collect();
+                let unique: BTreeSet<_> = ids.iter().collect();
+                assert_eq!(ids.len(), unique.len(), "{} uses an id twice: {ids:?}", P::TEMPLATE);
+                for wanted in html.split(" for=\"").skip(1).filter_map(|p| p.split('"').next()) {
+                    assert!(unique.contains(&wanted), "{}: label for {wanted:?} labels nothing", P::TEMPLATE);
+                }
+                for symbol in html.split("<use href=\"#").skip(1).filter_map(|p| p.split('"').next()) {
+                    assert!(unique.contains(&symbol), "{}: no icon {symbol:?}", P::TEMPLATE);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_template_renders_in_every_language() {
+        let mut seen = BTreeSet::new();
+        every_sample::<web::login::LoginPage>(&mut seen);
+        every_sample::<web::queue::QueuePage>(&mut seen);
+        every_sample::<web::new::NewPage>(&mut seen);
+        every_sample::<web::ticket::TicketPage>(&mut seen);
+        every_sample::<web::form::FormPage>(&mut seen);
+        every_sample::<web::form::DonePage>(&mut seen);
+        every_sample::<web::dev_mail::DevMailPage>(&mut seen);
+        every_sample::<web::dev_inbound::DevInboundPage>(&mut seen);
+        every_sample::<web::mail::MailPage>(&mut seen);
+        every_sample::<web::error::ErrorPage>(&mut seen);
+        let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];
+        let pages = Templates::iter().filter(|f| !f.contains('/') && !layouts.contains(&f.as_ref()));
+        let pages: BTreeSet<_> = pages.map(|f| f.trim_end_matches(".hbs").to_owned()).collect();
+        assert_eq!(pages, seen.iter().map(|s| (*s).to_owned()).collect());
+    }
+
+    #[test]
+    fn what_people_wrote_is_escaped() {
+        let shell = &shells()[1];
+        let mut page = web::queue::QueuePage::samples().remove(0);
+        page.groups[0].rows[0].subject = "<script>alert(1)</script>".into();
+        let html = html(shell, &page).unwrap();
+        assert!(!html.contains("<script>alert") && html.contains("&lt;script&gt;alert"));
+    }
+
+    fn sources() -> Vec<(String, String)> {
+        Templates::iter()
+            .map(|f| (f.to_string(), String::from_utf8(Templates::get(&f).unwrap().data.to_vec()).unwrap()))
+            .collect()
+    }
+
+    /// Cuts `{{…}}` out, leaving a mark that is no letter.
+    fn without_helpers(text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{{") {
+            out.push_str(before);
+            rest = after.split_once("}}").map_or("", |(_, r)| r);
+        }
+        out.push_str(rest);
+        out
+    }
+
+    #[test]
+    fn templates_hold_no_words() {
+        for (file, source) in sources() {
+            let markup = without_helpers(&source);
+            let mut words = String::new();
+            for piece in markup.split('<') {
+                let (tag, text) = piece.split_once('>').unwrap_or(("", piece));
+                words.push_str(text);
+                for attribute in ["title=\"", "aria-label=\"", "placeholder=\"", "alt=\"", "data-copied=\""] {
+                    for value in tag.split(attribute).skip(1) {
+                        words.push_str(value.split('"').next().unwrap_or_default());
+                    }
+                }
+            }
+            let words: String = words.replace("&nbsp;", "");
+            assert!(!words.contains(char::is_alphabetic), "{file} holds words of its own: {}", words.trim());
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! One ticket: the conversation with what happened between, the composer, and the side panel.
+
+use super::format::When;
+use super::parts::{Choice, Clock, FileLink, Person, Refused};
+use super::render::Page;
+use serde::Serialize;
+use shared::i18n::Locale;
+
+/// `ticket.hbs`
+#[derive(Debug, Clone, Serialize)]
+pub struct TicketPage {
+    /// The public id.
+    pub pid: String,
+    /// The page's own path, and that of its forms.
+    pub url: String,
+    /// The list to go back to.
+    pub list: String,
+    /// Subject.
+    pub subject: String,
+    /// The version that the page was drawn from: forms send it back.
+    pub version: i64,
+    /// The status.
+    pub status: String,
+    /// The priority.
+    pub priority: String,
+    /// By which way it came.
+    pub channel: String,
+    /// When.
+    pub created: When,
+    /// The category's name.
+    pub category: Option<String>,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// The clock that runs out first.
+    pub sla: Option<Clock>,
+    /// All clocks.
+    pub clocks: Vec<NamedClock>,
+    /// Who is asking.
+    pub requester: Requester,
+    /// The agent.
+    pub assignee: Option<Person>,
+    /// Who else gets the mail.
+    pub participants: Vec<Participant>,
+    /// Messages and events, oldest first.
+    pub entries: Vec<Entry>,
+    /// Earlier messages, if not all are here.
+    pub earlier: Option<String>,
+    /// The newest events, for the side panel.
+    pub trail: Vec<TrailLine>,
+    /// What the reader may do.
+    pub can: Can,
+    /// Whether the reader is an agent.
+    pub agent: bool,
+    /// Why there is no composer.
+    pub closed_text: Option<String>,
+    /// Who will get a reply.
+    pub recipients: Vec<Person>,
+    /// The composer is open for a note.
+    pub note_mode: bool,
+    /// A reply that was not sent.
+    pub reply_draft: String,
+    /// A note that was not stored.
+    pub note_draft: String,
+    /// Somebody wrote while the reader was writing.
+    pub stale: bool,
+    /// Why the last form was refused.
+    pub refused: Option<Refused>,
+    /// What was just done.
+    pub done: Option<String>,
+    /// The choices of the status form.
+    pub statuses: Vec<Choice>,
+    /// The choices of the priority form.
+    pub priorities: Vec<Choice>,
+    /// The choices of the assignee form.
+    pub assignees: Vec<Choice>,
+}
+
+/// What the reader may do with the ticket.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Can {
+    /// Write anything at all.
+    pub write: bool,
+    /// Write what the customer sees.
+    pub reply: bool,
+    /// Write what only agents see.
+    pub note: bool,
+    /// Set status and priority.
+    pub update: bool,
+    /// Give it to somebody.
+    pub assign: bool,
+    /// Take it.
+    pub take: bool,
+    /// Close it, as the requester.
+    pub close: bool,
+    /// Reopen it, as the requester.
+    pub reopen: bool,
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, Serialize)]
+pub struct Requester {
+    /// Name, else address.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// All their tickets, for agents.
+    pub href: Option<String>,
+}
+
+/// A clock and what it measures.
+#[derive(Debug, Clone, Serialize)]
+pub struct NamedClock {
+    /// What is due and when.
+    pub label: String,
+    /// The clock.
+    pub sla: Clock,
+}
+
+/// Somebody who gets the ticket's mail.
+#[derive(Debug, Clone, Serialize)]
+pub struct Participant {
+    /// Name, else address.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Up to two letters.
+    pub initials: String,
+    /// `requester`, `cc`, `follower`, `new_sender`.
+    pub kind: String,
+}
+
+/// A message or an event.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    /// The message.
+    pub message: Option<Message>,
+    /// The event.
+    pub event: Option<Event>,
+}
+
+/// One message.
+#[derive(Debug, Clone, Serialize)]
+pub struct Message {
+    /// Its row id, for links.
+    pub id: i64,
+    /// `us`, `note`, or nothing for the customer's side.
+    pub class: Option<&'static str>,
+    /// Whether our side wrote it.
+    pub ours: bool,
+    /// Whether it is a note.
+    pub note: bool,
+    /// What a screen reader calls it.
+    pub label: String,
+    /// Who wrote.
+    pub author: String,
+    /// Their address, for customers' messages.
+    pub email: Option<String>,
+    /// Up to two letters.
+    pub initials: String,
+    /// By which door it came.
+    pub door: Option<String>,
+    /// Whether the sender is who the mail says.
+    pub verdict: Option<VerdictChip>,
+    /// It was written by a machine: in words.
+    pub auto: Option<String>,
+    /// It was taken back before it left.
+    pub withdrawn: bool,
+    /// When.
+    pub at: When,
+    /// The text as safe HTML.
+    pub text: String,
+    /// What folding hid.
+    pub quoted: Option<Quoted>,
+    /// The page of its HTML.
+    pub html: Option<String>,
+    /// Its files.
+    pub files: Vec<FileLink>,
+    /// The page that tells why it is here.
+    pub mail: Option<String>,
+    /// What became of it, per recipient.
+    pub delivery: Vec<Delivery>,
+}
+
+/// Quoted text and signature.
+#[derive(Debug, Clone, Serialize)]
+pub struct Quoted {
+    /// How many lines.
+    pub lines: usize,
+    /// As safe HTML.
+    pub text: String,
+}
+
+/// Whether a sender could be verified.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerdictChip {
+    /// `ok`, `warn`, `bad`, or none.
+    pub class: Option<&'static str>,
+    /// The icon.
+    pub glyph: &'static str,
+    /// In words.
+    pub text: String,
+    /// What that means.
+    pub title: String,
+}
+
+/// What became of a reply at one recipient.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// The outbox mail.
+    pub id: i64,
+    /// The recipient.
+    pub to: String,
+    /// The state.
+    pub state: String,
+    /// The icon.
+    pub glyph: &'static str,
+    /// What happened, in words.
+    pub text: String,
+    /// What the reader can do: `retry`, `cancel`.
+    pub act: Option<&'static str>,
+    /// When.
+    pub at: Option<When>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// Its number on the ticket.
+    pub seq: i64,
+    /// The icon.
+    pub glyph: &'static str,
+    /// In words, with who did it.
+    pub text: String,
+    /// When.
+    pub at: When,
+}
+
+/// One line of the timeline in the side panel.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrailLine {
+    /// In words.
+    pub text: String,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// When.
+    pub at: When,
+}
+
+impl Page for TicketPage {
+    const TEMPLATE: &'static str = "ticket";
+    fn title(&self, _: Locale) -> String {
+        format!("{} {}", self.pid, self.subject)
+    }
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        let agent = tests::agent();
+        let customer = TicketPage {
+            can: Can { write: true, reply: true, close: true, ..Default::default() },
+            agent: false,
+            participants: vec![],
+            trail: vec![],
+            clocks: vec![],
+            sla: None,
+            ..agent.clone()
+        };
+        let closed = TicketPage {
+            can: Can { reopen: true, ..Default::default() },
+            closed_text: Some("This ticket is closed.".into()),
+            ..customer.clone()
+        };
+        let stale = TicketPage {
+            stale: true,
+            note_mode: true,
+            reply_draft: "Hi".into(),
+            refused: Some(Refused { text: "Not sent.".into(), fields: vec![] }),
+            ..agent.clone()
+        };
+        vec![agent, customer, closed, stale]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::parts::choices;
+
+    /// Returns a ticket with everything a page can show.
+    pub fn agent() -> TicketPage {
+        let now = shared::clock::now();
+        let at = When::new(Locale::En, now, now);
+        let mara = Person::new(Some("Mara Lindqvist"), "mara@desk.example", true);
+        let clock = Clock {
+            state: "breached".into(),
+            glyph: "warn",
+            text: "Late by 12 m".into(),
+            exact: "Fri 20 Nov 2026".into(),
+        };
+        let file = FileLink {
+            filename: "log.txt".into(),
+            size: "38 KB".into(),
+            glyph: "file",
+            href: "/api/support/attachments/1".into(),
+        };
+        let verdict = VerdictChip {
+            class: Some("ok"),
+            glyph: "shield",
+            text: "signed".into(),
+            title: "The signature is good.".into(),
+        };
+        let message = Message {
+            id: 1,
+            class: None,
+            ours: false,
+            note: false,
+            label: "Message from Daniel".into(),
+            author: "Daniel Okafor".into(),
+            email: Some("daniel@okafor.example".into()),
+            initials: "DO".into(),
+            door: Some("by mail".into()),
+            verdict: Some(verdict),
+            auto: Some("out of office".into()),
+            withdrawn: false,
+            at: at.clone(),
+            text: "Hello".into(),
+            quoted: Some(Quoted { lines: 2, text: "&gt; old".into() }),
+            html: Some("/dashboard/support/messages/1/html".into()),
+            files: vec![file],
+            mail: Some("/dashboard/mail/1".into()),
+            delivery: vec![],
+        };
+        let delivery = |id, state: &str, act| Delivery {
+            id,
+            to: "daniel@okafor.example".into(),
+            state: state.into(),
+            glyph: "check",
+            text: "sent".into(),
+            act,
+            at: Some(at.clone()),
+        };
+        let reply = Message {
+            id: 2,
+            class: Some("us"),
+            ours: true,
+            email: None,
+            verdict: None,
+            quoted: None,
+            html: None,
+            files: vec![],
+            mail: None,
+            withdrawn: true,
+            delivery: vec![delivery(1, "sent", None), delivery(2, "dead", Some("retry"))],
+            ..message.clone()
+        };
+        let note = Message { id: 3, class: Some("note"), note: true, delivery: vec![], ..reply.clone() };
+        let said = |m| Entry { message: Some(m), event: None };
+        let event = Event { seq: 2, glyph: "me", text: "Mara took the ticket".into(), at: at.clone() };
+        TicketPage {
+            pid: "202611-0001".into(),
+            url: "/dashboard/support/202611-0001".into(),
+            list: "/dashboard/support".into(),
+            subject: "Release 48".into(),
+            version: 7,
+            status: "in_progress".into(),
+            priority: "urgent".into(),
+            channel: "email".into(),
+            created: at.clone(),
+            category: Some("Deploy".into()),
+            tags: vec!["sale".into()],
+            sla: Some(clock.clone()),
+            clocks: vec![NamedClock { label: "Answer".into(), sla: clock }],
+            requester: Requester {
+                name: "Daniel Okafor".into(),
+                email: "daniel@okafor.example".into(),
+                href: Some("/dashboard/support?view=all&requester=1".into()),
+            },
+            assignee: Some(mara.clone()),
+            participants: vec![Participant {
+                name: "Anna".into(),
+                email: "anna@x.example".into(),
+                initials: "A".into(),
+                kind: "cc".into(),
+            }],
+            entries: vec![said(message), Entry { message: None, event: Some(event) }, said(reply), said(note)],
+            earlier: Some("/dashboard/support/202611-0001?before=1".into()),
+            trail: vec![TrailLine { text: "Status".into(), actor: Some("Mara".into()), at }],
+            can: Can { write: true, reply: true, note: true, update: true, assign: true, take: true, ..Can::default() },
+            agent: true,
+            closed_text: None,
+            recipients: vec![mara],
+            note_mode: false,
+            reply_draft: String::new(),
+            note_draft: String::new(),
+            stale: false,
+            refused: None,
+            done: Some("Sent".into()),
+            statuses: choices(Locale::En, "status", &["new", "solved"], "new", None),
+            priorities: choices(Locale::En, "priority", &["low", "urgent"], "urgent", None),
+            assignees: vec![],
+        }
+    }
+}
