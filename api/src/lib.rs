@@ -1,2 +1,31 @@
-//! API.
+//! Postroom's server: HTTP API, pages, inbound doors, and the operator's commands.
+//!
+//! A handler extracts, calls one verb of `shared`, and answers. Read next: [`routes`].
+
+pub mod commands;
+pub mod extract;
+mod frame;
+pub mod ops;
+pub mod problem;
+pub mod routes;
+pub mod serve;
 pub mod web;
+
+use axum::Router;
+use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
+use shared::app::App;
+use tower_http::compression::CompressionLayer;
+
+/// Returns the whole server as a service: the door that tests use too.
+pub fn router(app: App) -> Router {
+    routes::router()
+        .layer(axum::middleware::from_fn_with_state(app.clone(), frame::frame))
+        .layer(CompressionLayer::new().compress_when(is_page))
+        .with_state(app)
+}
+
+/// Pages and what belongs to them; mail and JSON go as they are, as their readers are near or programs.
+fn is_page(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|v| v.as_bytes()).unwrap_or_default();
+    [&b"text/html"[..], b"text/css", b"text/javascript", b"image/svg+xml"].iter().any(|k| kind.starts_with(k))
+}

@@ -1,5 +1,7 @@
 //! What every part of the program works with: configuration, database, keys, files, doorbell.
 
+pub mod health;
+
 use crate::blobs::{self, Blobs};
 use crate::config::Config;
 use crate::doorbell::{BellReceiver, Doorbell};

@@ -1,0 +1,108 @@
+//! Every code that an error answer can bear. Clients depend on them: none is ever renamed or given another status.
+
+use axum::http::StatusCode;
+
+/// A kind of error answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The stable code.
+    pub code: &'static str,
+    /// The HTTP status that goes with it.
+    pub status: u16,
+    /// A short sentence for people, the same for each occurrence (RFC 9457, 3.1.3).
+    pub title: &'static str,
+}
+
+impl Code {
+    /// Returns the HTTP status.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.status).expect("the table holds valid ones: a test reads it whole")
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $status:literal $code:literal $title:literal;)+) => {
+        $(#[doc = $title] pub const $name: Code = Code { code: $code, status: $status, title: $title };)+
+        /// All codes.
+        pub const ALL: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    MALFORMED_REQUEST = 400 "malformed_request" "The request could not be understood";
+    INVALID_JSON = 400 "invalid_json" "The body is not valid JSON";
+    INVALID_QUERY = 400 "invalid_query" "The query string could not be understood";
+    INVALID_CURSOR = 400 "invalid_cursor" "The cursor is not one that this list gave out";
+    INVALID_MULTIPART = 400 "invalid_multipart" "The multipart body could not be understood";
+    INVALID_HEADER = 400 "invalid_header" "A request header has a wrong value";
+    UNAUTHENTICATED = 401 "unauthenticated" "Log in, or send a valid token";
+    INVALID_CREDENTIALS = 401 "invalid_credentials" "Address or password is wrong";
+    FORBIDDEN = 403 "forbidden" "You may not do this";
+    CSRF_FAILED = 403 "csrf_failed" "The request did not come from a page of this site";
+    NOT_FOUND = 404 "not_found" "There is nothing here";
+    TICKET_NOT_FOUND = 404 "ticket_not_found" "No such ticket";
+    MESSAGE_NOT_FOUND = 404 "message_not_found" "No such message";
+    ATTACHMENT_NOT_FOUND = 404 "attachment_not_found" "No such attachment";
+    MAIL_NOT_FOUND = 404 "mail_not_found" "No such mail";
+    OUTBOX_MAIL_NOT_FOUND = 404 "outbox_mail_not_found" "No such outgoing mail";
+    TENANT_NOT_FOUND = 404 "tenant_not_found" "No such tenant";
+    USER_NOT_FOUND = 404 "user_not_found" "No such user";
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This address does not take that method";
+    CONFLICT = 409 "conflict" "This exists already, or contradicts what exists";
+    STALE_TICKET = 409 "stale_ticket" "The ticket changed since you read it";
+    TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
+    TENANT_REQUIRED = 409 "tenant_required" "The address belongs to several tenants: name one";
+    TOO_LATE = 409 "too_late" "The mail has left already";
+    IDEMPOTENCY_KEY_IN_USE = 409 "idempotency_key_in_use" "A request with this Idempotency-Key is still at work";
+    BODY_TOO_LARGE = 413 "body_too_large" "The body is too large";
+    MAIL_TOO_LARGE = 413 "mail_too_large" "The mail is too large";
+    FILE_TOO_LARGE = 413 "file_too_large" "A file is too large";
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body has a type that is not understood here";
+    FILE_TYPE_NOT_ALLOWED = 415 "file_type_not_allowed" "Files of this type may not be uploaded";
+    VALIDATION_FAILED = 422 "validation_failed" "Some values are wrong";
+    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another request";
+    UNKNOWN_RECIPIENT = 422 "unknown_recipient" "No mailbox here has that address";
+    QUOTA_EXCEEDED = 422 "quota_exceeded" "The attachment quota is used up";
+    RATE_LIMITED = 429 "rate_limited" "Too many requests";
+    INTERNAL_ERROR = 500 "internal_error" "Something went wrong here";
+    TIMED_OUT = 503 "timed_out" "The request took too long";
+    UNAVAILABLE = 503 "unavailable" "A part that is needed cannot be reached; try again shortly";
+}
+
+/// Returns the general code for a status that no handler of ours explained.
+pub fn for_status(status: StatusCode) -> Code {
+    match status.as_u16() {
+        401 => UNAUTHENTICATED,
+        403 => FORBIDDEN,
+        404 => NOT_FOUND,
+        405 => METHOD_NOT_ALLOWED,
+        409 => CONFLICT,
+        413 => BODY_TOO_LARGE,
+        415 => UNSUPPORTED_MEDIA_TYPE,
+        422 => VALIDATION_FAILED,
+        429 => RATE_LIMITED,
+        503 => UNAVAILABLE,
+        400..=499 => MALFORMED_REQUEST,
+        _ => INTERNAL_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_never_change() {
+        let list: String = ALL.iter().map(|c| format!("{} {}\n", c.status, c.code)).collect();
+        insta::assert_snapshot!(list);
+    }
+
+    #[test]
+    fn a_code_is_unique_and_has_a_valid_status() {
+        let mut names: Vec<_> = ALL.iter().map(|c| c.code).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|c| c.status().is_client_error() || c.status().is_server_error()));
+    }
+}

@@ -1,0 +1,71 @@
+//! From the domain's errors, and from axum's refusals, to problems.
+
+use super::{Problem, codes};
+use axum::extract::multipart::{MultipartError, MultipartRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::http::StatusCode;
+use shared::{blobs, store};
+
+impl From<store::Error> for Problem {
+    fn from(e: store::Error) -> Self {
+        let code = match &e {
+            store::Error::Unavailable(_) | store::Error::Busy(_) => codes::UNAVAILABLE,
+            store::Error::NotFound => codes::NOT_FOUND,
+            // Verbs answer for the constraints they expect; one that nobody expected is a fault of ours.
+            store::Error::Conflict { .. }
+            | store::Error::Corrupt(_)
+            | store::Error::Migrate(_)
+            | store::Error::Driver(_) => codes::INTERNAL_ERROR,
+        };
+        Problem::new(code).caused_by(e)
+    }
+}
+
+impl From<blobs::Error> for Problem {
+    fn from(e: blobs::Error) -> Self {
+        let code = match &e {
+            blobs::Error::Name(_) => codes::NOT_FOUND,
+            blobs::Error::Store(_) => codes::UNAVAILABLE,
+            // A row names a blob that is not there: invariant 6 (DESIGN 11) is broken.
+            blobs::Error::Missing { .. } | blobs::Error::Folder { .. } => codes::INTERNAL_ERROR,
+        };
+        Problem::new(code).caused_by(e)
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(e: BytesRejection) -> Self {
+        match e.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(codes::BODY_TOO_LARGE),
+            _ => Problem::new(codes::MALFORMED_REQUEST).detail("the body ended early").caused_by(e),
+        }
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(e: QueryRejection) -> Self {
+        Problem::new(codes::INVALID_QUERY).detail(e.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(e: PathRejection) -> Self {
+        // An id that cannot be one names nothing.
+        Problem::new(codes::NOT_FOUND).caused_by(e)
+    }
+}
+
+impl From<MultipartRejection> for Problem {
+    fn from(e: MultipartRejection) -> Self {
+        Problem::new(codes::INVALID_MULTIPART).detail(e.body_text())
+    }
+}
+
+impl From<MultipartError> for Problem {
+    fn from(e: MultipartError) -> Self {
+        match e.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(codes::BODY_TOO_LARGE),
+            _ => Problem::new(codes::INVALID_MULTIPART).detail(e.body_text()),
+        }
+    }
+}

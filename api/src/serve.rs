@@ -1,0 +1,153 @@
+//! Binds, serves, and stops well: what is in flight finishes.
+
+use shared::app::{self, App};
+use shared::config::{Config, WorkerMode};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+
+/// The longest that requests in flight may take to finish once the server stops.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The server cannot start, or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The listen address cannot be had.
+    #[error("cannot listen on {addr}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The port's file cannot be written.
+    #[error("cannot write the port to {path}")]
+    PortFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The application cannot start.
+    #[error(transparent)]
+    App(#[from] app::Error),
+    /// The listener broke.
+    #[error("the server broke off")]
+    Serve(#[source] std::io::Error),
+}
+
+/// Runs the server until it is told to stop (SIGTERM, SIGINT).
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(config: Config) -> Result<(), Error> {
+    let listener = bind(config.listen)?;
+    let addr = listener.local_addr().map_err(Error::Serve)?;
+    let app = App::start(config.bound_to(addr)).await?;
+    announce(&app)?;
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let result = serve(app.clone(), listener, stop).await;
+    app.db.close().await;
+    result
+}
+
+/// Serves until `stop` is cancelled, then lets requests in flight finish.
+///
+/// # Errors
+/// If the listener breaks.
+pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
+    use axum::serve::ListenerExt;
+    let listener = listener.tap_io(|tcp| {
+        // Answers are small and complete: waiting to fill a packet only delays them.
+        if let Err(e) = tcp.set_nodelay(true) {
+            tracing::debug!(error = %e, "cannot set TCP_NODELAY");
+        }
+    });
+    let service = crate::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let guard = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = server.into_future() => result.map_err(Error::Serve),
+        () = guard => {
+            tracing::warn!("requests were still in flight after {} s, stopped without them", GRACE.as_secs());
+            Ok(())
+        }
+    }
+}
+
+/// Opens the port. SO_REUSEADDR, so that a restart need not wait for the old connections to be forgotten.
+///
+/// # Errors
+/// If the address cannot be had.
+pub fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {
+    let bound = || {
+        let socket = if addr.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(1024)
+    };
+    bound().map_err(|source| Error::Bind { addr, source })
+}
+
+/// Tells people and scripts where the server is.
+fn announce(app: &App) -> Result<(), Error> {
+    let config = &app.config;
+    if let Some(path) = &config.port_file {
+        write_port(path, config.listen.port()).map_err(|source| Error::PortFile { path: path.clone(), source })?;
+    }
+    let mut text = format!("Postroom listening on http://{}\n", config.listen);
+    let base = &config.base_url;
+    text.push_str(&format!("  dashboard    {base}/dashboard/support\n"));
+    text.push_str(&format!("  public form  {base}/new\n"));
+    if config.is_development() {
+        text.push_str(&format!("  sent mail    {base}/dev/mail\n\nPost a mail to it:\n"));
+        text.push_str(&format!(
+            "  printf 'From: Ann <ann@example.com>\\r\\nTo: {}\\r\\nSubject: Printer on fire\\r\\n\\r\\nPlease help.\\r\\n' | \
+             curl -s {base}/api/inbound/raw -H 'Content-Type: message/rfc822' --data-binary @-\n",
+            config.mail_from
+        ));
+    }
+    // A closed stdout is no reason to stop.
+    let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+    if config.worker == WorkerMode::Off {
+        tracing::info!("no worker in this process: postroom-worker sends the mail");
+    }
+    Ok(())
+}
+
+/// Whole or not at all: who waits for the file must not read half a number.
+fn write_port(path: &std::path::Path, port: u16) -> std::io::Result<()> {
+    let draft = path.with_extension("new");
+    std::fs::write(&draft, format!("{port}\n"))?;
+    std::fs::rename(&draft, path)
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            }
+            Err(e) => {
+                tracing::warn!(error = %e, "SIGTERM will not be heard");
+                let _ = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+    tracing::info!("stopping: requests in flight finish");
+    stop.cancel();
+}
