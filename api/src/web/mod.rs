@@ -18,3 +18,4 @@ pub mod queue;
 pub mod render;
 pub mod samples;
 pub mod ticket;
+pub mod words;
