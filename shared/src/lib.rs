@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP. Dependencies point one way: types, then SQL, then verbs, then `mail_in` and `mail_out`.
 
 pub mod access;
+pub mod address;
 pub mod app;
 pub mod blobs;
 pub mod clock;

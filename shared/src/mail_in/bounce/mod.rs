@@ -1,0 +1,37 @@
+//! Delivery reports (E5.3, E9.11, E9.12): who did not get what, and why.
+//!
+//! `report` reads the machine-readable kind (RFC 3464), `prose` what older servers write; `status` decides what a
+//! failure means; `original` finds the mail that it is about.
+
+mod original;
+mod prose;
+mod report;
+mod status;
+
+use super::types::{Bounce, Mail};
+
+/// Fills a mail's `bounces` and `reported_message_id` if its structure or wording says that it is a report.
+pub fn fill(mail: &mut Mail) {
+    if evidence(mail).is_none() {
+        return;
+    }
+    mail.bounces = read(mail);
+    mail.reported_message_id = original::message_id(mail);
+}
+
+/// Reads all recipients of a delivery report, the machine-readable part first, else its prose.
+pub fn read(mail: &Mail) -> Vec<Bounce> {
+    let from_report = report::read(mail);
+    if from_report.is_empty() { prose::read(mail) } else { from_report }
+}
+
+/// Tells from what a mail is seen to be a delivery report (E5.3); None if it is none.
+pub fn evidence(mail: &Mail) -> Option<String> {
+    if mail.report_type.as_deref() == Some("delivery-status") {
+        return Some("report-type=delivery-status".to_owned());
+    }
+    if let Some(part) = mail.content_types.iter().find(|t| report::STATUS_TYPES.contains(&t.as_str())) {
+        return Some(format!("part {part}"));
+    }
+    prose::evidence(mail)
+}

@@ -1,0 +1,30 @@
+//! The mail that a report is about: its id, from the enclosed copy or header block (E9.14).
+
+use crate::mail_in::headers;
+use crate::mail_in::parse::{ids, skip_preamble, words};
+use crate::mail_in::types::Mail;
+
+/// Types of parts that hold the original or its header.
+const ENCLOSED: &[&str] = &[
+    "message/rfc822",
+    "message/global",
+    "text/rfc822-headers",
+    "message/rfc822-headers",
+    "message/global-headers",
+    "text/rfc822",
+];
+
+/// Finds the original's Message-ID: in an enclosed part, else in a header block within the text.
+pub fn message_id(mail: &Mail) -> Option<String> {
+    let enclosed = mail.parts.iter().filter(|p| ENCLOSED.contains(&p.content_type.as_str()));
+    enclosed
+        .filter_map(|p| headers::split(skip_preamble(&p.bytes)).get("message-id").map(|v| words::decode(v, None)))
+        .chain(mail.body_text.lines().filter_map(in_line))
+        .find_map(|v| ids::normalise(&v))
+}
+
+fn in_line(line: &str) -> Option<String> {
+    let line = line.trim_start_matches(['>', ' ', '\t', '|']);
+    let (name, value) = line.split_once(':')?;
+    (name.eq_ignore_ascii_case("message-id") && value.contains('@')).then(|| value.trim().to_owned())
+}

@@ -1,0 +1,4 @@
+//! Integration tests of `shared`, one binary.
+
+mod corpus;
+mod mail;
