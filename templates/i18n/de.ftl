@@ -497,3 +497,37 @@ problem-fields = Etwas stimmt noch nicht. Was Sie getippt haben, steht noch da.
 
 ### Mail ------------------------------------------------------------------------------------------------------------
 ### Was per Mail hinausgeht: Schlüssel beginnen mit "mail-".
+mail-via = { $customer } über { $team }
+mail-number = Ticket { $pid }
+mail-see-ticket = Ihr Ticket ansehen
+mail-open-ticket = Ticket öffnen
+mail-answer = Um etwas hinzuzufügen, antworten Sie auf diese Mail.
+
+mail-reply-line = Bitte schreiben Sie Ihre Antwort über diese Zeile
+mail-quote-intro = Am { $date } schrieb { $name }:
+
+mail-ack-received = Wir haben Ihre Nachricht erhalten. Sie hat die Nummer { $pid }.
+mail-ack-next = Jemand von { $team } wird sie lesen und Ihnen per Mail antworten.
+mail-ack-by = Sie hören bis { $date } von uns.
+
+mail-notice-created = { $customer } hat ein Ticket eröffnet
+mail-notice-assigned = { $actor } hat Ihnen dieses Ticket zugewiesen
+mail-notice-answered = { $customer } hat geantwortet
+mail-mention-headline = { $actor } hat Sie in einer Notiz erwähnt
+
+mail-solved-headline = Wir halten Ihr Ticket für gelöst.
+mail-solved-reopen = Wenn noch etwas nicht stimmt, antworten Sie auf diese Mail; wir sehen es uns wieder an.
+
+mail-invite-subject = Einladung von { $team }
+mail-invite-headline = Sie sind zu { $team } eingeladen. Wählen Sie ein Passwort; Ihr Anmeldename ist Ihre Adresse: { $email }
+mail-invite-action = Einladung annehmen
+mail-password-subject = Neues Passwort für { $team }
+mail-password-headline = Jemand, wahrscheinlich Sie, hat ein neues Passwort für { $email } bei { $team } verlangt.
+mail-password-action = Neues Passwort wählen
+mail-password-ignore = Wenn Sie es nicht waren, tun Sie nichts: Ihr Passwort bleibt, wie es ist.
+mail-link-subject = Ihr Anmeldelink für { $team }
+mail-link-headline = Mit diesem Link melden Sie sich als { $email } bei { $team } an.
+mail-link-action = Anmelden
+mail-link-ignore = Wenn Sie ihn nicht verlangt haben, tun Sie nichts.
+mail-link-once = Der Link gilt einmal.
+mail-link-until = Der Link gilt einmal, bis { $date }.

@@ -497,3 +497,37 @@ problem-fields = Something is not right yet. Everything you typed is still here.
 
 ### Mail ------------------------------------------------------------------------------------------------------------
 ### What goes out by mail: keys begin with "mail-".
+mail-via = { $customer } via { $team }
+mail-number = Ticket { $pid }
+mail-see-ticket = See your ticket
+mail-open-ticket = Open the ticket
+mail-answer = To add something, answer this mail.
+
+mail-reply-line = Please write your answer above this line
+mail-quote-intro = On { $date }, { $name } wrote:
+
+mail-ack-received = We have received your message. Its number is { $pid }.
+mail-ack-next = Somebody from { $team } will read it and answer you by mail.
+mail-ack-by = You will hear from us by { $date }.
+
+mail-notice-created = { $customer } opened a ticket
+mail-notice-assigned = { $actor } assigned this ticket to you
+mail-notice-answered = { $customer } answered
+mail-mention-headline = { $actor } named you in a note
+
+mail-solved-headline = We think this is solved.
+mail-solved-reopen = If something is still wrong, answer this mail and we will look at it again.
+
+mail-invite-subject = { $team } invites you
+mail-invite-headline = You are invited to { $team }. Choose a password to begin; your address is your login name: { $email }
+mail-invite-action = Accept the invitation
+mail-password-subject = A new password for { $team }
+mail-password-headline = Somebody, most likely you, asked for a new password for { $email } at { $team }.
+mail-password-action = Choose a new password
+mail-password-ignore = If it was not you, do nothing: your password stays as it is.
+mail-link-subject = Your sign-in link for { $team }
+mail-link-headline = This link signs you in to { $team } as { $email }.
+mail-link-action = Sign in
+mail-link-ignore = If you did not ask for it, do nothing.
+mail-link-once = The link works once.
+mail-link-until = The link works once, until { $date }.

@@ -5,11 +5,13 @@
 //! lettre carries what is composed.
 
 use crate::clock::Time;
+use crate::i18n::{self, Locale};
 use crate::mail_in::types::Address;
 use crate::mail_out::encode;
 use crate::mail_out::headers::{Fields, HeaderError, check};
 use crate::mail_out::kinds::Kind;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The sort of letter, as far as its headers differ: the columns of E8.1's table.
@@ -81,7 +83,8 @@ impl Form {
 }
 
 /// Who a letter is from. Made of one of our own addresses only: a customer's never stands in From (E8.2, DMARC).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Sender(Address);
 
 impl Sender {
@@ -98,10 +101,14 @@ impl Sender {
         Self::named(team, mailbox)
     }
 
-    /// "Customer via Team" from the team's mailbox; `via` is the joining phrase in the reader's language with both
-    /// names in it.
-    pub fn via(via: &str, mailbox: &str) -> Self {
-        Self::named(&bare_name(via), mailbox)
+    /// "Customer via Team" from the team's mailbox, in the reader's language: for agents' notices.
+    pub fn via(locale: Locale, customer: &str, team: &str, mailbox: &str) -> Self {
+        match bare_name(customer).as_str() {
+            "" => Self::team(team, mailbox),
+            customer => {
+                Self::named(&i18n::text(locale, "mail-via", &[("customer", customer), ("team", team)]), mailbox)
+            }
+        }
     }
 
     /// What stands in the From header.

@@ -295,8 +295,11 @@ fn senders_are_ours_and_hold_no_other_address() {
     let name = |s: Sender| s.address().name.clone().unwrap();
     assert_eq!(name(Sender::agent("Priya Raman", "Kaiwerk", "h@k.example")), "Priya Raman – Kaiwerk");
     assert_eq!(name(Sender::agent("", "Kaiwerk", "h@k.example")), "Kaiwerk");
-    assert_eq!(name(Sender::via("boss@bank.example via Kaiwerk", "h@k.example")), "boss via Kaiwerk");
-    assert_eq!(name(Sender::via("Eve <eve@x.example>\r\nvia Kaiwerk", "h@k.example")), "Eve eve via Kaiwerk");
+    assert_eq!(name(Sender::via(Locale::En, "boss@bank.example", "Kaiwerk", "h@k.example")), "boss via Kaiwerk");
+    assert_eq!(
+        name(Sender::via(Locale::De, "Eve <eve@x.example>\r\n", "Kaiwerk", "h@k.example")),
+        "Eve eve über Kaiwerk"
+    );
 }
 
 #[test]

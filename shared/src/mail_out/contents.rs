@@ -1,0 +1,344 @@
+//! What each mail says, before it is put into words: one struct per template, each with a sample.
+
+use crate::clock::Time;
+use crate::text_enum;
+use serde::{Deserialize, Serialize};
+
+/// How many lines of the customer's last message a reply quotes (E8.11).
+const MAX_QUOTED_LINES: usize = 200;
+/// How much of a message a notice shows.
+const MAX_EXCERPT_CHARS: usize = 2000;
+
+/// What a mail says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "template", rename_all = "snake_case")]
+pub enum Content {
+    /// An agent's answer.
+    Reply(Reply),
+    /// The acknowledgement of a new ticket.
+    Ack(Ack),
+    /// To an agent: a ticket was opened, assigned, answered.
+    Notice(Notice),
+    /// To an agent: named in a note.
+    Mention(Mention),
+    /// To the requester: solved.
+    Solved(Solved),
+    /// To a new user.
+    Invite(AccountLink),
+    /// A link for a new password.
+    Password(AccountLink),
+    /// A sign-in link.
+    Link(AccountLink),
+}
+
+impl Content {
+    /// Returns the name of the template files.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Content::Reply(_) => "reply",
+            Content::Ack(_) => "ack",
+            Content::Notice(_) => "notice",
+            Content::Mention(_) => "mention",
+            Content::Solved(_) => "solved",
+            Content::Invite(_) => "invite",
+            Content::Password(_) => "password",
+            Content::Link(_) => "link",
+        }
+    }
+
+    /// Returns the title of the HTML: the ticket's number, or the team's name.
+    pub fn title(&self) -> &str {
+        match self {
+            Content::Reply(c) => &c.pid,
+            Content::Ack(c) => &c.pid,
+            Content::Notice(c) => &c.pid,
+            Content::Mention(c) => &c.pid,
+            Content::Solved(c) => &c.pid,
+            Content::Invite(c) | Content::Password(c) | Content::Link(c) => &c.team,
+        }
+    }
+
+    /// Returns a sample of each content, and of each event of a notice, to render when templates are loaded.
+    pub fn samples() -> Vec<Content> {
+        let notices = NoticeEvent::ALL.iter().map(|&event| Content::Notice(Notice { event, ..Notice::sample() }));
+        let others = [
+            Content::Reply(Reply::sample()),
+            Content::Ack(Ack::sample()),
+            Content::Mention(Mention::sample()),
+            Content::Solved(Solved::sample()),
+            Content::Invite(AccountLink::sample()),
+            Content::Password(AccountLink::sample()),
+            Content::Link(AccountLink::sample()),
+        ];
+        others.into_iter().chain(notices).collect()
+    }
+}
+
+/// An agent's public message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The ticket.
+    pub pid: String,
+    /// The ticket's page in the customers' portal.
+    pub url: Option<String>,
+    /// What the agent wrote.
+    pub body_text: String,
+    /// The same as HTML; made by [`Reply::safe_html`].
+    pub body_html: Option<String>,
+    /// The customer's last message.
+    pub quoted: Option<Quoted>,
+    /// Whether "write above this line" stands at the top (E7.6).
+    pub reply_line: bool,
+}
+
+impl Reply {
+    /// Returns the composer's HTML without anything active, as views of mail are cleaned (E12.8); images of the mail
+    /// itself (`cid:`) stay.
+    pub fn safe_html(html: &str) -> String {
+        ammonia::Builder::default().add_url_schemes(["cid"]).clean(html).to_string()
+    }
+
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Self {
+            pid: "KW-202611-0430".into(),
+            url: Some("https://help.kaiwerk.example/portal/KW-202611-0430".into()),
+            body_text: "Hello Misaki,\n\nthe preview pointed to an old server:\n    preview.old <gone>\nIt works again now.\n\nPriya Raman".into(),
+            body_html: None,
+            quoted: Some(Quoted::of("佐藤 美咲", sample_time(), "The page stays blank.\n\nIt worked yesterday.\n> and the day before")),
+            reply_line: true,
+        }
+    }
+}
+
+/// The customer's last message under a reply. Never a note, never what the recipient was not party to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quoted {
+    /// Who wrote it.
+    pub name: String,
+    /// When.
+    pub at: Time,
+    /// Its new text, at most 200 lines.
+    pub text: String,
+    /// Whether there was more.
+    pub cut: bool,
+}
+
+impl Quoted {
+    /// Returns the quotation of a message's visible text.
+    pub fn of(name: &str, at: Time, text: &str) -> Self {
+        let lines: Vec<&str> = text.trim_end().lines().collect();
+        let kept = &lines[..lines.len().min(MAX_QUOTED_LINES)];
+        Self { name: name.to_owned(), at, text: kept.join("\n"), cut: kept.len() < lines.len() }
+    }
+}
+
+/// The acknowledgement. It has no room for anything that the received mail said, its sender's name included: whoever
+/// forges a sender could have their own words delivered (E5.14).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The ticket.
+    pub pid: String,
+    /// The team's name.
+    pub team: String,
+    /// The ticket's page in the customers' portal.
+    pub url: Option<String>,
+    /// Until when an answer is promised.
+    pub answer_by: Option<Time>,
+}
+
+impl Ack {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Self {
+            pid: "KW-202611-0430".into(),
+            team: "Kaiwerk Hosting".into(),
+            url: Some("https://help.kaiwerk.example/portal/KW-202611-0430".into()),
+            answer_by: Some(sample_time()),
+        }
+    }
+}
+
+text_enum! {
+    /// What an agent is told of.
+    pub enum NoticeEvent ("notice event") {
+        /// A ticket was opened.
+        Created = "created",
+        /// The ticket is theirs now.
+        Assigned = "assigned",
+        /// The customer wrote.
+        Answered = "answered",
+    }
+}
+
+/// News of a ticket for an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What happened.
+    pub event: NoticeEvent,
+    /// The ticket.
+    pub pid: String,
+    /// Its subject.
+    pub subject: String,
+    /// The requester's name or address.
+    pub customer: String,
+    /// Who did it, or the team's name if nobody did.
+    pub actor: String,
+    /// What was written; see [`excerpt`].
+    pub excerpt: Option<String>,
+    /// The ticket's page in the dashboard.
+    pub url: String,
+}
+
+impl Notice {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Self {
+            event: NoticeEvent::Created,
+            pid: "KW-202611-0430".into(),
+            subject: "Preview stays blank".into(),
+            customer: "佐藤 美咲".into(),
+            actor: "Priya Raman".into(),
+            excerpt: Some("The page stays blank.\n\nIt worked <yesterday>.".into()),
+            url: "https://help.kaiwerk.example/dashboard/support/430".into(),
+        }
+    }
+}
+
+/// An agent was named in a note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// The ticket.
+    pub pid: String,
+    /// Its subject.
+    pub subject: String,
+    /// Who wrote the note.
+    pub actor: String,
+    /// The note; see [`excerpt`].
+    pub excerpt: Option<String>,
+    /// The ticket's page in the dashboard.
+    pub url: String,
+}
+
+impl Mention {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Self {
+            pid: "KW-202611-0430".into(),
+            subject: "Preview stays blank".into(),
+            actor: "Priya Raman".into(),
+            excerpt: Some("@jonas can you look at the routing?".into()),
+            url: "https://help.kaiwerk.example/dashboard/support/430".into(),
+        }
+    }
+}
+
+/// The requester's ticket was solved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Solved {
+    /// The ticket.
+    pub pid: String,
+    /// Its subject.
+    pub subject: String,
+    /// The team's name.
+    pub team: String,
+    /// What solved it, in words for the requester.
+    pub resolution: Option<String>,
+    /// The ticket's page in the customers' portal.
+    pub url: Option<String>,
+}
+
+impl Solved {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Self {
+            pid: "KW-202611-0430".into(),
+            subject: "Preview stays blank".into(),
+            team: "Kaiwerk Hosting".into(),
+            resolution: Some("The preview points to the new server now.".into()),
+            url: Some("https://help.kaiwerk.example/portal/KW-202611-0430".into()),
+        }
+    }
+}
+
+/// A link that opens an account: invitation, new password, sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLink {
+    /// The team's name.
+    pub team: String,
+    /// Whose account.
+    pub email: String,
+    /// The link.
+    pub link: String,
+    /// Until when it works.
+    pub expires_at: Option<Time>,
+}
+
+impl AccountLink {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Self {
+            team: "Kaiwerk Hosting".into(),
+            email: "misaki@customer.example".into(),
+            link: "https://help.kaiwerk.example/login/3q2-7wEXAMPLE".into(),
+            expires_at: Some(sample_time()),
+        }
+    }
+}
+
+/// Returns the beginning of a message for a notice: whole lines where possible.
+pub fn excerpt(text: &str) -> Option<String> {
+    let text = text.trim();
+    let kept = match text.char_indices().nth(MAX_EXCERPT_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            let end = text[..end].rfind('\n').filter(|at| *at > end / 2).unwrap_or(end);
+            format!("{}\n[...]", text[..end].trim_end())
+        }
+    };
+    (!kept.is_empty()).then_some(kept)
+}
+
+fn sample_time() -> Time {
+    Time::from_timestamp(1_795_170_120, 0).expect("a moment of 2026")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotation_has_200_lines_at_most() {
+        let text = |n: usize| (0..n).map(|n| format!("line {n}\n")).collect::<String>();
+        let whole = Quoted::of("Ann", sample_time(), &text(200));
+        assert_eq!((whole.text.lines().count(), whole.cut), (200, false));
+        let long = Quoted::of("Ann", sample_time(), &text(201));
+        assert_eq!((long.text.lines().count(), long.cut), (200, true));
+        assert!(long.text.ends_with("line 199"));
+    }
+
+    #[test]
+    fn an_excerpt_ends_with_a_line() {
+        assert_eq!(excerpt("  \n "), None);
+        assert_eq!(excerpt(" a\nb ").as_deref(), Some("a\nb"));
+        let long = excerpt(&"äöü äöü äöü\n".repeat(400)).unwrap();
+        assert!(long.ends_with("äöü\n[...]") && long.chars().count() <= 2010);
+        assert!(excerpt(&"ä".repeat(5000)).unwrap().chars().count() <= 2010);
+    }
+
+    #[test]
+    fn html_of_the_composer_is_cleaned() {
+        assert_eq!(
+            Reply::safe_html("<p onclick=x>a<script>b</script><img src=\"cid:logo\"><img src=\"javascript:x\"></p>"),
+            "<p>a<img src=\"cid:logo\"><img></p>"
+        );
+    }
+
+    #[test]
+    fn contents_come_back_from_json() {
+        for content in Content::samples() {
+            let json = serde_json::to_string(&content).unwrap();
+            assert_eq!(serde_json::from_str::<Content>(&json).unwrap(), content);
+        }
+    }
+}
