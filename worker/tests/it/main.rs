@@ -1,5 +1,7 @@
 //! The worker's edges against real peers: an SMTP server and a Redis server of this test's own.
 
+mod queue;
+mod redis;
 mod smtp;
 mod smtp_faults;
 mod support;

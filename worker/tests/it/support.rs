@@ -1,6 +1,7 @@
 //! What the tests share: a sink, a transport with known timers, one mail.
 
-use std::time::Duration;
+use std::future::Future;
+use std::time::{Duration, Instant};
 
 use worker::sink::{Sink, SinkOptions};
 use worker::transport::{Delivery, Failure, Phase, SendOutcome, Smtp, SmtpOptions, Timeouts};
@@ -86,11 +87,18 @@ pub fn unknown(outcome: SendOutcome) -> String {
     }
 }
 
-/// Waits until the condition holds; fails with `what` after 20 s.
-pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = std::time::Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LONG, "{what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// Bounds a test that would otherwise hang; nothing takes as long.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until the condition holds; fails with `what` after [`LIMIT`].
+#[track_caller]
+pub fn until<'a>(what: &'a str, mut condition: impl FnMut() -> bool + 'a) -> impl Future<Output = ()> + 'a {
+    let caller = std::panic::Location::caller();
+    async move {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < LIMIT, "{what} ({caller})");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
