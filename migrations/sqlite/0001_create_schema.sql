@@ -408,7 +408,7 @@ CREATE TABLE outbox (
   phase TEXT CHECK (phase IN ('before_body', 'body')),
   lease_token TEXT,
   lease_until TEXT,
-  due_at TEXT NOT NULL,
+  due_at TEXT,
   urgency INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
   maybes INTEGER NOT NULL,
@@ -420,8 +420,8 @@ CREATE TABLE outbox (
   sent_at TEXT,
   updated_at TEXT NOT NULL
 ) STRICT;
--- What a claim looks for; the few rows that wait, among the many that are done.
-CREATE INDEX outbox_due ON outbox (urgency, due_at, id) WHERE state IN ('held', 'queued', 'deferred');
+-- What a claim looks for: the few rows that wait, among the many that rest (their due_at is NULL).
+CREATE INDEX outbox_due ON outbox (urgency, due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX outbox_leases ON outbox (lease_until) WHERE state = 'sending';
 CREATE INDEX outbox_state ON outbox (state, id DESC);
 CREATE INDEX outbox_tenant ON outbox (tenant_id, id DESC);

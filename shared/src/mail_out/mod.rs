@@ -1,11 +1,13 @@
-//! How a mail goes out: signed addresses and ids, composing, templates, and when to try again.
+//! How a mail goes out: signed addresses and ids, outbox rows, composing, templates, and when to try again.
 
 pub mod compose;
 pub mod contents;
 mod encode;
+pub mod enqueue;
 pub mod headers;
 pub mod kinds;
 pub mod message_id;
+pub mod outbox;
 pub mod render;
 pub mod retry;
 pub mod threading;

@@ -163,6 +163,31 @@ impl Tx {
         Ok(())
     }
 
+    /// Marks a point in the transaction that [`Tx::rollback_to`] returns to. Points do not nest.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn savepoint(&mut self) -> Result<()> {
+        super::sql("SAVEPOINT mail").exec(self).await.map(drop)
+    }
+
+    /// Undoes everything since the last [`Tx::savepoint`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rollback_to(&mut self) -> Result<()> {
+        super::sql("ROLLBACK TO SAVEPOINT mail").exec(self).await?;
+        self.release().await
+    }
+
+    /// Forgets the last [`Tx::savepoint`], keeping what was done since.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn release(&mut self) -> Result<()> {
+        super::sql("RELEASE SAVEPOINT mail").exec(self).await.map(drop)
+    }
+
     /// Takes the transaction's changes back.
     ///
     /// # Errors

@@ -202,8 +202,7 @@ fn without_nul(text: Box<str>) -> String {
 }
 
 /// Inserts `rows` into the table and columns that `head` names (`INSERT INTO t (a, b)`), `tail` following the
-/// values (`ON CONFLICT DO NOTHING`, or empty). Rows go in runs of 32, 16, 8, 4, 2 and 1, so that only six
-/// statement texts exist and each stays prepared.
+/// values (`ON CONFLICT … DO NOTHING`, or empty). Returns the number of rows inserted.
 ///
 /// # Errors
 /// See [`super::Error`].
@@ -213,18 +212,66 @@ pub async fn insert_many(
     rows: Vec<Vec<Value>>,
     tail: &'static str,
 ) -> Result<u64> {
-    let mut rows = rows.into_iter();
     let mut inserted = 0;
-    while rows.len() > 0 {
-        let run = [32, 16, 8, 4, 2, 1].into_iter().find(|n| *n <= rows.len()).expect("one fits");
-        let mut q = sql(head).push(" VALUES ");
-        for (i, row) in rows.by_ref().take(run).enumerate() {
-            if i > 0 {
-                q = q.push(", ");
-            }
-            q = q.list(row);
-        }
-        inserted += q.push(" ").push(tail).exec(tx).await?;
+    for values in runs(rows) {
+        inserted += rows_of(sql(head).push(" VALUES "), values).push(" ").push(tail).exec(tx).await?;
     }
     Ok(inserted)
+}
+
+/// As [`insert_many`]; `tail` ends in RETURNING, and what it returns is returned.
+///
+/// # Errors
+/// See [`super::Error`].
+pub async fn insert_many_returning<T: Row>(
+    tx: &mut impl Exec,
+    head: &'static str,
+    rows: Vec<Vec<Value>>,
+    tail: &'static str,
+) -> Result<Vec<T>> {
+    let mut returned = Vec::new();
+    for values in runs(rows) {
+        returned.extend(rows_of(sql(head).push(" VALUES "), values).push(" ").push(tail).all::<T>(tx).await?);
+    }
+    Ok(returned)
+}
+
+/// Updates many rows, each to its own values: `head` is the text up to its assignments, which name the values of a
+/// row `v.column1`, `v.column2`, …; `on` joins the rows. Returns the number of rows changed.
+///
+/// # Errors
+/// See [`super::Error`].
+pub async fn update_many(
+    tx: &mut impl Exec,
+    head: &'static str,
+    rows: Vec<Vec<Value>>,
+    on: &'static str,
+) -> Result<u64> {
+    let mut changed = 0;
+    for values in runs(rows) {
+        changed += rows_of(sql(head).push(" FROM (VALUES "), values).push(") AS v WHERE ").push(on).exec(tx).await?;
+    }
+    Ok(changed)
+}
+
+/// Cuts rows into runs of 32, 16, 8, 4, 2 and 1, so that only six texts exist for each statement and every one stays
+/// prepared.
+fn runs(rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
+    let mut rows = rows.into_iter();
+    let mut runs = Vec::new();
+    while rows.len() > 0 {
+        let n = [32, 16, 8, 4, 2, 1].into_iter().find(|n| *n <= rows.len()).expect("one fits");
+        runs.push(rows.by_ref().take(n).collect());
+    }
+    runs
+}
+
+fn rows_of(mut q: Q, rows: Vec<Vec<Value>>) -> Q {
+    for (i, row) in rows.into_iter().enumerate() {
+        if i > 0 {
+            q = q.push(", ");
+        }
+        q = q.list(row);
+    }
+    q
 }

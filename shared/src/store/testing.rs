@@ -40,3 +40,38 @@ pub async fn seed(db: &Db, text: &'static str) {
     }
     tx.commit().await.expect("it commits");
 }
+
+/// Runs `case` on a new application of each kind, with one tenant and one mailbox (`support@desk.example`).
+pub async fn on_both_apps<F: Future<Output = ()>>(case: impl Fn(crate::app::App) -> F) {
+    const ROWS: &str = "
+        INSERT INTO tenants (id, slug, name, audience, pid_prefix, locale, settings, created_at) VALUES
+            (1, 'default', 'Desk', 'public', NULL, 'en', '{}', '2026-11-01T00:00:00+00:00');
+        INSERT INTO mailboxes (id, tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES
+            (1, 1, 'support@desk.example', 'support@desk.example', 'Desk', '+', TRUE, '2026-11-01T00:00:00+00:00')";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().display().to_string();
+    let start = async |url: String| {
+        let config = crate::config::Config::read(|name| match name {
+            "DATABASE_URL" => Some(url.clone()),
+            "BLOB_URL" => Some(format!("file://{data}/blobs")),
+            _ => None,
+        })
+        .expect("the settings are right");
+        let app = crate::app::App::start(config).await.expect("the application starts");
+        seed(&app.db, ROWS).await;
+        case(app.clone()).await;
+        app.db.close().await;
+    };
+    start(format!("sqlite://{data}/test.db")).await;
+    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
+        println!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let admin = Db::connect(&server, 1).await.expect("PostgreSQL answers");
+    let name = format!("t{:016x}", rand::random::<u64>());
+    run(&admin, format!("CREATE DATABASE {name}")).await;
+    let mut url: url::Url = server.parse().expect("TEST_POSTGRES_URL is a URL");
+    url.set_path(&name);
+    start(url.to_string()).await;
+    run(&admin, format!("DROP DATABASE {name}")).await;
+}

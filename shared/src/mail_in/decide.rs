@@ -1,0 +1,289 @@
+//! Decide: what is to become of a mail. Pure: the mail as read and what is known about its surroundings in, a decision
+//! and its trace out. The same decision is taken again when the ticket changed before it could be locked.
+
+use super::known::Known;
+use super::matching::{self, Match};
+use super::senders::{self, Cell};
+use super::types::{Class, Classified, Mail, Verdict};
+use super::{Door, Kept, Trace, authenticate, classify, fingerprint, parse};
+use crate::address;
+use crate::app::App;
+use crate::ids::{MailId, OutboxId, TicketId};
+use crate::keys::Keys;
+use crate::mail_out::message_id::{self, OurId};
+use crate::mail_out::token::{self, Token, TokenError};
+use crate::tickets::{Folder, Status};
+use chrono::Duration;
+
+/// A mail as it was read: everything that follows from the mail and its envelope alone.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The arrival and its bytes.
+    pub kept: Kept,
+    /// What it says.
+    pub mail: Mail,
+    /// What makes it the same mail (E1.8).
+    pub dedupe_key: String,
+    /// What sort it is.
+    pub classified: Classified,
+    /// Whether the sender is proven.
+    pub verdict: Verdict,
+    /// Valid tokens in its recipient addresses, in order (E3.4).
+    pub tokens: Vec<Token>,
+    /// Ids of ours that it names, In-Reply-To first, then References from the right (E4.1(3)).
+    pub our_ids: Vec<OurId>,
+    /// All ids that it names, in the same order.
+    pub ids: Vec<String>,
+    /// PIDs in brackets in its subject.
+    pub subject_pids: Vec<String>,
+    /// What was seen so far.
+    pub trace: Trace,
+}
+
+impl Read {
+    /// The sender's address key, if it has a sender.
+    pub fn sender_key(&self) -> Option<String> {
+        self.mail.from.as_ref().map(|f| address::key(&f.email))
+    }
+
+    /// Not readable as mail at all: no header names a sender, and nothing else speaks for a mail.
+    pub fn is_not_mail(&self) -> bool {
+        let mail = &self.mail;
+        mail.from.is_none() && mail.flags.iter().any(|f| f == "degraded")
+    }
+}
+
+/// Reads a kept mail: parse, authenticate, classify. No database.
+pub async fn read(app: &App, kept: Kept) -> Read {
+    let keys = &app.keys;
+    let mut trace = Trace::default();
+    trace.add("keep", "E1.1", kept.door.as_str(), format!("{} octets", kept.raw.len()));
+    let mail = parse::parse_guarded(kept.raw[..].into()).await;
+    let flags = mail.flags.iter().chain(&mail.defects).cloned().collect::<Vec<_>>().join(", ");
+    trace.add("parse", "E1.4", if flags.is_empty() { "clean" } else { &flags }, "");
+    // E1.10: two identical mails without any id or trace, in two SMTP sessions, are two.
+    let session = matches!(kept.door, Door::Smtp | Door::Lmtp).then(|| kept.id.to_string());
+    let dedupe_key = fingerprint::dedupe_key(&mail, &kept.raw, session.as_deref(), &[]);
+    let verdict = authenticate::check(&mail, &kept.facts, &mut trace);
+    let ours = OursOf { keys, kept: &kept };
+    let classified = classify::classify(&mail, &kept.facts, &ours);
+    trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
+    let tokens = tokens(keys, &kept, &mail, &mut trace);
+    let ids: Vec<String> = mail.in_reply_to.iter().chain(mail.references.iter().rev()).cloned().collect();
+    let our_ids = ids.iter().filter_map(|id| message_id::parse(keys, kept.tenant_id, id)).collect();
+    let subject_pids = subject_pids(&mail.subject);
+    Read { kept, mail, dedupe_key, classified, verdict, tokens, our_ids, ids, subject_pids, trace }
+}
+
+struct OursOf<'a> {
+    keys: &'a Keys,
+    kept: &'a Kept,
+}
+
+impl classify::Ours for OursOf<'_> {
+    fn is_our_message_id(&self, id: &str) -> bool {
+        message_id::parse(self.keys, self.kept.tenant_id, id).is_some()
+    }
+    fn is_our_loop_guard(&self, value: &str) -> bool {
+        message_id::verify_loop_guard(self.keys, self.kept.tenant_id, value).is_some()
+    }
+    fn is_our_mailbox(&self, email: &str) -> bool {
+        // The mailbox that received it: known without a lookup.
+        let key = address::key(email);
+        super::keep::recipients_of(&self.kept.facts, &self.kept.raw)
+            .iter()
+            .any(|r| super::keep::mailbox_keys(r).contains(&key))
+    }
+}
+
+/// Finds tokens in all values that may hold a recipient, in E3.4's order.
+fn tokens(keys: &Keys, kept: &Kept, mail: &Mail, trace: &mut Trace) -> Vec<Token> {
+    const NAMES: [&str; 7] =
+        ["delivered-to", "x-original-to", "envelope-to", "x-forwarded-to", "to", "cc", "resent-to"];
+    let mut addresses: Vec<String> = kept.facts.envelope_to.clone();
+    for name in NAMES {
+        for value in mail.header_all(name) {
+            addresses.extend(super::keep::addresses_in(value));
+        }
+    }
+    let mut found = Vec::new();
+    for address in &addresses {
+        let Some((local, _)) = address.rsplit_once('@') else { continue };
+        for (i, _) in local.char_indices().filter(|(_, c)| token::SEPARATORS.contains(c)) {
+            match token::parse(keys, kept.tenant_id, &local[i + 1..]) {
+                Ok(token) if !found.contains(&token) => found.push(token),
+                Ok(_) | Err(TokenError::NotAToken) => {}
+                Err(TokenError::BadMac) => trace.add("match", "E3.4", "token_invalid", address.as_str()),
+            }
+        }
+    }
+    found
+}
+
+fn subject_pids(subject: &str) -> Vec<String> {
+    let mut rest = subject;
+    let mut found = Vec::new();
+    while let Some(open) = rest.find('[') {
+        let after = &rest[open + 1..];
+        let Some(close) = after.find(']') else { break };
+        let inner = after[..close].trim();
+        if matching::looks_like_pid(inner) {
+            found.push(inner.to_ascii_uppercase());
+        }
+        rest = &after[close + 1..];
+    }
+    found
+}
+
+/// What is to become of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It came before.
+    Duplicate {
+        /// The first arrival.
+        of: MailId,
+    },
+    /// Held for somebody to look at.
+    Quarantine {
+        /// Why, a stable name.
+        reason: &'static str,
+    },
+    /// It opens a ticket.
+    Open {
+        /// Tickets that it may belong to: linked both ways.
+        links: Vec<TicketId>,
+        /// The closed ticket that it follows.
+        follow_up_of: Option<TicketId>,
+        /// Whether an acknowledgement is due, else the reason why not.
+        ack: Result<(), &'static str>,
+    },
+    /// It joins a ticket.
+    Join {
+        /// The ticket.
+        ticket: TicketId,
+        /// How its sender stands to the ticket.
+        cell: Cell,
+        /// Whether it brings the ticket back to work.
+        revive: Option<&'static str>,
+        /// Tickets of further tokens: they get a linking event (E4.3).
+        links: Vec<TicketId>,
+    },
+    /// A report about mail of ours.
+    Report {
+        /// The ticket it is about.
+        ticket: Option<TicketId>,
+        /// The mail it is about, and whether a token of ours proves it (E9.14).
+        outbox: Option<(OutboxId, bool)>,
+    },
+    /// Mail of ours that came back.
+    Loop {
+        /// The ticket it is about.
+        ticket: Option<TicketId>,
+    },
+}
+
+/// Decides. Adds to the trace what was looked at.
+pub fn decide(read: &Read, known: &Known, trace: &mut Trace) -> Decision {
+    if let Some(of) = known.duplicate_of(read) {
+        trace.add("dedupe", "E1.8", "duplicate", format!("first arrival {of}"));
+        return Decision::Duplicate { of };
+    }
+    trace.add("dedupe", "E1.8", "new", "");
+    if read.is_not_mail() {
+        trace.add("apply", "E1.5", "kept_unparsed", "no header names a sender");
+        return Decision::Quarantine { reason: "not_mail" };
+    }
+    let found = matching::find(read, known, trace);
+    match read.classified.class {
+        Class::OwnLoop => Decision::Loop { ticket: found.ticket },
+        Class::Dsn | Class::Mdn | Class::Arf => report(read, known, found, trace),
+        _ => conversation(read, known, found, trace),
+    }
+}
+
+/// A delivery report, read receipt or abuse report: an event at the mail it is about, never a ticket (E5.3).
+fn report(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
+    let outbox = known.reported_outbox(read);
+    let ticket = outbox.and_then(|(id, _)| known.outbox_ticket(id)).or(found.ticket);
+    if outbox.is_none() && ticket.is_none() {
+        trace.add("apply", "E9.14", "quarantined", "the report is about no mail of ours");
+        return Decision::Quarantine { reason: "backscatter" };
+    }
+    Decision::Report { ticket, outbox }
+}
+
+fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
+    let class = read.classified.class;
+    // E2.4, E10.2: who wrote it and for whom must be known, unless a recipient token of ours says where it belongs.
+    if found.rule != 1 {
+        if read.mail.from.is_none() {
+            trace.add("apply", "E2.4", "quarantined", "no_sender");
+            return Decision::Quarantine { reason: "no_sender" };
+        }
+        if read.kept.mailbox_id.is_none() && read.kept.has_recipients {
+            trace.add("apply", "E10.2", "quarantined", "no_mailbox");
+            return Decision::Quarantine { reason: "no_mailbox" };
+        }
+    }
+    let Some(ticket) = found.ticket.and_then(|id| known.tickets.get(&id)) else {
+        return unmatched(read, known, found, trace);
+    };
+    let cell = senders::cell(read, known, ticket, found.rule);
+    trace.add("match", "E4.4", cell.as_str(), "");
+    match cell {
+        Cell::Quarantine => return Decision::Quarantine { reason: "stranger_failed" },
+        Cell::NewLinked => return open(read, known, vec![ticket.id], None, trace),
+        Cell::New => return open(read, known, Vec::new(), None, trace),
+        _ => {}
+    }
+    if ticket.status == Status::Closed && class == Class::Person && !cell.is_unverified_agent() {
+        let window = known.tenant(read.kept.tenant_id).reopen_days;
+        let closed = ticket.closed_at.unwrap_or(ticket.updated_at);
+        if read.kept.received_at - closed > Duration::days(window) {
+            trace.add("match", "E4.9", "follow-up", format!("closed more than {window} days ago"));
+            return open(read, known, Vec::new(), Some(ticket.id), trace);
+        }
+    }
+    let revive = senders::revives(read, ticket, cell);
+    Decision::Join { ticket: ticket.id, cell, revive, links: found.links }
+}
+
+/// No ticket was found, or none that the mail may join.
+fn unmatched(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
+    if read.classified.class == Class::AutoReply && !matching::envelope_only(&read.classified) {
+        // E5.5: an automatic answer to nothing of ours is nobody's problem.
+        trace.add("apply", "E5.5", "quarantined", "auto_unmatched");
+        return Decision::Quarantine { reason: "auto_unmatched" };
+    }
+    open(read, known, found.links, None, trace)
+}
+
+fn open(
+    read: &Read,
+    known: &Known,
+    links: Vec<TicketId>,
+    follow_up_of: Option<TicketId>,
+    trace: &mut Trace,
+) -> Decision {
+    let ack = senders::ack_allowed(read, known);
+    if let Err(reason) = ack {
+        trace.add("apply", "E5.14", "no acknowledgement", reason);
+    }
+    Decision::Open { links, follow_up_of, ack }
+}
+
+/// Whether a ticket can take mail: in the trash it is found but gets none (E4.9).
+pub(super) fn is_live(folder: Folder) -> bool {
+    folder != Folder::Trash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject_pids;
+
+    #[test]
+    fn pids_are_found_in_brackets_only() {
+        assert_eq!(subject_pids("Re: x [202611-0004] y [KA-202611-12345]"), ["202611-0004", "KA-202611-12345"]);
+        assert!(subject_pids("202611-0004 [hello] [2026-1]").is_empty());
+    }
+}

@@ -1,0 +1,291 @@
+//! What is known about a mail's surroundings: everything that deciding a batch of mails must look up, in a handful of
+//! queries whatever the batch's size. The decision itself is pure.
+
+use super::decide::Read;
+use super::sql;
+use crate::access::Role;
+use crate::address;
+use crate::ids::{MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use crate::keys::Keys;
+use crate::mail_out::enqueue::Desk;
+use crate::mail_out::message_id::{self, OurId};
+use crate::mail_out::token::Token;
+use crate::store::{Exec, Result};
+use crate::tickets::{self, Participant, Ticket};
+use std::collections::{BTreeSet, HashMap};
+
+/// A tenant as the pipeline needs it.
+#[derive(Debug, Clone)]
+pub struct TenantFacts {
+    /// In front of its PIDs.
+    pub pid_prefix: Option<String>,
+    /// For how many days after closing a mail reopens a ticket.
+    pub reopen_days: i64,
+}
+
+/// A user as the pipeline needs it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KnownUser {
+    /// Who.
+    pub id: UserId,
+    /// None: a platform user.
+    pub tenant_id: Option<TenantId>,
+    /// The compared form of the address.
+    pub email_key: String,
+    /// What they are.
+    pub role: Role,
+    /// Their name.
+    pub name: Option<String>,
+    /// Their language.
+    pub locale: Option<crate::i18n::Locale>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Known {
+    duplicates: HashMap<(TenantId, String), MailId>,
+    /// Every mailbox of the tenants concerned, each tenant's first one first.
+    pub desks: Vec<Desk>,
+    tenants: HashMap<TenantId, TenantFacts>,
+    users: HashMap<(TenantId, String), KnownUser>,
+    ids: HashMap<(TenantId, String), Vec<TicketId>>,
+    pids: HashMap<(TenantId, String), TicketId>,
+    /// Tickets that mails point to, and those they were merged into.
+    pub tickets: HashMap<TicketId, Ticket>,
+    participants: HashMap<TicketId, Vec<(String, Participant)>>,
+    outbox: HashMap<OutboxId, sql::OutboxRef>,
+    sent_ids: HashMap<(TenantId, String), OutboxId>,
+    keys: Option<Keys>,
+}
+
+/// How many merges are followed (E4.7).
+const MOST_HOPS: usize = 10;
+
+/// Looks up what is known about the surroundings of `mails`.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<Known> {
+    let tenants: BTreeSet<TenantId> = mails.iter().map(|m| m.kept.tenant_id).collect();
+    let tenants: Vec<TenantId> = tenants.into_iter().collect();
+    let mut known = Known { keys: Some(keys.clone()), ..Known::default() };
+    for (tenant, key, mail) in sql::find_keys(ex, mails).await? {
+        known.duplicates.insert((tenant, key), mail);
+    }
+    known.desks = crate::mail_out::enqueue::desks(ex, &tenants).await?;
+    known.tenants = sql::tenant_facts(ex, &tenants).await?;
+    let senders: BTreeSet<String> = mails.iter().flat_map(|m| people(m)).collect();
+    for user in sql::find_users(ex, &tenants, &senders).await? {
+        match user.tenant_id {
+            Some(tenant) => {
+                known.users.insert((tenant, user.email_key.clone()), user);
+            }
+            // A platform user is a member of every tenant; a tenant's own row comes first.
+            None => {
+                for tenant in &tenants {
+                    known.users.entry((*tenant, user.email_key.clone())).or_insert_with(|| user.clone());
+                }
+            }
+        }
+    }
+    for (tenant, id, ticket) in sql::find_message_ids(ex, mails).await? {
+        known.ids.entry((tenant, id)).or_default().push(ticket);
+    }
+    for (tenant, pid, ticket) in sql::find_pids(ex, mails).await? {
+        known.pids.insert((tenant, pid), ticket);
+    }
+    known.gather_reports(ex, mails).await?;
+    known.gather_tickets(ex, mails).await?;
+    Ok(known)
+}
+
+/// The addresses whose users a mail needs: its sender, and on a person's mail those who got it too (E4.5).
+pub(super) fn people(read: &Read) -> Vec<String> {
+    read.sender_key().into_iter().chain(read.others().map(|a| address::key(&a.email))).collect()
+}
+
+impl Read {
+    /// Those in To and Cc, of a mail whose To and Cc may become participants (E4.5): at most 20.
+    pub fn others(&self) -> impl Iterator<Item = &super::types::Address> {
+        let takes = self.classified.class == super::types::Class::Person;
+        self.mail.to.iter().chain(&self.mail.cc).filter(move |a| takes && address::is_valid(&a.email)).take(20)
+    }
+}
+
+impl Known {
+    async fn gather_reports(&mut self, ex: &mut impl Exec, mails: &[&Read]) -> Result<()> {
+        let by_token: Vec<OutboxId> = mails
+            .iter()
+            .flat_map(|m| &m.tokens)
+            .filter_map(|t| match t {
+                Token::Bounce { outbox } => Some(*outbox),
+                _ => None,
+            })
+            .collect();
+        let reported: Vec<(TenantId, String)> =
+            mails.iter().filter_map(|m| Some((m.kept.tenant_id, m.mail.reported_message_id.clone()?))).collect();
+        if by_token.is_empty() && reported.is_empty() {
+            return Ok(());
+        }
+        for row in sql::find_outbox(ex, &by_token, &reported).await? {
+            self.sent_ids.insert((row.tenant_id, row.message_id.clone()), row.id);
+            self.outbox.insert(row.id, row);
+        }
+        Ok(())
+    }
+
+    async fn gather_tickets(&mut self, ex: &mut impl Exec, mails: &[&Read]) -> Result<()> {
+        let mut wanted: BTreeSet<TicketId> = BTreeSet::new();
+        for mail in mails {
+            wanted.extend(mail.tokens.iter().filter_map(|t| match t {
+                Token::Reply { ticket, .. } | Token::Agent { ticket, .. } => Some(*ticket),
+                Token::Bounce { .. } => None,
+            }));
+            wanted.extend(mail.our_ids.iter().filter_map(|id| match id {
+                OurId::Message { ticket, .. } => *ticket,
+                OurId::Anchor { ticket } => Some(*ticket),
+            }));
+            wanted.extend(self.reported_outbox(mail).and_then(|(id, _)| self.outbox_ticket(id)));
+        }
+        wanted.extend(self.ids.values().flatten().copied());
+        wanted.extend(self.pids.values().copied());
+        for _ in 0..=MOST_HOPS {
+            wanted.retain(|id| !self.tickets.contains_key(id));
+            if wanted.is_empty() {
+                break;
+            }
+            let found = sql::find_tickets(ex, &wanted).await?;
+            wanted = found.iter().filter_map(|t| t.merged_into).collect();
+            self.tickets.extend(found.into_iter().map(|t| (t.id, t)));
+        }
+        let all: Vec<TicketId> = self.tickets.keys().copied().collect();
+        if !all.is_empty() {
+            for p in tickets::participants(ex, &all).await? {
+                self.participants.entry(p.ticket_id).or_default().push((address::key(&p.email), p));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the first arrival of the same mail.
+    pub fn duplicate_of(&self, read: &Read) -> Option<MailId> {
+        let first = self.duplicates.get(&(read.kept.tenant_id, read.dedupe_key.clone())).copied()?;
+        (first != read.kept.id).then_some(first)
+    }
+
+    /// Returns a tenant's facts.
+    pub fn tenant(&self, id: TenantId) -> &TenantFacts {
+        self.tenants.get(&id).expect("a mail's tenant exists: its row points to it")
+    }
+
+    /// Returns a user of this tenant, or a platform user, by address key.
+    pub fn user(&self, tenant: TenantId, key: &str) -> Option<&KnownUser> {
+        self.users.get(&(tenant, key.to_owned()))
+    }
+
+    /// Returns the role of an address.
+    pub fn role_of(&self, tenant: TenantId, key: &str) -> Option<Role> {
+        self.user(tenant, key).map(|u| u.role)
+    }
+
+    /// Whether an address key is an accepted participant of a ticket.
+    pub fn is_participant(&self, ticket: TicketId, key: &str) -> bool {
+        self.participants
+            .get(&ticket)
+            .is_some_and(|all| all.iter().any(|(k, p)| k == key && p.state == tickets::ParticipantState::Accepted))
+    }
+
+    /// Returns the address keys of a ticket's accepted participants.
+    pub fn participant_keys(&self, ticket: TicketId) -> impl Iterator<Item = &str> {
+        let all = self.participants.get(&ticket).into_iter().flatten();
+        all.filter(|(_, p)| p.state == tickets::ParticipantState::Accepted).map(|(k, _)| k.as_str())
+    }
+
+    /// Whether an address is on the ticket, accepted or not.
+    pub fn is_on_ticket(&self, ticket: TicketId, key: &str) -> bool {
+        self.participants.get(&ticket).is_some_and(|all| all.iter().any(|(k, _)| k == key))
+    }
+
+    /// How many participants a ticket has.
+    pub fn participant_count(&self, ticket: TicketId) -> usize {
+        self.participants.get(&ticket).map_or(0, Vec::len)
+    }
+
+    /// Returns the tickets that stored ids of a mail lead to, in the mail's order (E4.1(4)).
+    pub fn tickets_by_ids(&self, read: &Read) -> Vec<TicketId> {
+        let tenant = read.kept.tenant_id;
+        read.ids.iter().filter_map(|id| self.ids.get(&(tenant, id.clone()))).flatten().copied().collect()
+    }
+
+    /// Returns a ticket by its PID.
+    pub fn ticket_by_pid(&self, tenant: TenantId, pid: &str) -> Option<TicketId> {
+        self.pids.get(&(tenant, pid.to_owned())).copied()
+    }
+
+    /// Returns a ticket's PID, or its id where it is not known.
+    pub fn pid(&self, id: TicketId) -> String {
+        self.tickets.get(&id).map_or_else(|| id.to_string(), |t| t.pid.clone())
+    }
+
+    /// Returns the ticket that a ticket's mail goes to now: itself, or where it was merged into (E4.7).
+    pub fn survivor(&self, id: TicketId) -> Option<&Ticket> {
+        let mut ticket = self.tickets.get(&id)?;
+        for _ in 0..MOST_HOPS {
+            match ticket.merged_into {
+                Some(next) => ticket = self.tickets.get(&next)?,
+                None => return Some(ticket),
+            }
+        }
+        None
+    }
+
+    /// Whether an address is one of our mailboxes, tagged or not.
+    pub fn is_our_address(&self, key: &str) -> bool {
+        let keys = super::keep::mailbox_keys(key);
+        self.desks.iter().any(|d| keys.contains(&address::key(&d.address)))
+    }
+
+    /// Returns the outbox mail that a report is about, and whether a bounce token proves it (E9.14).
+    pub fn reported_outbox(&self, read: &Read) -> Option<(OutboxId, bool)> {
+        let by_token = read.tokens.iter().find_map(|t| match t {
+            Token::Bounce { outbox } => Some(*outbox),
+            _ => None,
+        });
+        if let Some(id) = by_token.filter(|id| self.outbox.get(id).is_some_and(|o| o.tenant_id == read.kept.tenant_id))
+        {
+            return Some((id, true));
+        }
+        // E4.1(2): the enclosed original's id, if it is ours; a foreign one matches nothing.
+        let tenant = read.kept.tenant_id;
+        let reported = read.mail.reported_message_id.as_ref()?;
+        message_id::parse(self.keys.as_ref()?, tenant, reported)?;
+        self.sent_ids.get(&(tenant, reported.clone())).map(|id| (*id, false))
+    }
+
+    /// Returns the ticket that an outbox mail is about.
+    pub fn outbox_ticket(&self, id: OutboxId) -> Option<TicketId> {
+        self.outbox.get(&id).and_then(|o| o.ticket_id)
+    }
+
+    /// Returns what is known of an outbox mail.
+    pub fn outbox(&self, id: OutboxId) -> Option<&sql::OutboxRef> {
+        self.outbox.get(&id)
+    }
+
+    /// Returns whom the tenant sends as: the given mailbox, else its first; None if it has none.
+    pub fn desk(&self, tenant: TenantId, mailbox: Option<crate::ids::MailboxId>) -> Option<&Desk> {
+        let of_tenant = || self.desks.iter().filter(move |d| d.tenant_id == tenant);
+        of_tenant().find(|d| Some(d.mailbox_id) == mailbox).or_else(|| of_tenant().next())
+    }
+}
+
+/// What became of the mail that a duplicate repeats.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct FirstArrival {
+    /// The ticket it led to.
+    pub ticket_id: Option<TicketId>,
+    /// That ticket's PID.
+    pub pid: Option<String>,
+    /// The message it became.
+    pub ticket_message_id: Option<MessageId>,
+}

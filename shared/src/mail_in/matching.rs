@@ -1,0 +1,133 @@
+//! Match: which ticket a mail belongs to (E4.1 to E4.3). The first rule with a live ticket wins; what every rule found
+//! is in the trace. Finding a ticket is no permission to join it: see [`super::senders`].
+
+use super::Trace;
+use super::decide::{Read, is_live};
+use super::known::Known;
+use super::types::{Class, Classified, Verdict};
+use crate::ids::TicketId;
+use crate::mail_out::message_id::OurId;
+use crate::mail_out::token::Token;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Match {
+    /// The number of the rule of E4.1, 0 if none fired.
+    pub rule: u8,
+    /// The ticket.
+    pub ticket: Option<TicketId>,
+    /// Further tickets that the mail points to.
+    pub links: Vec<TicketId>,
+}
+
+/// Finds the ticket that a mail belongs to.
+pub fn find(read: &Read, known: &Known, trace: &mut Trace) -> Match {
+    let report = matches!(read.classified.class, Class::Dsn | Class::Mdn | Class::Arf);
+    let mut rules: Vec<(u8, &str, Vec<TicketId>)> = vec![(1, "recipient token", by_token(read))];
+    if report {
+        rules.push((2, "report about mail of ours", by_report(read, known)));
+    }
+    rules.push((3, "ids of ours", by_our_ids(read)));
+    rules.push((4, "stored ids", known.tickets_by_ids(read)));
+    rules.push((7, "PID in the subject", by_subject(read, known)));
+    for (rule, name, tickets) in rules {
+        let found = resolve(read, known, rule, tickets, trace);
+        if found.ticket.is_some() || !found.links.is_empty() {
+            let list = found.ticket.iter().chain(&found.links).map(|t| known.pid(*t)).collect::<Vec<_>>().join(", ");
+            trace.add("match", &format!("E4.1({rule})"), name, list);
+            return found;
+        }
+        trace.add("match", &format!("E4.1({rule})"), "nothing", name);
+    }
+    Match::default()
+}
+
+fn by_token(read: &Read) -> Vec<TicketId> {
+    read.tokens
+        .iter()
+        .filter_map(|t| match t {
+            Token::Reply { ticket, .. } | Token::Agent { ticket, .. } => Some(*ticket),
+            Token::Bounce { .. } => None,
+        })
+        .collect()
+}
+
+fn by_report(read: &Read, known: &Known) -> Vec<TicketId> {
+    known.reported_outbox(read).and_then(|(id, _)| known.outbox_ticket(id)).into_iter().collect()
+}
+
+fn by_our_ids(read: &Read) -> Vec<TicketId> {
+    read.our_ids
+        .iter()
+        .filter_map(|id| match id {
+            OurId::Message { ticket, .. } => *ticket,
+            OurId::Anchor { ticket } => Some(*ticket),
+        })
+        .collect()
+}
+
+/// Rule 7 needs a participant: a number in a subject proves nothing (E4.1(7)).
+fn by_subject(read: &Read, known: &Known) -> Vec<TicketId> {
+    if read.verdict == Verdict::Fail {
+        return Vec::new();
+    }
+    let sender = read.sender_key();
+    read.subject_pids
+        .iter()
+        .filter_map(|pid| known.ticket_by_pid(read.kept.tenant_id, pid))
+        .filter(|t| sender.as_deref().is_some_and(|s| known.is_participant(*t, s)))
+        .collect()
+}
+
+/// Follows merges, passes over what is gone, and settles several hits (E4.3, E4.7).
+fn resolve(read: &Read, known: &Known, rule: u8, tickets: Vec<TicketId>, trace: &mut Trace) -> Match {
+    let mut live: Vec<TicketId> = Vec::new();
+    for id in tickets {
+        let Some(ticket) = known.survivor(id) else {
+            trace.add("match", "E4.9", "gone", format!("ticket {id} is not ours or was purged"));
+            continue;
+        };
+        if ticket.tenant_id != read.kept.tenant_id {
+            continue;
+        }
+        if !is_live(ticket.folder) {
+            trace.add("match", "E4.9", "in the trash", ticket.pid.as_str());
+            continue;
+        }
+        if !live.contains(&ticket.id) {
+            live.push(ticket.id);
+        }
+    }
+    let ticket = match (live.as_slice(), rule) {
+        ([], _) => None,
+        ([one], _) => Some(*one),
+        // Tokens and ids of ours: the first in order.
+        ([first, ..], 1..=3) => Some(*first),
+        // Others: the one whose participant the sender is, else none of them.
+        (several, _) => {
+            let sender = read.sender_key().unwrap_or_default();
+            several.iter().copied().find(|t| known.is_participant(*t, &sender))
+        }
+    };
+    let links = live.into_iter().filter(|t| Some(*t) != ticket).collect();
+    Match { rule, ticket, links }
+}
+
+/// Whether a text has the form of a PID: `YYYYMM-NNNN`, perhaps with a prefix.
+pub(super) fn looks_like_pid(text: &str) -> bool {
+    let mut parts = text.rsplitn(3, '-');
+    let (Some(number), Some(period), prefix) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    number.len() >= 4
+        && number.len() <= 12
+        && digits(number)
+        && period.len() == 6
+        && digits(period)
+        && prefix
+            .is_none_or(|p| !p.is_empty() && p.len() <= 20 && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+}
+
+/// Whether the null envelope sender was the only sign of an automatic reply (E5.5): then it may open a ticket.
+pub(super) fn envelope_only(classified: &Classified) -> bool {
+    classified.flags.contains(&"envelope_only")
+}

@@ -1,0 +1,461 @@
+//! The SQL of received mail.
+
+use super::decide::Read;
+use super::known::{FirstArrival, KnownUser, TenantFacts};
+use super::types::Facts;
+use super::{Door, MailState};
+use crate::clock::{Time, now};
+use crate::ids::{MailId, MailboxId, OutboxId, RawId, TenantId, TicketId};
+use crate::mail_out::kinds::{Kind, OutboxState};
+use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, insert_many_returning, sql, update_many};
+use crate::tickets::Ticket;
+use chrono::Duration;
+use std::collections::{BTreeSet, HashMap};
+
+// ---- keep
+
+pub(super) async fn mailboxes_by_key(
+    db: &Db,
+    keys: &BTreeSet<String>,
+) -> Result<HashMap<String, (TenantId, MailboxId)>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, TenantId, MailboxId)> =
+        sql("SELECT address_key, tenant_id, id FROM mailboxes WHERE active AND address_key IN ")
+            .list(keys.iter().map(String::as_str))
+            .all(&mut db.read(Scope::All))
+            .await?;
+    Ok(rows.into_iter().map(|(k, t, m)| (k, (t, m))).collect())
+}
+
+pub(super) async fn default_tenant(db: &Db) -> Result<TenantId> {
+    let (id,): (TenantId,) =
+        sql("SELECT id FROM tenants ORDER BY CASE WHEN slug = 'default' THEN 0 ELSE 1 END, id LIMIT 1")
+            .one(&mut db.read(Scope::All))
+            .await?;
+    Ok(id)
+}
+
+pub(super) async fn insert_raws(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<u64> {
+    insert_many(
+        tx,
+        "INSERT INTO raw_mails (id, tenant_id, sha256, size_bytes, encoding, bytes, created_at)",
+        rows,
+        "ON CONFLICT (tenant_id, sha256) DO NOTHING",
+    )
+    .await
+}
+
+pub(super) async fn find_raws(
+    tx: &mut Tx,
+    wanted: impl Iterator<Item = (TenantId, &str)>,
+) -> Result<HashMap<(TenantId, String), RawId>> {
+    let rows: Vec<(RawId, TenantId, String)> =
+        pairs(sql("SELECT id, tenant_id, sha256 FROM raw_mails WHERE (tenant_id, sha256) IN "), wanted).all(tx).await?;
+    Ok(rows.into_iter().map(|(id, tenant, sha)| ((tenant, sha), id)).collect())
+}
+
+/// Adds `(VALUES (a, b), …)`, which both databases take behind a row value's IN.
+fn pairs<'a>(q: crate::store::Q, pairs: impl Iterator<Item = (TenantId, &'a str)>) -> crate::store::Q {
+    let mut q = q.push("(VALUES ");
+    for (i, (tenant, text)) in pairs.enumerate() {
+        if i > 0 {
+            q = q.push(", ");
+        }
+        q = q.push("(").arg(tenant).push(", ").arg(text).push(")");
+    }
+    q.push(")")
+}
+
+pub(super) async fn insert_inbound(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<Vec<MailId>> {
+    let rows = rows
+        .into_iter()
+        .map(|mut r| {
+            r.extend([MailState::Kept.into(), "[]".into(), "[]".into(), 0_i64.into()]);
+            r
+        })
+        .collect();
+    let ids: Vec<(MailId,)> = insert_many_returning(
+        tx,
+        "INSERT INTO inbound_mails (id, tenant_id, raw_id, mailbox_id, door, door_ref, envelope_from, envelope_to, peer_ip, \
+         helo, received_at, state, flags, trace, tries)",
+        rows,
+        "ON CONFLICT (tenant_id, door, door_ref) DO NOTHING RETURNING id",
+    )
+    .await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
+}
+
+pub(super) async fn find_arrival(tx: &mut Tx, tenant: TenantId, door: Door, door_ref: &str) -> Result<MailId> {
+    let (id,): (MailId,) = sql("SELECT id FROM inbound_mails WHERE tenant_id = $1 AND door = $2 AND door_ref = $3")
+        .bind(tenant)
+        .bind(door)
+        .bind(door_ref)
+        .one(tx)
+        .await?;
+    Ok(id)
+}
+
+/// Where a mail's bytes lie.
+#[derive(Debug, sqlx::FromRow)]
+pub struct RawRow {
+    pub sha256: String,
+    pub size_bytes: i64,
+    pub encoding: String,
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// An arrival with its bytes.
+#[derive(Debug, sqlx::FromRow)]
+pub struct KeptRow {
+    pub tenant_id: TenantId,
+    pub mailbox_id: Option<MailboxId>,
+    pub door: Door,
+    pub envelope_from: Option<String>,
+    pub envelope_to: String,
+    pub peer_ip: Option<String>,
+    pub helo: Option<String>,
+    pub received_at: Time,
+    pub sha256: String,
+    pub size_bytes: i64,
+    pub encoding: String,
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl KeptRow {
+    pub fn raw_row(&self) -> RawRow {
+        RawRow {
+            sha256: self.sha256.clone(),
+            size_bytes: self.size_bytes,
+            encoding: self.encoding.clone(),
+            bytes: self.bytes.clone(),
+        }
+    }
+
+    pub fn facts(&self) -> Facts {
+        Facts {
+            envelope_from: self.envelope_from.clone(),
+            envelope_to: serde_json::from_str(&self.envelope_to).unwrap_or_default(),
+            peer_ip: self.peer_ip.as_deref().and_then(|ip| ip.parse().ok()),
+            helo: self.helo.clone(),
+        }
+    }
+}
+
+pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
+    sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.received_at, \
+         r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
+    .bind(id)
+    .opt(&mut db.read(Scope::All))
+    .await
+}
+
+pub(super) async fn record_failure(db: &Db, id: MailId, error: &str) -> Result<()> {
+    let mut tx = db.write(Scope::All).await?;
+    let (tries,): (i64,) =
+        sql("UPDATE inbound_mails SET tries = tries + 1, state = 'failed', outcome = 'failed', error = $1 \
+         WHERE id = $2 AND state IN ('kept', 'failed') RETURNING tries")
+        .bind(error)
+        .bind(id)
+        .opt(&mut tx)
+        .await?
+        .unwrap_or((0,));
+    let next = match tries {
+        1 => Some(Duration::minutes(1)),
+        2 => Some(Duration::minutes(10)),
+        3 => Some(Duration::hours(1)),
+        _ => None,
+    };
+    sql("UPDATE inbound_mails SET next_try_at = $1 WHERE id = $2")
+        .bind(next.map(|d| now() + d))
+        .bind(id)
+        .exec(&mut tx)
+        .await?;
+    tx.commit().await
+}
+
+pub(super) async fn undecided(db: &Db, n: i64) -> Result<Vec<MailId>> {
+    let at = now();
+    let rows: Vec<(MailId,)> = sql("SELECT id FROM inbound_mails WHERE (state = 'kept' AND received_at < $1) \
+         OR (state = 'failed' AND next_try_at < $2) ORDER BY id LIMIT $3")
+    .bind(at - Duration::seconds(10))
+    .bind(at)
+    .bind(n)
+    .all(&mut db.read(Scope::All))
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+// ---- what is known
+
+pub(super) async fn find_keys(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, MailId)>> {
+    let keys = mails.iter().map(|m| (m.kept.tenant_id, m.dedupe_key.as_str()));
+    pairs(sql("SELECT tenant_id, dedupe_key, mail_id FROM mail_keys WHERE (tenant_id, dedupe_key) IN "), keys)
+        .all(ex)
+        .await
+}
+
+pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result<HashMap<TenantId, TenantFacts>> {
+    let rows: Vec<(TenantId, Option<String>, String)> =
+        sql("SELECT id, pid_prefix, settings FROM tenants WHERE id IN ").list(ids.iter().copied()).all(ex).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, pid_prefix, settings)| {
+            let settings: serde_json::Value = serde_json::from_str(&settings).unwrap_or_default();
+            let reopen_days = settings["reopen_days"].as_i64().unwrap_or(30);
+            (id, TenantFacts { pid_prefix, reopen_days })
+        })
+        .collect())
+}
+
+pub(super) async fn find_users(
+    ex: &mut impl Exec,
+    tenants: &[TenantId],
+    keys: &BTreeSet<String>,
+) -> Result<Vec<KnownUser>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT id, tenant_id, email_key, role, name, locale FROM users WHERE email_key IN ")
+        .list(keys.iter().map(String::as_str))
+        .push(" AND (tenant_id IS NULL OR tenant_id IN ")
+        .list(tenants.iter().copied())
+        .push(")")
+        .all(ex)
+        .await
+}
+
+pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {
+    let wanted: BTreeSet<(TenantId, &str)> =
+        mails.iter().flat_map(|m| m.ids.iter().map(|id| (m.kept.tenant_id, id.as_str()))).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let q = sql("SELECT tenant_id, message_id, ticket_id FROM message_ids WHERE (tenant_id, message_id) IN ");
+    pairs(q, wanted.into_iter()).push(" ORDER BY created_at, ticket_id").all(ex).await
+}
+
+pub(super) async fn find_pids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {
+    let wanted: BTreeSet<&str> = mails.iter().flat_map(|m| m.subject_pids.iter().map(String::as_str)).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT tenant_id, pid, id FROM tickets WHERE pid IN ").list(wanted).all(ex).await
+}
+
+pub(super) async fn find_tickets(ex: &mut impl Exec, ids: &BTreeSet<TicketId>) -> Result<Vec<Ticket>> {
+    sql("SELECT * FROM tickets WHERE id IN ").list(ids.iter().copied()).all(ex).await
+}
+
+/// An outbox mail that a report is about.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct OutboxRef {
+    pub id: OutboxId,
+    pub tenant_id: TenantId,
+    pub kind: Kind,
+    pub ticket_id: Option<TicketId>,
+    pub to_key: String,
+    pub message_id: String,
+    pub state: OutboxState,
+}
+
+pub(super) async fn find_outbox(
+    ex: &mut impl Exec,
+    ids: &[OutboxId],
+    message_ids: &[(TenantId, String)],
+) -> Result<Vec<OutboxRef>> {
+    const COLUMNS: &str = "SELECT id, tenant_id, kind, ticket_id, to_key, message_id, state FROM outbox WHERE ";
+    let mut found: Vec<OutboxRef> = Vec::new();
+    if !ids.is_empty() {
+        found.extend(sql(COLUMNS).push("id IN ").list(ids.iter().copied()).all::<OutboxRef>(ex).await?);
+    }
+    if !message_ids.is_empty() {
+        let wanted = message_ids.iter().map(|(t, id)| (*t, id.as_str()));
+        let q = sql(COLUMNS).push("(tenant_id, message_id) IN ");
+        found.extend(pairs(q, wanted).push(" ORDER BY id DESC").all::<OutboxRef>(ex).await?);
+    }
+    Ok(found)
+}
+
+pub(super) async fn first_arrivals(ex: &mut impl Exec, ids: &BTreeSet<MailId>) -> Result<Vec<FirstArrival>> {
+    sql(
+        "SELECT m.ticket_id, t.pid, m.ticket_message_id FROM inbound_mails m LEFT JOIN tickets t ON t.id = m.ticket_id \
+         WHERE m.id IN ",
+    )
+    .list(ids.iter().copied())
+    .all(ex)
+    .await
+}
+
+// ---- apply
+
+/// Takes the mails that nobody decided yet: those whose rows this transaction now holds.
+pub(super) async fn lock_undecided(tx: &mut Tx, ids: &[MailId]) -> Result<BTreeSet<MailId>> {
+    let lock = dialect::for_update(tx);
+    let rows: Vec<(MailId,)> = sql("SELECT id FROM inbound_mails WHERE state IN ('kept', 'failed') AND id IN ")
+        .list(ids.iter().copied())
+        .push(" ORDER BY id")
+        .push(lock)
+        .all(tx)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Claims dedupe keys, in sorted order; returns the mails that got theirs.
+pub(super) async fn insert_keys(tx: &mut Tx, mut keys: Vec<(TenantId, &str, MailId)>) -> Result<BTreeSet<MailId>> {
+    keys.sort_unstable();
+    let rows = keys.into_iter().map(|(t, k, m)| vec![t.into(), k.into(), m.into()]).collect();
+    let got: Vec<(MailId,)> = insert_many_returning(
+        tx,
+        "INSERT INTO mail_keys (tenant_id, dedupe_key, mail_id)",
+        rows,
+        "ON CONFLICT (tenant_id, dedupe_key) DO NOTHING RETURNING mail_id",
+    )
+    .await?;
+    Ok(got.into_iter().map(|(id,)| id).collect())
+}
+
+/// Makes users of addresses that never wrote before.
+pub(super) async fn insert_users(
+    tx: &mut Tx,
+    new: Vec<(TenantId, String, String, Option<String>)>,
+    at: Time,
+) -> Result<()> {
+    let rows = new
+        .into_iter()
+        .map(|(tenant, key, email, name)| {
+            vec![
+                tenant.into(),
+                email.into(),
+                key.into(),
+                name.into(),
+                crate::access::Role::Customer.into(),
+                false.into(),
+                true.into(),
+                "[]".into(),
+                "{}".into(),
+                at.into(),
+                at.into(),
+            ]
+        })
+        .collect();
+    insert_many(
+        tx,
+        "INSERT INTO users (tenant_id, email, email_key, name, role, member, active, capabilities, preferences, created_at, \
+         updated_at)",
+        rows,
+        "ON CONFLICT DO NOTHING",
+    )
+    .await?;
+    Ok(())
+}
+
+/// What automatic mail was made since yesterday, for the caps of E5.12.
+#[derive(Debug, sqlx::FromRow)]
+pub struct AutoCount {
+    pub tenant_id: TenantId,
+    pub to_key: String,
+    pub last_hour: i64,
+    pub last_day: i64,
+}
+
+pub(super) async fn automatic_by_address(
+    ex: &mut impl Exec,
+    wanted: &[(TenantId, &str)],
+    at: Time,
+) -> Result<Vec<AutoCount>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let q = sql("SELECT tenant_id, to_key, CAST(SUM(CASE WHEN created_at > ")
+        .arg(at - Duration::hours(1))
+        .push(" THEN 1 ELSE 0 END) AS BIGINT) AS last_hour, COUNT(*) AS last_day FROM outbox WHERE automatic AND created_at > ")
+        .arg(at - Duration::days(1))
+        .push(" AND (tenant_id, to_key) IN ");
+    pairs(q, wanted.iter().copied()).push(" GROUP BY tenant_id, to_key").all(ex).await
+}
+
+pub(super) async fn automatic_by_domain(
+    ex: &mut impl Exec,
+    wanted: &[(TenantId, &str)],
+    at: Time,
+) -> Result<Vec<(TenantId, String, i64)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let q = sql("SELECT tenant_id, to_domain, COUNT(*) FROM outbox WHERE automatic AND created_at > ")
+        .arg(at - Duration::hours(1))
+        .push(" AND (tenant_id, to_domain) IN ");
+    pairs(q, wanted.iter().copied()).push(" GROUP BY tenant_id, to_domain").all(ex).await
+}
+
+pub(super) async fn suppressed(
+    ex: &mut impl Exec,
+    wanted: &[(TenantId, &str)],
+    at: Time,
+) -> Result<BTreeSet<(TenantId, String)>> {
+    if wanted.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let q = sql("SELECT tenant_id, email_key FROM suppressions WHERE until_at > ")
+        .arg(at)
+        .push(" AND (tenant_id, email_key) IN ");
+    let rows: Vec<(TenantId, String)> = pairs(q, wanted.iter().copied()).all(ex).await?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(super) async fn record_decisions(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<u64> {
+    update_many(
+        tx,
+        "UPDATE inbound_mails SET state = v.column2, outcome = v.column3, class = v.column4, verdict = v.column5, \
+         reason = v.column6, message_id = v.column7, from_email = v.column8, from_name = v.column9, subject = v.column10, \
+         flags = v.column11, trace = v.column12, ticket_id = v.column13, ticket_message_id = v.column14, \
+         duplicate_of = v.column15, decided_at = v.column16, error = NULL, next_try_at = NULL",
+        rows,
+        "inbound_mails.id = v.column1",
+    )
+    .await
+}
+
+/// Marks an outbox mail as bounced or complained about, if it may become so.
+pub(super) async fn report_outbox(
+    tx: &mut Tx,
+    id: OutboxId,
+    state: OutboxState,
+    text: Option<&str>,
+    at: Time,
+) -> Result<bool> {
+    let changed =
+        sql("UPDATE outbox SET state = $1, reply_text = COALESCE($2, reply_text), due_at = NULL, updated_at = $3 \
+         WHERE id = $4 AND state IN ('sent', 'maybe_sent', 'sending', 'bounced')")
+        .bind(state)
+        .bind(text)
+        .bind(at)
+        .bind(id)
+        .exec(tx)
+        .await?;
+    Ok(changed > 0)
+}
+
+pub(super) async fn suppress(
+    tx: &mut Tx,
+    tenant: TenantId,
+    key: &str,
+    reason: &str,
+    evidence: &serde_json::Value,
+    until: Time,
+    at: Time,
+) -> Result<()> {
+    sql("INSERT INTO suppressions (tenant_id, email_key, reason, evidence, created_at, until_at) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (tenant_id, email_key) DO UPDATE SET reason = $3, evidence = $4, until_at = $6")
+    .bind(tenant)
+    .bind(key)
+    .bind(reason)
+    .bind(evidence)
+    .bind(at)
+    .bind(until)
+    .exec(tx)
+    .await?;
+    Ok(())
+}

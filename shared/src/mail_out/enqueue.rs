@@ -1,0 +1,311 @@
+//! Making outbox rows: who gets a mail, under which ids and addresses. All of it is fixed here, in the transaction of
+//! what the mail tells; the worker only builds and sends.
+
+mod sql;
+
+pub use sql::{desk, desks, notice_recipients, suppressed, thread_ids};
+
+use crate::clock::Time;
+use crate::i18n::{self, Locale};
+use crate::ids::{MailId, MailboxId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use crate::keys::Keys;
+use crate::mail_in::types::Address;
+use crate::mail_out::kinds::{Kind, OutboxState};
+use crate::mail_out::outbox::{Draft, NewOutbox, Template};
+use crate::mail_out::token::{self, Token};
+use crate::mail_out::{message_id, threading};
+use crate::store::{Result, Tx, dialect};
+use crate::tickets::{NewMessageId, Ticket, Work};
+
+/// Whom a tenant sends as: a mailbox, or the tenant's first one.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Desk {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The tenant's language.
+    pub locale: Locale,
+    /// The mailbox.
+    pub mailbox_id: MailboxId,
+    /// Its address.
+    pub address: String,
+    /// The team's name.
+    pub name: String,
+    /// What stands between its name and a token; None if its host takes no tags (E3.1).
+    pub tag_separator: Option<String>,
+}
+
+impl Desk {
+    /// Returns the mailbox's address with `token`, or plain where it takes no tags or the tag does not fit (E3.2).
+    fn tagged(&self, keys: &Keys, token: Token) -> String {
+        let separator = self.tag_separator.as_deref().and_then(|s| s.chars().next());
+        separator
+            .and_then(|s| token::address(&self.address, s, &token::mint(keys, self.tenant_id, token)))
+            .unwrap_or_else(|| self.address.clone())
+    }
+
+    fn domain(&self) -> &str {
+        self.address.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+/// Who gets a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Who.
+    pub user_id: UserId,
+    /// The address as received.
+    pub email: String,
+    /// The name.
+    pub name: Option<String>,
+    /// The language, if known.
+    pub locale: Option<Locale>,
+}
+
+impl Recipient {
+    fn address(&self) -> Address {
+        Address { name: self.name.clone(), email: self.email.clone() }
+    }
+}
+
+/// The received mail that an automatic mail answers.
+#[derive(Debug, Clone, Default)]
+pub struct Trigger {
+    /// Its arrival.
+    pub mail_id: Option<MailId>,
+    /// Its Message-ID, bare.
+    pub message_id: Option<String>,
+    /// Its References, bare.
+    pub references: Vec<String>,
+}
+
+/// An agent's public message on its way out: one row per recipient, all the same mail but for the reply address.
+pub struct Reply<'a> {
+    /// The message.
+    pub message_id: MessageId,
+    /// Who wrote it.
+    pub agent_name: Option<&'a str>,
+    /// Who gets it, the requester first.
+    pub to: &'a [Recipient],
+    /// The public ids of the thread, oldest first, the answered one last.
+    pub thread: Vec<String>,
+    /// Addresses that are suppressed.
+    pub suppressed: &'a [String],
+    /// Whether suppressed addresses are tried all the same.
+    pub force: bool,
+    /// When it may leave, by the database's clock.
+    pub due_at: Time,
+    /// Whether it waits until then (undo window, send later).
+    pub held: bool,
+}
+
+/// Queues a reply; `ids` has one for each recipient. Returns the Message-ID that all copies bear, which leads to the
+/// ticket from now on.
+pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>, ids: &[OutboxId]) -> String {
+    let keys = work.keys();
+    let id = message_id::mint(keys, ticket.tenant_id, Kind::Reply, reply.message_id.0, Some(ticket.id), desk.domain());
+    let name = match reply.agent_name {
+        Some(agent) => format!("{agent} – {}", desk.name),
+        None => desk.name.clone(),
+    };
+    let anchor = message_id::anchor(keys, ticket.tenant_id, ticket.id, desk.domain());
+    let in_reply_to = reply.thread.last().cloned();
+    let references: Vec<String> = std::iter::once(anchor).chain(reply.thread).collect();
+    let Some(first) = reply.to.first() else { return id };
+    let cc: Vec<Address> = reply.to[1..].iter().map(Recipient::address).collect();
+    for (to, &row) in reply.to.iter().zip(ids) {
+        let suppressed = !reply.force && reply.suppressed.contains(&crate::address::key(&to.email));
+        let state = match (suppressed, reply.held) {
+            (true, _) => OutboxState::Suppressed,
+            (false, true) => OutboxState::Held,
+            (false, false) => OutboxState::Queued,
+        };
+        let participant = Token::Reply { ticket: ticket.id, participant: to.user_id };
+        work.enqueue(NewOutbox {
+            id: row,
+            tenant_id: ticket.tenant_id,
+            kind: Kind::Reply,
+            ticket_id: Some(ticket.id),
+            ticket_message_id: Some(reply.message_id),
+            user_id: Some(to.user_id),
+            cause_mail_id: None,
+            to_email: to.email.clone(),
+            to_name: to.name.clone(),
+            subject: threading::subject_line(&ticket.subject, &ticket.pid, true),
+            message_id: id.clone(),
+            envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }),
+            draft: Draft {
+                template: Template::Reply,
+                locale: to.locale.unwrap_or(desk.locale),
+                from: Address { name: Some(name.clone()), email: desk.address.clone() },
+                reply_to: Some(desk.tagged(keys, participant)),
+                to: first.address(),
+                cc: cc.clone(),
+                in_reply_to: in_reply_to.clone(),
+                references: references.clone(),
+                row: reply.message_id.0,
+                link: None,
+            },
+            state,
+            due_at: (!suppressed).then_some(reply.due_at),
+        });
+    }
+    work.message_id(NewMessageId {
+        tenant_id: ticket.tenant_id,
+        message_id: id.clone(),
+        ticket_id: ticket.id,
+        ticket_message_id: Some(reply.message_id),
+        kind: "sent",
+        public: true,
+    });
+    id
+}
+
+/// An automatic mail about a ticket to one person.
+pub struct Automatic<'a> {
+    /// `ack` or `notice`.
+    pub kind: Kind,
+    /// What renders it.
+    pub template: Template,
+    /// Who gets it.
+    pub to: &'a Recipient,
+    /// Whether they are an agent: their answers then bear an agent's token.
+    pub to_agent: bool,
+    /// The received mail that it answers.
+    pub trigger: Trigger,
+    /// The message it tells of.
+    pub ticket_message_id: Option<MessageId>,
+    /// When it may leave, by the database's clock.
+    pub due_at: Time,
+}
+
+/// Queues an automatic mail about a ticket as outbox row `row`.
+pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automatic<'_>, row: OutboxId) {
+    let keys = work.keys();
+    let (tenant, to) = (ticket.tenant_id, mail.to);
+    // For mails without a ticket message, ids name their outbox line (EMAIL: Row).
+    let id = message_id::mint(keys, tenant, mail.kind, row.0, Some(ticket.id), desk.domain());
+    let anchor = message_id::anchor(keys, tenant, ticket.id, desk.domain());
+    let references =
+        std::iter::once(anchor).chain(mail.trigger.references).chain(mail.trigger.message_id.clone()).collect();
+    let reply_token = if mail.to_agent {
+        Token::Agent { ticket: ticket.id, agent: to.user_id }
+    } else {
+        Token::Reply { ticket: ticket.id, participant: to.user_id }
+    };
+    work.enqueue(NewOutbox {
+        id: row,
+        tenant_id: tenant,
+        kind: mail.kind,
+        ticket_id: Some(ticket.id),
+        ticket_message_id: mail.ticket_message_id,
+        user_id: Some(to.user_id),
+        cause_mail_id: mail.trigger.mail_id,
+        to_email: to.email.clone(),
+        to_name: to.name.clone(),
+        subject: threading::subject_line(&ticket.subject, &ticket.pid, mail.kind == Kind::Ack),
+        message_id: id.clone(),
+        envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }),
+        draft: Draft {
+            template: mail.template,
+            locale: to.locale.unwrap_or(desk.locale),
+            from: Address { name: Some(desk.name.clone()), email: desk.address.clone() },
+            reply_to: Some(desk.tagged(keys, reply_token)),
+            to: to.address(),
+            cc: Vec::new(),
+            in_reply_to: mail.trigger.message_id,
+            references,
+            row: row.0,
+            link: None,
+        },
+        state: OutboxState::Queued,
+        due_at: Some(mail.due_at),
+    });
+    work.message_id(NewMessageId {
+        tenant_id: tenant,
+        message_id: id,
+        ticket_id: ticket.id,
+        ticket_message_id: None,
+        kind: "sent",
+        // An agent's notice is no part of what the customer sees.
+        public: !mail.to_agent,
+    });
+}
+
+/// An invitation, password or sign-in mail.
+pub struct AccountMail<'a> {
+    /// The tenant that sends: the user's, or the default one for platform users.
+    pub tenant_id: TenantId,
+    /// `invite`, `password` or `link`.
+    pub kind: Kind,
+    /// Who gets it.
+    pub to: Recipient,
+    /// The link it carries.
+    pub link: &'a str,
+}
+
+/// Queues an account mail in `tx`. Returns its id, for the doorbell after commit.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Result<OutboxId> {
+    let desk = desk(tx, mail.tenant_id, None).await?;
+    let now = dialect::now(tx).await?;
+    let id = OutboxId(dialect::take_ids(tx, dialect::IdTable::Outbox, 1).await?[0]);
+    let (template, subject_key) = match mail.kind {
+        Kind::Invite => (Template::Invite, "mail-invite-subject"),
+        Kind::Password => (Template::Password, "mail-password-subject"),
+        _ => (Template::Link, "mail-link-subject"),
+    };
+    let locale = mail.to.locale.unwrap_or(desk.locale);
+    let row = NewOutbox {
+        id,
+        tenant_id: desk.tenant_id,
+        kind: mail.kind,
+        ticket_id: None,
+        ticket_message_id: None,
+        user_id: Some(mail.to.user_id),
+        cause_mail_id: None,
+        to_email: mail.to.email.clone(),
+        to_name: mail.to.name.clone(),
+        subject: i18n::text(locale, subject_key, &[("team", &desk.name)]),
+        message_id: message_id::mint(keys, desk.tenant_id, mail.kind, id.0, None, desk.domain()),
+        envelope_from: desk.tagged(keys, Token::Bounce { outbox: id }),
+        draft: Draft {
+            template,
+            locale,
+            from: Address { name: Some(desk.name.clone()), email: desk.address.clone() },
+            reply_to: None,
+            to: mail.to.address(),
+            cc: Vec::new(),
+            in_reply_to: None,
+            references: Vec::new(),
+            row: id.0,
+            link: Some(mail.link.to_owned()),
+        },
+        state: OutboxState::Queued,
+        due_at: Some(now),
+    };
+    crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;
+    Ok(id)
+}
+
+/// Returns the ids of a ticket's thread as References name them: its first and its newest, at most 60.
+pub fn thread(ids: Vec<String>) -> Vec<String> {
+    const MOST: usize = 60;
+    if ids.len() <= MOST {
+        return ids;
+    }
+    let newest = ids.len() - (MOST - 1);
+    ids.iter().take(1).chain(&ids[newest..]).cloned().collect()
+}
+
+/// Where a ticket's mail comes from: read with [`desk`], once per unit of work.
+pub type Desks = std::collections::HashMap<(TenantId, Option<MailboxId>), Desk>;
+
+/// Returns the ticket's public ids so far, oldest first, for a reply.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn thread_of(tx: &mut Tx, ticket: TicketId) -> Result<Vec<String>> {
+    Ok(thread(thread_ids(tx, ticket).await?))
+}

@@ -1,0 +1,95 @@
+//! What queueing a mail must look up.
+
+use super::{Desk, Recipient};
+use crate::i18n::Locale;
+use crate::ids::{MailboxId, TenantId, TicketId, UserId};
+use crate::store::{Exec, Result, sql};
+use std::collections::HashMap;
+
+const DESK: &str = "SELECT m.tenant_id, t.locale, m.id AS mailbox_id, m.address, m.name, m.tag_separator \
+     FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id WHERE ";
+
+/// Returns whom a tenant sends as: the given mailbox if it is its own, else the tenant's first.
+///
+/// # Errors
+/// `NotFound` if the tenant has no mailbox.
+pub async fn desk(ex: &mut impl Exec, tenant: TenantId, mailbox: Option<MailboxId>) -> Result<Desk> {
+    sql(DESK)
+        .push("m.tenant_id = ")
+        .arg(tenant)
+        .push(" ORDER BY CASE WHEN m.id = ")
+        .arg(mailbox.map_or(0, |m| m.0))
+        .push(" THEN 0 ELSE 1 END, m.id LIMIT 1")
+        .one(ex)
+        .await
+}
+
+/// Returns all desks of the given tenants, each tenant's first one first.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn desks(ex: &mut impl Exec, tenants: &[TenantId]) -> Result<Vec<Desk>> {
+    sql(DESK).push("m.tenant_id IN ").list(tenants.iter().copied()).push(" ORDER BY m.id").all(ex).await
+}
+
+/// Returns those of the given address keys that are suppressed now.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn suppressed(ex: &mut impl Exec, tenant: TenantId, keys: &[String]) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = sql("SELECT email_key FROM suppressions WHERE tenant_id = ")
+        .arg(tenant)
+        .push(" AND until_at > ")
+        .arg(crate::clock::now())
+        .push(" AND email_key IN ")
+        .list(keys.iter().map(String::as_str))
+        .all(ex)
+        .await?;
+    Ok(rows.into_iter().map(|(k,)| k).collect())
+}
+
+/// Returns the public Message-IDs of a ticket, oldest first; ids of notes are never among them (E8.3).
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn thread_ids(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> =
+        sql("SELECT message_id FROM message_ids WHERE ticket_id = $1 AND public AND kind <> 'alias' \
+         ORDER BY created_at, ticket_message_id")
+        .bind(ticket)
+        .all(ex)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct Notified {
+    id: UserId,
+    email: String,
+    name: Option<String>,
+    locale: Option<Locale>,
+    preferences: String,
+}
+
+/// Returns the active users among `ids` as recipients of notices, those left out who want none.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn notice_recipients(ex: &mut impl Exec, ids: &[UserId]) -> Result<HashMap<UserId, Recipient>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Notified> = sql("SELECT id, email, name, locale, preferences FROM users WHERE active AND id IN ")
+        .list(ids.iter().copied())
+        .all(ex)
+        .await?;
+    let wants = |n: &Notified| {
+        let preferences: serde_json::Value = serde_json::from_str(&n.preferences).unwrap_or_default();
+        preferences["notices"].as_bool().unwrap_or(true)
+    };
+    Ok(rows
+        .into_iter()
+        .filter(wants)
+        .map(|n| (n.id, Recipient { user_id: n.id, email: n.email, name: n.name, locale: n.locale }))
+        .collect())
+}

@@ -1,0 +1,128 @@
+//! The queue of record: one row is one mail to one recipient, and what became of it (DESIGN 7, E9).
+//!
+//! A row is made in the transaction of what it tells. The worker claims it by a lease, builds its octets once, sends
+//! them, and records each step; every write but a 250 must match the lease. Read next: [`super::enqueue`].
+
+mod claim;
+mod record;
+mod sql;
+
+pub use claim::{Claimed, LEASE_SECONDS, claim, free_expired, renew};
+pub use record::{Record, Step, record};
+pub use sql::insert;
+
+use crate::clock::Time;
+use crate::i18n::Locale;
+use crate::ids::{MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use crate::mail_in::types::Address;
+use crate::mail_out::kinds::{Kind, OutboxState};
+use crate::text_enum;
+use serde::{Deserialize, Serialize};
+
+text_enum! {
+    /// Which template a mail is rendered by.
+    pub enum Template ("mail template") {
+        /// An agent's reply.
+        Reply = "reply",
+        /// The acknowledgement of a new ticket.
+        Ack = "ack",
+        /// To an agent: a ticket was made.
+        NoticeCreated = "notice_created",
+        /// To an agent: a ticket is theirs now.
+        NoticeAssigned = "notice_assigned",
+        /// To an agent: the customer wrote.
+        NoticeAnswered = "notice_answered",
+        /// To the requester: the ticket was solved.
+        NoticeSolved = "notice_solved",
+        /// To an agent: somebody named them in a note.
+        Mention = "mention",
+        /// To a new user.
+        Invite = "invite",
+        /// A link for a new password.
+        Password = "password",
+        /// A sign-in link.
+        Link = "link",
+    }
+}
+
+/// What a mail will say, fixed when its row is made, so that every attempt is the same mail (E9.1).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Draft {
+    /// What renders it.
+    pub template: Template,
+    /// The recipient's language.
+    pub locale: Locale,
+    /// From: the team's name, or "Agent – Team", and the mailbox's address.
+    pub from: Address,
+    /// Reply-To: the mailbox's address with this recipient's token.
+    pub reply_to: Option<String>,
+    /// To, as all copies show it.
+    pub to: Address,
+    /// Cc, as all copies show it.
+    pub cc: Vec<Address>,
+    /// The id answered, bare.
+    pub in_reply_to: Option<String>,
+    /// The ids of the thread, bare, oldest first.
+    pub references: Vec<String>,
+    /// The row that Message-ID and loop guard name.
+    pub row: i64,
+    /// The link that account mail carries.
+    pub link: Option<String>,
+}
+
+/// A row to insert.
+#[derive(Debug, Clone)]
+pub struct NewOutbox {
+    /// Taken before, as the envelope sender names it.
+    pub id: OutboxId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// What sort of mail.
+    pub kind: Kind,
+    /// The ticket it is about.
+    pub ticket_id: Option<TicketId>,
+    /// The message it carries.
+    pub ticket_message_id: Option<MessageId>,
+    /// The recipient, if a user.
+    pub user_id: Option<UserId>,
+    /// The received mail that caused it.
+    pub cause_mail_id: Option<MailId>,
+    /// The recipient's address.
+    pub to_email: String,
+    /// The recipient's name.
+    pub to_name: Option<String>,
+    /// The subject line.
+    pub subject: String,
+    /// Bare.
+    pub message_id: String,
+    /// MAIL FROM.
+    pub envelope_from: String,
+    /// What it will say.
+    pub draft: Draft,
+    /// `held`, `queued` or `suppressed`.
+    pub state: OutboxState,
+    /// When it may leave, by the database's clock; None at rest.
+    pub due_at: Option<Time>,
+}
+
+/// A row as lists and pages show it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct OutboxMail {
+    pub id: OutboxId,
+    pub tenant_id: TenantId,
+    pub kind: Kind,
+    pub ticket_id: Option<TicketId>,
+    pub ticket_message_id: Option<MessageId>,
+    pub to_email: String,
+    pub subject: String,
+    pub state: OutboxState,
+    pub message_id: String,
+    pub due_at: Option<Time>,
+    pub attempts: i64,
+    pub reply_code: Option<i64>,
+    pub enhanced: Option<String>,
+    pub reply_text: Option<String>,
+    pub created_at: Time,
+    pub sent_at: Option<Time>,
+}
