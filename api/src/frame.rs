@@ -7,7 +7,7 @@ use crate::problem::{Problem, REQUEST_ID, Shown, codes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use futures::FutureExt;
 use shared::app::App;
 use std::panic::AssertUnwindSafe;
@@ -31,14 +31,17 @@ pub async fn frame(State(app): State<App>, mut req: Request, next: Next) -> Resp
     let method = req.method().clone();
     // The pattern, not the path: links that are secrets have their token in it.
     let route = req.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let for_page = wants_page(&req);
+    let for_page = wants_page(&req).then(|| req.headers().clone());
     let here = req.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
     let span = tracing::info_span!("http.request", request.id = %id, %method, route);
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
     let run = async {
         let response = answer(req, next).await;
-        let response = if for_page { as_page(response, &here) } else { as_problem(response) };
+        let response = match &for_page {
+            Some(headers) => as_page(response, headers, &here),
+            None => as_problem(response),
+        };
         tracing::debug!(status = response.status().as_u16(), ms = began.elapsed().as_millis() as u64, "answered");
         response
     };
@@ -103,15 +106,14 @@ fn as_problem(response: Response) -> Response {
 }
 
 /// Shows a problem as a page; who is not logged in is led to the login.
-fn as_page(response: Response, here: &str) -> Response {
+fn as_page(response: Response, headers: &HeaderMap, here: &str) -> Response {
     let response = as_problem(response);
     let Some(shown) = response.extensions().get::<Arc<Shown>>().cloned() else { return response };
     if shown.code == codes::UNAUTHENTICATED.code {
         let next: String = url::form_urlencoded::byte_serialize(here.as_bytes()).collect();
         return Redirect::to(&format!("/login?next={next}")).into_response();
     }
-    let page = Html(crate::problem::page(&shown));
-    let mut out = (response.status(), page).into_response();
+    let mut out = crate::web::error::answer(headers, &shown, here);
     for name in [header::RETRY_AFTER, header::ALLOW] {
         if let Some(value) = response.headers().get(&name) {
             out.headers_mut().insert(name, value.clone());

@@ -6,6 +6,7 @@ count-files = { $count ->
     [one] { $count } Datei
    *[other] { $count } Dateien
 }
+brand = Postroom
 skip = Zum Inhalt springen
 nav-account = Konto
 nav-tickets = Tickets
@@ -483,17 +484,33 @@ heading-429 = Zu viele Versuche
 heading-500 = Bei uns ging etwas schief
 heading-503 = Wir können gerade nicht antworten
 explain-400 = Das Formular kam nicht so an, wie es abgeschickt wurde. Bitte gehen Sie zurück und versuchen Sie es noch einmal.
+explain-401 = Bitte melden Sie sich an, um fortzufahren.
 explain-403 = Ihre Rolle erlaubt es nicht. Fragen Sie bei Bedarf einen Admin.
 explain-404 = Die Seite gibt es nicht, oder sie ist nicht für Sie.
 explain-409 = Bitte sehen Sie sich den jetzigen Stand an und entscheiden Sie neu.
 explain-413 = Bitte schicken Sie weniger auf einmal, oder kleinere Dateien.
-explain-429 = Bitte warten Sie eine Minute und versuchen Sie es dann noch einmal.
+explain-422 = Bitte gehen Sie zurück, sehen Sie sich das Markierte an und senden Sie es noch einmal.
 explain-503 = Bitte versuchen Sie es in einer Minute noch einmal. Was Sie getippt hatten, steht unten.
-problem-internal = Bei uns ging etwas schief. Es wurde nichts geändert.
-problem-csrf = Das Formular war zu alt oder kam von anderswo. Bitte schicken Sie es noch einmal ab.
-problem-login_failed = Adresse und Passwort passen nicht zusammen.
-problem-login_throttled = Zu viele Versuche. Bitte warten Sie einige Minuten.
-problem-fields = Etwas stimmt noch nicht. Was Sie getippt haben, steht noch da.
+problem-internal_error = Bei uns ging etwas schief. Es wurde nichts geändert.
+problem-csrf_failed = Das Formular war zu alt oder kam von anderswo. Bitte schicken Sie es noch einmal ab.
+problem-invalid_credentials = Adresse und Passwort passen nicht zusammen.
+problem-rate_limited = Zu viele Versuche. Bitte warten Sie einige Minuten.
+wrong-required = Das fehlt.
+wrong-too_long = Das ist zu lang.
+wrong-too_short = Das ist zu kurz.
+wrong-too_large = Das ist zu groß.
+wrong-invalid = Das sieht nicht richtig aus.
+wrong-invalid-email = Das ist keine E-Mail-Adresse; sie sieht aus wie name@example.org.
+wrong-unknown_value = Diese Wahl gibt es nicht.
+wrong-file_too_large = Eine Datei ist zu groß.
+wrong-file_type_not_allowed = Dateien dieser Art können wir nicht annehmen.
+problem-stale_ticket = Jemand hat das Ticket inzwischen geändert. Sehen Sie sich das Neue an, dann versuchen Sie es noch einmal.
+problem-ticket_closed = Dieses Ticket ist geschlossen. Öffnen Sie es zuerst wieder.
+problem-too_late = Zu spät: die Mail ist schon hinausgegangen.
+problem-tenant_required = Diese Adresse hat ein Konto bei mehr als einer Firma.
+problem-quota_exceeded = Für Dateien ist kein Platz mehr.
+problem-unknown_recipient = Kein Postfach hier hat diese Adresse.
+problem-validation_failed = Etwas stimmt noch nicht. Was Sie getippt haben, steht noch da.
 
 ### Mail ------------------------------------------------------------------------------------------------------------
 ### Was per Mail hinausgeht: Schlüssel beginnen mit "mail-".

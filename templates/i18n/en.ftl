@@ -6,6 +6,7 @@ count-files = { $count ->
     [one] { $count } file
    *[other] { $count } files
 }
+brand = Postroom
 skip = Skip to the content
 nav-account = Account
 nav-tickets = Tickets
@@ -483,17 +484,33 @@ heading-429 = Too many tries
 heading-500 = Something went wrong on our side
 heading-503 = We cannot answer right now
 explain-400 = The form did not arrive as it was sent. Please go back and try again.
+explain-401 = Please sign in to go on.
 explain-403 = Your role does not allow it. Ask an admin if you need it.
 explain-404 = The page does not exist, or it is not yours to see.
 explain-409 = Please look at the present state, then decide again.
 explain-413 = Please send less at once, or smaller files.
-explain-429 = Please wait a minute, then try again.
+explain-422 = Please go back, look at what is marked, and send it again.
 explain-503 = Please try again in a minute. What you typed stands below if there was anything.
-problem-internal = Something went wrong on our side. Nothing was changed.
-problem-csrf = The form was too old or came from elsewhere. Please send it once more.
-problem-login_failed = Address and password do not match.
-problem-login_throttled = Too many tries. Please wait a few minutes.
-problem-fields = Something is not right yet. Everything you typed is still here.
+problem-internal_error = Something went wrong on our side. Nothing was changed.
+problem-csrf_failed = The form was too old or came from elsewhere. Please send it once more.
+problem-invalid_credentials = Address and password do not match.
+problem-rate_limited = Too many tries. Please wait a few minutes.
+wrong-required = This is missing.
+wrong-too_long = This is too long.
+wrong-too_short = This is too short.
+wrong-too_large = This is too large.
+wrong-invalid = This does not look right.
+wrong-invalid-email = This is no mail address; it looks like name@example.org.
+wrong-unknown_value = This choice does not exist.
+wrong-file_too_large = A file is too large.
+wrong-file_type_not_allowed = Files of this type cannot be taken.
+problem-stale_ticket = Somebody changed the ticket meanwhile. Look at what is new, then try again.
+problem-ticket_closed = This ticket is closed. Reopen it first.
+problem-too_late = Too late: the mail has left already.
+problem-tenant_required = This address has an account with more than one company.
+problem-quota_exceeded = There is no room left for files.
+problem-unknown_recipient = No mailbox here has that address.
+problem-validation_failed = Something is not right yet. Everything you typed is still here.
 
 ### Mail ------------------------------------------------------------------------------------------------------------
 ### What goes out by mail: keys begin with "mail-".

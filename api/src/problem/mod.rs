@@ -197,18 +197,3 @@ impl IntoResponse for Problem {
         response
     }
 }
-
-/// Returns the page that a browser gets.
-pub fn page(shown: &Shown) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title></head><body><main><h1>{title}</h1><p>{detail}</p>\
-         <p><small>{status} {code} · {id}</small></p><p><a href=\"/\">Postroom</a></p></main></body></html>",
-        title = escape(shown.title),
-        detail = escape(shown.detail.as_deref().unwrap_or_default()),
-        status = shown.status,
-        code = shown.code,
-        id = escape(&shown.request_id),
-    )
-}

@@ -1,8 +1,13 @@
 //! A refused request as a page.
 
-use super::render::Page;
+use super::parts::{Refused, WrongField};
+use super::reader;
+use super::render::{self, Page, Shell};
+use crate::problem::{FieldError, Shown};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::Serialize;
-use shared::i18n::Locale;
+use shared::i18n::{self, Locale};
 
 /// `error.hbs`
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +28,68 @@ pub struct ErrorPage {
     pub code: String,
     /// The request's id, for whoever reads the log.
     pub request_id: Option<String>,
+}
+
+/// The statuses that have words of their own.
+const KNOWN: [u16; 10] = [400, 401, 403, 404, 409, 413, 422, 429, 500, 503];
+
+impl ErrorPage {
+    /// Returns the page for a problem.
+    pub fn new(locale: Locale, shown: &Shown, back: &str) -> ErrorPage {
+        let status = match shown.status {
+            known if KNOWN.contains(&known) => known,
+            405 | 410 => 404,
+            500.. => 500,
+            _ => 400,
+        };
+        ErrorPage {
+            heading: i18n::word(locale, "heading", &status.to_string()),
+            text: text(locale, shown),
+            fields: shown.errors.iter().map(|e| format!("{}: {}", e.field, field_text(locale, e))).collect(),
+            draft: None,
+            back: back.to_owned(),
+            status: shown.status,
+            code: shown.code.to_owned(),
+            request_id: (!shown.request_id.is_empty()).then(|| shown.request_id.to_string()),
+        }
+    }
+}
+
+/// Answers a browser's refused request, as far as its headers tell who it is.
+pub fn answer(headers: &HeaderMap, shown: &Shown, here: &str) -> Response {
+    let locale = reader::locale(headers, Locale::En);
+    let theme = reader::cookie(headers, reader::THEME_COOKIE);
+    let shell = Shell::new(locale, theme, String::new(), here.to_owned(), i18n::text(locale, "brand", &[]));
+    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let back = if shown.status == 404 { "/" } else { here };
+    render::page(status, &shell, &ErrorPage::new(locale, shown, back))
+}
+
+/// Returns what a problem means, in words: those of its code, else of its status.
+pub fn text(locale: Locale, shown: &Shown) -> String {
+    let of_code = i18n::lookup(locale, &format!("problem-{}", shown.code), &[]);
+    let of_status = || i18n::lookup(locale, &format!("explain-{}", shown.status), &[]);
+    let general = || match shown.status {
+        500.. => i18n::text(locale, "problem-internal_error", &[]),
+        _ => i18n::text(locale, "explain-400", &[]),
+    };
+    of_code.or_else(of_status).unwrap_or_else(general)
+}
+
+/// Returns what is wrong with a field, in words: those of code and field, else of the code, else the verb's own.
+pub fn field_text(locale: Locale, error: &FieldError) -> String {
+    let name = error.field.rsplit('.').next().unwrap_or_default();
+    let exact = i18n::lookup(locale, &format!("wrong-{}-{name}", error.code), &[]);
+    exact.or_else(|| i18n::lookup(locale, &format!("wrong-{}", error.code), &[])).unwrap_or(error.message.clone())
+}
+
+/// Returns a refusal for the form's head. `id_of` names the form's field for one of the verb's, if it has one.
+pub fn refused(locale: Locale, shown: &Shown, id_of: impl Fn(&str) -> Option<&'static str>) -> Refused {
+    let fields = shown
+        .errors
+        .iter()
+        .filter_map(|e| Some(WrongField { id: id_of(&e.field)?.to_owned(), text: field_text(locale, e) }));
+    Refused { text: text(locale, shown), fields: fields.collect() }
 }
 
 impl Page for ErrorPage {
@@ -50,5 +117,30 @@ impl Page for ErrorPage {
             ..error.clone()
         };
         vec![error, conflict]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{Problem, codes};
+
+    #[test]
+    fn every_code_has_words() {
+        for code in codes::ALL {
+            for &locale in Locale::ALL {
+                let problem = Problem::new(*code);
+                let page = ErrorPage::new(locale, problem.shown(), "/");
+                assert!(page.heading.contains(' ') && page.text.contains(' '), "{}: {page:?}", code.code);
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_told_in_the_readers_language() {
+        let wrong = |code, field: &str| field_text(Locale::De, &FieldError::new(field, code, "as the verb says"));
+        assert_eq!(wrong("required", "subject"), "Das fehlt.");
+        assert!(wrong("invalid", "requester.email").contains("E-Mail-Adresse"));
+        assert_eq!(wrong("something_new", "x"), "as the verb says");
     }
 }

@@ -200,7 +200,7 @@ pub fn page<P: Page>(status: StatusCode, shell: &Shell, page: &P) -> Response {
         Ok(text) => with_headers((status, Html(text)).into_response()),
         Err(error) => {
             tracing::error!(template = P::TEMPLATE, %error, "page could not be rendered");
-            let text = i18n::text(shell.locale, "problem-internal", &[]);
+            let text = i18n::text(shell.locale, "problem-internal_error", &[]);
             with_headers((StatusCode::INTERNAL_SERVER_ERROR, text).into_response())
         }
     }
