@@ -350,7 +350,10 @@ impl Conversation<'_> {
                 Ok(false)
             }
             Some(Act::Stall | Act::KeepThenStall) => self.stall().await,
-            Some(Act::Drop | Act::KeepThenDrop) => Err(End::Closed),
+            Some(Act::Drop | Act::KeepThenDrop) => {
+                self.flush().await?;
+                Err(End::Closed)
+            }
         }
     }
 

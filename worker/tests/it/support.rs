@@ -17,6 +17,12 @@ pub async fn sink() -> Sink {
     Sink::start(SinkOptions::default()).await.expect("a free port is there")
 }
 
+/// A sink that takes commands in one breath, and one that does not offer to.
+pub async fn sinks() -> [Sink; 2] {
+    let plain = SinkOptions { pipelining: false, ..SinkOptions::default() };
+    [sink().await, Sink::start(plain).await.expect("a free port is there")]
+}
+
 pub fn timeouts() -> Timeouts {
     Timeouts {
         connect: LONG,
