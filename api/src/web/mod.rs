@@ -19,5 +19,6 @@ pub mod queue;
 pub mod reader;
 pub mod render;
 pub mod samples;
+pub mod story;
 pub mod ticket;
 pub mod words;
