@@ -1,5 +1,9 @@
 //! What is new in a reply (E7): a view that hides quotes and signatures and loses nothing.
 
+pub mod attribution;
+pub mod labels;
+pub mod markers;
+
 use super::types::Mail;
 
 /// Why a range is hidden.
