@@ -12,9 +12,19 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// Blank lines between an announcement and its header block.
 const MAX_GAP: usize = 3;
 
+/// A forwarded mail and how sure that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The forwarded mail.
+    pub forward: Forward,
+    /// Without a subject, a header block under some text may be a forward or an answer: then it is given as a forward,
+    /// but the text is trimmed like an answer's.
+    pub certain: bool,
+}
+
 /// Finds the forwarded mail in a mail; None if it is no forward.
-pub fn find(mail: &Mail) -> Option<Forward> {
-    read(&mail.subject, &mail.body_text).or_else(|| attached(mail))
+pub fn find(mail: &Mail) -> Option<Found> {
+    read(&mail.subject, &mail.body_text).or_else(|| attached(mail).map(|forward| Found { forward, certain: true }))
 }
 
 /// A sole attached message besides a note, under a forward's subject or with nothing else attached (E6.1).
@@ -36,7 +46,7 @@ fn attached(mail: &Mail) -> Option<Forward> {
 }
 
 /// Finds the forwarded mail in a text; the subject tells a forward where the text alone does not.
-pub fn read(subject: &str, body: &str) -> Option<Forward> {
+pub fn read(subject: &str, body: &str) -> Option<Found> {
     if body.len() > MAX_BYTES {
         return None;
     }
@@ -45,7 +55,8 @@ pub fn read(subject: &str, body: &str) -> Option<Forward> {
     for at in 0..lines.len() {
         if let Some((marker, rest)) = markers::marker(lines[at]) {
             if marker == Marker::Forward || forwards(prefix, subject, &lines[..at], lines[at]) {
-                return Some(below_marker(subject, &lines, at, rest));
+                let certain = marker == Marker::Forward || is_certain(prefix, &lines[..at]);
+                return Some(Found { forward: below_marker(subject, &lines, at, rest), certain });
             }
             return None;
         }
@@ -55,10 +66,14 @@ pub fn read(subject: &str, body: &str) -> Option<Forward> {
             && block.get(Field::From).is_some()
         {
             let forwarded = forwards(prefix, subject, &lines[..at], lines[at]);
-            return forwarded.then(|| of_block(subject, &lines, at, &block.fields, block.end));
+            return forwarded.then(|| Found {
+                forward: of_block(subject, &lines, at, &block.fields, block.end),
+                certain: is_certain(prefix, &lines[..at]),
+            });
         }
         if let Some(found) = attribution::at(&lines, at) {
-            return (prefix == Prefix::Forward).then(|| of_attribution(subject, &lines, at, &found));
+            return (prefix == Prefix::Forward)
+                .then(|| Found { forward: of_attribution(subject, &lines, at, &found), certain: true });
         }
     }
     None
@@ -72,10 +87,16 @@ fn forwards(prefix: Prefix, subject: &str, above: &[&str], line: &str) -> bool {
         Prefix::Reply => false,
         // Finnish answers and Danish forwards both say VS.
         Prefix::Either => !line.to_lowercase().contains("lähettäjä"),
-        Prefix::None => {
-            subject.trim().is_empty() || above.iter().all(|l| labels::bare(l).is_empty() || markers::is_rule_line(l))
-        }
+        Prefix::None => subject.trim().is_empty() || nothing_written(above),
     }
+}
+
+fn is_certain(prefix: Prefix, above: &[&str]) -> bool {
+    prefix != Prefix::None || nothing_written(above)
+}
+
+fn nothing_written(above: &[&str]) -> bool {
+    above.iter().all(|l| labels::bare(l).is_empty() || markers::is_rule_line(l))
 }
 
 fn below_marker(subject: &str, lines: &[&str], at: usize, rest: &str) -> Forward {

@@ -216,6 +216,14 @@ fn ends(text: &str) -> bool {
     }) {
         return true;
     }
+    // "2.11.2026, 10:00, "Jane" <j@b.example>:" has no verb at all.
+    if text.starts_with(|c: char| c.is_ascii_digit())
+        && text.trim_end_matches([':', ' ']).ends_with('>')
+        && has_address(text)
+        && has_date(text)
+    {
+        return true;
+    }
     // "Den … skrev Jane <j@b>:" and "Am … schrieb Jane <j@b>:": the verb stands before the name.
     MIDDLE.iter().any(|v| body.contains(v))
 }
@@ -304,6 +312,7 @@ mod tests {
             "2 нояб. 2026 г., в 10:00, Jane <j@b.example> написал(а):",
             "2026年11月2日(月) 10:00 Jane <j@b.example>:のメッセージ:",
             "Jane <j@b.example> 于2026年11月2日周一 10:00写道：",
+            "2.11.2026, 10:00, \"Jane\" <j@b.example>:",
             "2 Kas 2026 Pzt 10:00 tarihinde Jane <j@b.example> şunu yazdı:",
         ] {
             assert!(found(line), "{line}");

@@ -414,11 +414,8 @@ pub fn block(lines: &[&str], start: usize) -> Option<Block> {
             Some(_) => break,
             None => {
                 // A value that was wrapped: only if another label follows soon.
-                let ahead = (at + 1..(at + 4).min(lines.len())).find_map(|n| {
-                    let l = bare(lines[n]);
-                    if l.is_empty() { Some(None) } else { field(l).map(Some) }
-                });
-                let folds = matches!(ahead, Some(Some((f, _))) if is_new(&fields, f));
+                let ahead = (at + 1..(at + 4).min(lines.len())).find_map(|n| field(lines[n]));
+                let folds = ahead.is_some_and(|(f, _)| is_new(&fields, f));
                 let empty_so_far = fields.last().is_some_and(|(_, v)| v.is_empty());
                 if !folds && !empty_so_far {
                     break;
