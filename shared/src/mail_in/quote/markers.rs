@@ -265,7 +265,7 @@ pub fn marker(line: &str) -> Option<(Marker, &str)> {
     if inner.is_empty() || inner.len() > 4000 || !dashed && line.len() > 160 {
         return None;
     }
-    let (phrase, rest) = match inner.find(|c: char| is_rule(c) && c != '_' || c == '_') {
+    let (phrase, rest) = match inner.find(is_rule) {
         Some(_) if !dashed => (inner, ""),
         Some(_) => {
             // The phrase ends where the dashes begin again; a single dash belongs to a word.
