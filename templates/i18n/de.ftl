@@ -482,6 +482,7 @@ fact-received = Empfangen
 fact-class = Gelesen als
 fact-verdict = Absender
 fact-message_id = Message-ID
+fact-size = Größe
 fact-flags = Merkmale
 fact-error = Fehler
 fact-kind = Art

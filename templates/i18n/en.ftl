@@ -482,6 +482,7 @@ fact-received = Received
 fact-class = Read as
 fact-verdict = Sender
 fact-message_id = Message-ID
+fact-size = Size
 fact-flags = Flags
 fact-error = Error
 fact-kind = Kind

@@ -3,8 +3,14 @@
 use super::format::When;
 use super::parts::{Fact, Step, TicketLink};
 use super::render::Page;
+use super::words::{self, Fate};
+use super::{format, story};
 use serde::Serialize;
+use shared::clock::Time;
 use shared::i18n::{self, Locale};
+use shared::mail_in::{InboundMail, Trace};
+use shared::mail_out::kinds::OutboxState;
+use shared::mail_out::outbox::read;
 
 /// `mail.hbs`
 #[derive(Debug, Clone, Default, Serialize)]
@@ -161,6 +167,154 @@ pub struct Attempt {
     pub text: String,
     /// What the other side said.
     pub evidence: Option<String>,
+}
+
+/// Returns what was decided about an arrival: the outcome's text, or `kept`.
+fn outcome(mail: &InboundMail) -> &'static str {
+    mail.outcome.map_or("kept", |o| o.as_str())
+}
+
+fn subject(locale: Locale, subject: Option<&str>) -> String {
+    match subject.map(str::trim).filter(|s| !s.is_empty()) {
+        Some(subject) => subject.to_owned(),
+        None => i18n::text(locale, "no-subject", &[]),
+    }
+}
+
+impl InboundRow {
+    /// Returns an arrival as a line of the list.
+    pub fn new(locale: Locale, now: Time, mail: &InboundMail, open: bool) -> InboundRow {
+        let from = mail.from_name.as_deref().filter(|n| !n.is_empty()).or(mail.from_email.as_deref());
+        InboundRow {
+            id: mail.id.0,
+            subject: subject(locale, mail.subject.as_deref()),
+            from: from.map_or_else(|| i18n::text(locale, "somebody", &[]), str::to_owned),
+            outcome: i18n::word(locale, "outcome", outcome(mail)),
+            chip: words::outcome_chip(outcome(mail)),
+            reason: mail.reason.clone().unwrap_or_default(),
+            ticket: mail.pid.as_deref().map(TicketLink::new),
+            verdict: mail.verdict.map_or("none", |v| v.as_str()).to_owned(),
+            door: mail.door.as_str().to_owned(),
+            at: When::new(locale, mail.received_at, now),
+            current: open,
+        }
+    }
+}
+
+impl Inbound {
+    /// Returns an arrival with its decision trace. `raw`: whether the reader may have its bytes.
+    pub fn new(locale: Locale, now: Time, mail: &InboundMail, raw: bool) -> Inbound {
+        let trace: Trace = serde_json::from_str(&mail.trace).unwrap_or_default();
+        let step = |line: &shared::mail_in::TraceLine| Step {
+            stage: story::stage(locale, line),
+            text: story::trace(locale, line),
+            evidence: Some([line.rule.as_str(), &line.evidence].join(" ").trim().to_owned()).filter(|e| !e.is_empty()),
+        };
+        let list = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default().join(", ");
+        let sender = match (&mail.from_name, &mail.from_email) {
+            (Some(name), Some(email)) => format!("{name} <{email}>"),
+            (name, email) => name.clone().or(email.clone()).unwrap_or_default(),
+        };
+        let envelope = format!("{} → {}", mail.envelope_from.as_deref().unwrap_or_default(), list(&mail.envelope_to));
+        let facts = [
+            ("from", sender),
+            ("envelope", if envelope.trim() == "→" { String::new() } else { envelope }),
+            ("received", When::new(locale, mail.received_at, now).exact),
+            ("class", mail.class.map(|c| i18n::word(locale, "class", c.as_str())).unwrap_or_default()),
+            ("verdict", mail.verdict.map(|v| i18n::word(locale, "verdict", v.as_str())).unwrap_or_default()),
+            ("message_id", mail.message_id.clone().unwrap_or_default()),
+            ("size", format::size(locale, mail.size_bytes.unsigned_abs())),
+            ("flags", list(&mail.flags)),
+            ("error", mail.error.clone().unwrap_or_default()),
+        ];
+        Inbound {
+            id: mail.id.0,
+            subject: subject(locale, mail.subject.as_deref()),
+            outcome: i18n::word(locale, "outcome", outcome(mail)),
+            outcome_class: words::outcome_chip(outcome(mail)),
+            ticket: mail.pid.as_deref().map(TicketLink::new),
+            trace: trace.0.iter().map(step).collect(),
+            facts: known(facts),
+            raw: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
+        }
+    }
+}
+
+fn known<const N: usize>(facts: [(&'static str, String); N]) -> Vec<Fact> {
+    facts.into_iter().filter(|(_, v)| !v.is_empty()).map(|(key, value)| Fact { key, value }).collect()
+}
+
+impl OutboxRow {
+    /// Returns an outbox mail as a line of the list. `may_act`: whether the reader may retry and cancel.
+    pub fn new(locale: Locale, now: Time, listed: &read::Listed, open: bool, may_act: bool) -> OutboxRow {
+        let mail = &listed.mail;
+        let next = next_try(locale, now, mail);
+        let fate = Fate {
+            state: mail.state,
+            code: mail.reply_code,
+            enhanced: mail.enhanced.as_deref(),
+            next: next.as_ref().map(|w| w.short.as_str()),
+        };
+        OutboxRow {
+            id: mail.id.0,
+            to: mail.to_email.clone(),
+            pid: listed.pid.clone(),
+            subject: subject(locale, Some(&mail.subject)),
+            kind: mail.kind.as_str().to_owned(),
+            state: mail.state.as_str().to_owned(),
+            chip: words::state_chip(mail.state),
+            glyph: words::state_glyph(mail.state),
+            text: fate.text(locale),
+            code: fate.codes(),
+            at: When::new(locale, mail.sent_at.unwrap_or(mail.created_at), now),
+            acts: if may_act { words::state_acts(mail.state) } else { Vec::new() },
+            current: open,
+        }
+    }
+}
+
+/// Returns when a deferred mail is tried again.
+pub fn next_try(locale: Locale, now: Time, mail: &shared::mail_out::outbox::OutboxMail) -> Option<When> {
+    let due = mail.due_at.filter(|_| mail.state == OutboxState::Deferred)?;
+    Some(When::new(locale, due, now))
+}
+
+impl Letter {
+    /// Returns an outbox mail with its tries.
+    pub fn new(locale: Locale, now: Time, listed: &read::Listed, tries: &[read::Attempt]) -> Letter {
+        let mail = &listed.mail;
+        let attempt = |a: &read::Attempt| {
+            let codes = Fate { state: mail.state, code: a.code, enhanced: a.enhanced.as_deref(), next: None }.codes();
+            // The relay's line mostly begins with the codes already.
+            let said = a.text.trim();
+            let evidence = match codes {
+                Some(codes) if !said.starts_with(&codes) => format!("{codes} {said}"),
+                _ => said.to_owned(),
+            };
+            Attempt {
+                at: When::new(locale, a.at, now),
+                text: i18n::word(locale, "attempt", &a.result),
+                evidence: Some(evidence.trim().to_owned()).filter(|e| !e.is_empty()),
+            }
+        };
+        let exact = |at: Option<Time>| at.map(|at| When::new(locale, at, now).exact).unwrap_or_default();
+        let facts = [
+            ("to", mail.to_email.clone()),
+            ("subject", mail.subject.clone()),
+            ("kind", i18n::word(locale, "mail-kind", mail.kind.as_str())),
+            ("state", i18n::word(locale, "delivery", mail.state.as_str())),
+            ("message_id", mail.message_id.clone()),
+            ("created", exact(Some(mail.created_at))),
+            ("sent", exact(mail.sent_at)),
+            ("next", next_try(locale, now, mail).map(|w| w.exact).unwrap_or_default()),
+        ];
+        Letter {
+            id: mail.id.0,
+            facts: known(facts),
+            ticket: listed.pid.as_deref().map(TicketLink::new),
+            attempts: tries.iter().map(attempt).collect(),
+        }
+    }
 }
 
 impl Page for MailPage {

@@ -4,6 +4,7 @@
 //! them, and records each step; every write but a 250 must match the lease. Read next: [`super::enqueue`].
 
 mod claim;
+pub mod read;
 mod record;
 mod sql;
 

@@ -1,9 +1,11 @@
 //! The SQL of the outbox.
 
 use super::NewOutbox;
+use super::read::{Attempt, Listed, OutboxFilter};
 use crate::address;
 use crate::clock::Time;
-use crate::store::{Result, Tx, insert_many};
+use crate::ids::{OutboxId, TenantId};
+use crate::store::{Db, Q, Result, Scope, Tx, insert_many, sql};
 
 /// Inserts rows.
 ///
@@ -53,4 +55,54 @@ pub async fn insert(tx: &mut Tx, new: Vec<NewOutbox>, at: Time) -> Result<()> {
     )
     .await?;
     Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct Octets {
+    pub(super) tenant_id: TenantId,
+    pub(super) mime: Option<Vec<u8>>,
+    pub(super) mime_blob: Option<String>,
+}
+
+fn select(scope: Scope) -> Q {
+    let q = sql("SELECT o.id, o.tenant_id, o.kind, o.ticket_id, o.ticket_message_id, o.to_email, o.subject, o.state, \
+         o.message_id, o.due_at, o.attempts, o.reply_code, o.enhanced, o.reply_text, o.created_at, o.sent_at, t.pid \
+         FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket_id WHERE 1 = 1");
+    match scope {
+        Scope::All => q,
+        Scope::Tenant(tenant) => q.push(" AND o.tenant_id = ").arg(tenant),
+    }
+}
+
+pub(super) async fn list(db: &Db, scope: Scope, filter: &OutboxFilter, limit: i64) -> Result<Vec<Listed>> {
+    let mut q = select(scope);
+    if !filter.states.is_empty() {
+        q = q.push(" AND o.state IN ").list(filter.states.iter().copied());
+    }
+    if let Some(ticket) = filter.ticket {
+        q = q.push(" AND o.ticket_id = ").arg(ticket);
+    }
+    if let Some(before) = filter.before {
+        q = q.push(" AND o.id < ").arg(before);
+    }
+    q.push(" ORDER BY o.id DESC LIMIT ").arg(limit).all(&mut db.read(scope)).await
+}
+
+pub(super) async fn get(db: &Db, scope: Scope, id: OutboxId) -> Result<Option<Listed>> {
+    select(scope).push(" AND o.id = ").arg(id).opt(&mut db.read(scope)).await
+}
+
+pub(super) async fn attempts(db: &Db, scope: Scope, id: OutboxId) -> Result<Vec<Attempt>> {
+    sql("SELECT n, at, phase, result, code, enhanced, text FROM outbox_attempts WHERE outbox_id = $1 ORDER BY n")
+        .bind(id)
+        .all(&mut db.read(scope))
+        .await
+}
+
+pub(super) async fn octets(db: &Db, scope: Scope, id: OutboxId) -> Result<Option<Octets>> {
+    let mut q = sql("SELECT tenant_id, mime, mime_blob FROM outbox WHERE id = $1").bind(id);
+    if let Scope::Tenant(tenant) = scope {
+        q = q.push(" AND tenant_id = ").arg(tenant);
+    }
+    q.opt(&mut db.read(scope)).await
 }
