@@ -1,6 +1,7 @@
 //! What every part of the program works with: configuration, database, keys, files, doorbell.
 
 pub mod health;
+pub mod idempotency;
 
 use crate::blobs::{self, Blobs};
 use crate::config::Config;
