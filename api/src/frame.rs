@@ -3,6 +3,7 @@
 //! One layer rather than five, so that an answer to a panic or a timeout is made in the same place and form as
 //! every other.
 
+use crate::extract::origin;
 use crate::problem::{Problem, REQUEST_ID, Shown, codes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -37,7 +38,10 @@ pub async fn frame(State(app): State<App>, mut req: Request, next: Next) -> Resp
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
     let run = async {
-        let response = answer(req, next).await;
+        let response = match origin::check(req.method(), req.headers(), &app.config.base_url) {
+            Ok(()) => answer(req, next).await,
+            Err(problem) => problem.into_response(),
+        };
         let response = match &for_page {
             Some(headers) => as_page(response, headers, &here),
             None => as_problem(response),

@@ -3,12 +3,14 @@
 //! A handler extracts, calls one verb of `shared`, and answers. Read next: [`routes`].
 
 pub mod commands;
+pub mod doors;
 pub mod extract;
 mod frame;
 pub mod ops;
 pub mod problem;
 pub mod routes;
 pub mod serve;
+mod state;
 pub mod web;
 
 use axum::Router;
@@ -16,12 +18,15 @@ use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
 use shared::app::App;
 use tower_http::compression::CompressionLayer;
 
+pub use state::Api;
+
 /// Returns the whole server as a service: the door that tests use too.
 pub fn router(app: App) -> Router {
-    routes::router()
-        .layer(axum::middleware::from_fn_with_state(app.clone(), frame::frame))
+    let api = Api::new(app);
+    routes::router(&api)
+        .layer(axum::middleware::from_fn_with_state(api.clone(), frame::frame))
         .layer(CompressionLayer::new().compress_when(is_page))
-        .with_state(app)
+        .with_state(api)
 }
 
 /// Pages and what belongs to them; mail and JSON go as they are, as their readers are near or programs.

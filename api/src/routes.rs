@@ -1,10 +1,11 @@
 //! Every route, grouped by who calls it. [`list`] gives the same as data: the access test walks it.
 
-use crate::{frame, ops};
+use crate::{Api, doors, frame, ops};
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
-use shared::app::App;
+use shared::config::Config;
 
 /// Who may call a route at all. What a caller may do then is the verbs' to judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +31,32 @@ pub struct Route {
     pub who: Who,
 }
 
+/// How much a request's body may hold.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    /// JSON and forms without files.
+    Small,
+    /// A mail.
+    Mail,
+    /// A mail's fields: its files are a third larger in base64.
+    MailFields,
+}
+
+impl Limit {
+    fn bytes(self, config: &Config) -> usize {
+        const MIB: usize = 1024 * 1024;
+        match self {
+            Limit::Small => MIB,
+            Limit::Mail => config.max_mail_bytes,
+            Limit::MailFields => config.max_mail_bytes / 2 * 3 + MIB,
+        }
+    }
+}
+
 /// Routes under construction: the router and the list grow together, so that they cannot differ.
-pub struct Routes {
-    router: Router<App>,
+struct Routes<'a> {
+    api: Option<&'a Api>,
+    router: Router<Api>,
     list: Vec<Route>,
 }
 
@@ -47,41 +71,48 @@ fn filter(method: &str) -> MethodFilter {
     }
 }
 
-impl Routes {
-    fn new() -> Self {
-        Routes { router: Router::new(), list: Vec::new() }
-    }
-
-    fn add<H: Handler<T, App>, T: 'static>(
+impl Routes<'_> {
+    fn add<H: Handler<T, Api>, T: 'static>(
         mut self,
         method: &'static str,
-        path: &'static str,
-        who: Who,
+        (path, who, limit): (&'static str, Who, Limit),
         handler: H,
     ) -> Self {
         self.list.push(Route { method, path, who });
-        self.router = self.router.route(path, on(filter(method), handler));
+        // Without the application only the list is wanted.
+        let Some(api) = self.api else { return self };
+        let route = on(filter(method), handler).layer(DefaultBodyLimit::max(limit.bytes(&api.app.config)));
+        self.router = self.router.route(path, route);
         self
     }
 
-    /// A GET route.
-    pub fn get<H: Handler<T, App>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add("GET", path, who, handler)
+    fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add("GET", (path, who, Limit::Small), handler)
+    }
+
+    fn post_sized<H: Handler<T, Api>, T: 'static>(
+        self,
+        path: &'static str,
+        who: Who,
+        limit: Limit,
+        handler: H,
+    ) -> Self {
+        self.add("POST", (path, who, limit), handler)
     }
 }
 
 /// Returns every route.
 pub fn list() -> Vec<Route> {
-    all().list
+    all(None).list
 }
 
-pub(crate) fn router() -> Router<App> {
-    all().router.fallback(frame::not_found).method_not_allowed_fallback(frame::method_not_allowed)
+pub(crate) fn router(api: &Api) -> Router<Api> {
+    all(Some(api)).router.fallback(frame::not_found).method_not_allowed_fallback(frame::method_not_allowed)
 }
 
-fn all() -> Routes {
-    let routes = Routes::new();
-    operations(routes)
+fn all(api: Option<&Api>) -> Routes<'_> {
+    let routes = Routes { api, router: Router::new(), list: Vec::new() };
+    inbound(operations(routes))
 }
 
 fn operations(r: Routes) -> Routes {
@@ -89,5 +120,14 @@ fn operations(r: Routes) -> Routes {
         "/metrics",
         Who::Anyone,
         ops::metrics::show,
+    )
+}
+
+fn inbound(r: Routes) -> Routes {
+    r.post_sized("/api/inbound/raw", Who::Door, Limit::Mail, doors::raw).post_sized(
+        "/api/inbound/mock",
+        Who::Door,
+        Limit::MailFields,
+        doors::mock,
     )
 }

@@ -56,6 +56,10 @@ pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// 422 naming the field.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    // Serde would take a list for a struct's fields in order.
+    if !value.is_object() {
+        return Err(Problem::field("", "wrong_type", "the body must be a JSON object"));
+    }
     let value = snake_keys(value, &mut String::new())?;
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = match e.path().to_string() {
@@ -191,7 +195,7 @@ mod tests {
         assert_eq!(complaint(r#"{"entityScope": 5}"#), (422, "entity_scope".into(), "wrong_type"));
         assert_eq!(complaint(r#"{"level": "loud"}"#), (422, "level".into(), "unknown_value"));
         assert_eq!(complaint(r#"{"entityScope": "a", "entity_scope": "b"}"#).2, "duplicate");
-        assert_eq!(complaint("[]").0, 422);
+        assert_eq!(complaint("[]"), (422, String::new(), "wrong_type"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Facts about a request, each as an extractor that answers with a [`Problem`] where the fact is wrong.
 
 pub mod json;
+pub mod origin;
 pub mod page;
 pub mod peer;
 pub mod version;
@@ -13,6 +14,7 @@ pub use version::ExpectedVersion;
 use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -52,4 +54,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(req: Request, state: &S) -> Result<Self, Problem> {
         Ok(Body(Bytes::from_request(req, state).await?))
     }
+}
+
+/// Returns the token of `Authorization: Bearer …`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|t| !t.is_empty())
 }

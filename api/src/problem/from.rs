@@ -4,7 +4,8 @@ use super::{Problem, codes};
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
-use shared::{blobs, store};
+use shared::access::Denied;
+use shared::{blobs, mail_in, store};
 
 impl From<store::Error> for Problem {
     fn from(e: store::Error) -> Self {
@@ -66,6 +67,23 @@ impl From<MultipartError> for Problem {
         match e.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::new(codes::BODY_TOO_LARGE),
             _ => Problem::new(codes::INVALID_MULTIPART).detail(e.body_text()),
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(e: Denied) -> Self {
+        Problem::new(codes::FORBIDDEN).detail(e.to_string())
+    }
+}
+
+impl From<mail_in::Error> for Problem {
+    fn from(e: mail_in::Error) -> Self {
+        match e {
+            mail_in::Error::Store(e) => e.into(),
+            mail_in::Error::Blobs(e) => e.into(),
+            mail_in::Error::NotFound => Problem::new(codes::MAIL_NOT_FOUND),
+            mail_in::Error::Closed => Problem::new(codes::UNAVAILABLE).detail("the server is stopping"),
         }
     }
 }

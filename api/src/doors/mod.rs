@@ -1,0 +1,141 @@
+//! Inbound mail over HTTP: verify, make an arrival, hand it to the pipeline, say what became of it.
+//!
+//! A door says yes only after the mail is durable (E10.1); a database that is away is 503, and the sender comes again.
+
+pub mod compose;
+mod mock;
+mod raw;
+
+pub use mock::mock;
+pub use raw::raw;
+
+use crate::Api;
+use crate::extract::bearer;
+use crate::extract::peer::Peer;
+use crate::problem::{Problem, codes};
+use axum::Json;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use shared::ids::TenantId;
+use shared::keys::hash_token;
+use shared::mail_in::types::Facts;
+use shared::mail_in::{self, Applied, Arrival};
+use std::time::Duration;
+
+/// How long a door waits for the mail to be applied before it answers that it is kept (DESIGN 6).
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Somebody who may put mail in: what their token says about whose mail it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Deliverer {
+    /// The tenant of an admin's token; None: the recipients decide.
+    pub tenant: Option<TenantId>,
+}
+
+impl FromRequestParts<Api> for Deliverer {
+    type Rejection = Problem;
+
+    /// DESIGN 6: the inbound token, or an admin's bearer token; in development nothing, from this machine.
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let config = &api.app.config;
+        let Some(token) = bearer(&parts.headers) else {
+            let peer = Peer::from_request_parts(parts, api).await.unwrap_or_else(|never| match never {});
+            return match config.is_development() && peer.local {
+                true => Ok(Deliverer { tenant: None }),
+                false => Err(Problem::new(codes::UNAUTHENTICATED)),
+            };
+        };
+        // Hashes are compared: how long that takes says nothing about the token.
+        if config.inbound_token.as_ref().is_some_and(|t| hash_token(t.reveal()) == hash_token(token)) {
+            return Ok(Deliverer { tenant: None });
+        }
+        Err(Problem::new(codes::UNAUTHENTICATED))
+    }
+}
+
+/// The envelope as the door was told it: `?from=&to=`, or headers of the same meaning.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope(Facts);
+
+#[derive(Debug, Default, Deserialize)]
+struct Params {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl FromRequestParts<Api> for Envelope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Query(params) = Query::<Params>::from_request_parts(parts, api).await?;
+        let peer = Peer::from_request_parts(parts, api).await.unwrap_or_else(|never| match never {});
+        let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let from = params.from.or_else(|| header("x-envelope-from"));
+        let to = params.to.or_else(|| header("x-envelope-to")).unwrap_or_default();
+        Ok(Envelope(Facts {
+            envelope_from: from.map(|f| path(&f).to_owned()),
+            envelope_to: to.split(',').map(path).filter(|a| !a.is_empty()).map(str::to_owned).collect(),
+            // Of a mail that a relay or a script hands in this is the relay's address, not the sender's: it says
+            // nothing about the sender, and no check may rest on it.
+            peer_ip: Some(peer.ip),
+            helo: None,
+        }))
+    }
+}
+
+/// `<>` is the null path (RFC 5321, 4.5.5); brackets are no part of an address.
+fn path(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(text).trim()
+}
+
+/// Refuses what was compressed on its way: a small body could hide a huge mail (E10.9).
+fn not_compressed(headers: &axum::http::HeaderMap) -> Result<(), Problem> {
+    match headers.get(header::CONTENT_ENCODING).map(|v| v.as_bytes()) {
+        None | Some(b"identity") => Ok(()),
+        Some(_) => Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE).detail("Content-Encoding is not taken here")),
+    }
+}
+
+/// Keeps the mail, waits a while for its fate, and tells it.
+async fn deliver(api: &Api, arrival: Arrival) -> Result<Response, Problem> {
+    let kept = api.ingest.keep(arrival).await?;
+    let first = kept.first().map(|k| k.id);
+    let (app, ingest) = (api.app.clone(), api.ingest.clone());
+    // A task of its own: a client that hangs up must not stop a mail half-way.
+    let work = tokio::spawn(async move {
+        let mut applied = None;
+        for kept in kept {
+            let one = mail_in::process(&app, &ingest, kept).await;
+            applied.get_or_insert(one);
+        }
+        applied
+    });
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(Some(applied))) => Ok(answer(&applied)),
+        // Kept all the same: the worker finishes it.
+        Ok(Ok(None) | Err(_)) | Err(_) => {
+            let id = first.ok_or_else(|| Problem::internal("a kept mail has an arrival"))?;
+            Ok(answer(&Applied::not_yet(id)))
+        }
+    }
+}
+
+fn answer(applied: &Applied) -> Response {
+    let Some(outcome) = applied.outcome else {
+        return (StatusCode::ACCEPTED, Json(json!({"outcome": "kept", "mail_id": applied.mail_id}))).into_response();
+    };
+    Json(json!({
+        "outcome": outcome,
+        "mail_id": applied.mail_id,
+        "ticket_id": applied.ticket_id,
+        "pid": applied.pid,
+        "ticket_message_id": applied.ticket_message_id,
+    }))
+    .into_response()
+}

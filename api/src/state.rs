@@ -1,0 +1,27 @@
+//! What handlers work with: the application, and the loops that take mail in.
+
+use axum::extract::FromRef;
+use shared::app::App;
+use shared::mail_in::Ingest;
+
+/// The state of every handler. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// The application.
+    pub app: App,
+    /// Keeps and applies what comes in by this process's doors.
+    pub ingest: Ingest,
+}
+
+impl Api {
+    /// Starts the loops on the current runtime.
+    pub fn new(app: App) -> Api {
+        Api { ingest: Ingest::start(app.clone()), app }
+    }
+}
+
+impl FromRef<Api> for App {
+    fn from_ref(api: &Api) -> App {
+        api.app.clone()
+    }
+}

@@ -1,0 +1,82 @@
+//! Starts the real server in this process, on port 0, with a fresh database of either kind.
+
+mod database;
+pub mod http;
+
+use database::Database;
+pub use http::Request;
+use shared::app::App;
+use shared::config::Config;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The inbound token of every test server.
+pub const INBOUND_TOKEN: &str = "inbound-token-of-the-tests";
+
+/// A running server.
+pub struct Server {
+    pub app: App,
+    pub addr: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), api::serve::Error>>,
+    database: Database,
+}
+
+/// Runs `case` against a server on SQLite, and one on PostgreSQL if TEST_POSTGRES_URL names a server.
+pub async fn on_both<F: Future<Output = Server>>(case: impl Fn(Server) -> F) {
+    on_both_with(&[], case).await;
+}
+
+/// The same with further settings.
+pub async fn on_both_with<F: Future<Output = Server>>(settings: &[(&str, &str)], case: impl Fn(Server) -> F) {
+    case(Server::start(Database::sqlite(), settings).await).await.stop().await;
+    match Database::postgres().await {
+        Some(database) => case(Server::start(database, settings).await).await.stop().await,
+        None => println!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set"),
+    }
+}
+
+impl Server {
+    async fn start(database: Database, settings: &[(&str, &str)]) -> Server {
+        let folder = database.folder.path().display();
+        let mut all = HashMap::from([
+            ("DATABASE_URL", database.url.clone()),
+            ("BLOB_URL", format!("file://{folder}/blobs")),
+            ("POSTROOM_LISTEN", "127.0.0.1:0".to_owned()),
+            ("POSTROOM_SECRET", "a secret for tests alone".to_owned()),
+            ("POSTROOM_INBOUND_TOKEN", INBOUND_TOKEN.to_owned()),
+            ("POSTROOM_WORKER", "off".to_owned()),
+        ]);
+        all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let config = Config::read(|name| all.get(name).cloned()).expect("the tests' settings are right");
+        api::ops::metrics::start().expect("the recorder starts");
+        let listener = api::serve::bind(config.listen).expect("a free port");
+        let addr = listener.local_addr().expect("an address");
+        let app = App::start(config.bound_to(addr)).await.expect("the application starts");
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(api::serve::serve(app.clone(), listener, stop.clone()));
+        Server { app, addr, stop, task, database }
+    }
+
+    /// Stops as SIGTERM does, and removes the database.
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.expect("the server does not panic").expect("the server ends well");
+        self.app.db.close().await;
+        self.database.drop_it().await;
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.addr, method, path)
+    }
+
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+}
