@@ -1,0 +1,193 @@
+//! Writing a message: a reply, which leaves as mail, or an internal note.
+
+use super::types::{MessageKind, Side};
+use crate::access::{Actor, Capability, Role};
+use crate::address;
+use crate::app::App;
+use crate::attachments::{self, Attach};
+use crate::clock::Time;
+use crate::events::EventKind;
+use crate::ids::{MessageId, OutboxId};
+use crate::mail_out::enqueue::{self, Automatic, Recipient, Reply, Trigger};
+use crate::mail_out::kinds::Kind;
+use crate::mail_out::outbox::Template;
+use crate::store::dialect;
+use crate::tickets::{
+    self, Change, Error, NewMessage, ParticipantKind, ParticipantState, Result, Status, TicketRef, by,
+};
+use chrono::Duration;
+use serde_json::json;
+
+/// A message to write.
+#[derive(Debug, Clone, Default)]
+pub struct Post {
+    /// The text.
+    pub body: String,
+    /// Internal: agents only, never mailed.
+    pub note: bool,
+    /// The status that the ticket gets with it.
+    pub status_after: Option<Status>,
+    /// When it is to leave; None: now.
+    pub send_after: Option<Time>,
+    /// How long it can still be taken back, 0 to 60 s.
+    pub undo_seconds: i64,
+    /// The version of the ticket that its author saw.
+    pub expected_version: Option<i64>,
+    /// Files.
+    pub attachments: Vec<Attach>,
+    /// Whether suppressed addresses are tried all the same (E9.13).
+    pub force: bool,
+}
+
+/// Writes a message. An agent's reply is queued to every participant in the same transaction; a requester's brings a
+/// waiting or solved ticket back to work.
+///
+/// # Errors
+/// `Closed` if a requester writes to a closed ticket; else see [`Error`].
+pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Result<MessageId> {
+    let capability = if post.note { Capability::TicketsNote } else { Capability::TicketsReply };
+    let mut change = Change::begin(app, actor, which, capability, post.expected_version).await?;
+    let agent = is_agents_side(actor);
+    if post.status_after.is_some() {
+        actor.require(Capability::TicketsUpdate)?;
+    }
+    check(&post)?;
+    let ticket = change.ticket().clone();
+    if !agent && ticket.status == Status::Closed {
+        return Err(Error::Closed);
+    }
+    let id = MessageId(dialect::take_ids(&mut change.tx, dialect::IdTable::Messages, 1).await?[0]);
+    let queued = if agent && !post.note { Some(queue(&mut change, id, &post).await?) } else { None };
+    let side = match (agent, actor.role) {
+        (true, _) => Side::Agent,
+        (false, Role::Staff | Role::Manager) => Side::Staff,
+        (false, _) => Side::Customer,
+    };
+    let kind = if post.note { MessageKind::Note } else { MessageKind::Reply };
+    let message = NewMessage {
+        id,
+        tenant_id: ticket.tenant_id,
+        ticket_id: ticket.id,
+        seq: 0,
+        kind,
+        side,
+        author_id: actor.user,
+        author_name: actor.name.clone(),
+        author_email: Some(actor.email.clone()),
+        visible_text: post.body.clone(),
+        body: post.body,
+        body_html: None,
+        class: None,
+        verdict: None,
+        mail_id: None,
+        message_id: queued,
+        created_at: None,
+    };
+    change.work.message(message, by(actor));
+    attachments::attach(app, &mut change.tx, &mut change.work, actor, &ticket, id, post.attachments).await?;
+    if agent {
+        after_agent(&mut change, kind, post.status_after);
+    } else {
+        after_requester(&mut change, id).await?;
+    }
+    change.commit().await?;
+    Ok(id)
+}
+
+/// An agent who is a ticket's requester writes as an agent all the same: what counts is the side of the desk.
+fn is_agents_side(actor: &Actor) -> bool {
+    actor.is_agent()
+}
+
+fn check(post: &Post) -> Result<()> {
+    if post.body.trim().is_empty() && post.attachments.is_empty() {
+        return Err(Error::invalid("body", "reply_empty", "a message needs a text or a file"));
+    }
+    if !(0..=60).contains(&post.undo_seconds) {
+        return Err(Error::invalid("undo_seconds", "out_of_range", "between 0 and 60"));
+    }
+    Ok(())
+}
+
+/// Queues the reply to the requester and the accepted cc, and returns the Message-ID it leaves with.
+async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post) -> Result<String> {
+    let ticket = change.ticket().clone();
+    let all = tickets::participants(&mut change.tx, &[ticket.id]).await?;
+    let wanted: Vec<_> = all
+        .iter()
+        .filter(|p| p.state == ParticipantState::Accepted && p.kind != ParticipantKind::Follower)
+        .filter(|p| Some(p.user_id) != change.actor.user && address::is_valid(&p.email))
+        .map(|p| p.user_id)
+        .collect();
+    let known = enqueue::recipients(&mut change.tx, &wanted).await?;
+    let to: Vec<Recipient> = wanted.iter().filter_map(|u| known.get(u)).cloned().collect();
+    let keys: Vec<String> = to.iter().map(|r| address::key(&r.email)).collect();
+    let suppressed = enqueue::suppressed(&mut change.tx, ticket.tenant_id, &keys).await?;
+    let desk = enqueue::desk(&mut change.tx, ticket.tenant_id, ticket.mailbox_id).await?;
+    let thread = enqueue::thread_of(&mut change.tx, ticket.id).await?;
+    let ids = dialect::take_ids(&mut change.tx, dialect::IdTable::Outbox, to.len()).await?;
+    let ids: Vec<OutboxId> = ids.into_iter().map(OutboxId).collect();
+    let now = dialect::now(&mut change.tx).await?;
+    let undo = now + Duration::seconds(post.undo_seconds);
+    let due_at = post.send_after.map_or(undo, |at| at.max(undo));
+    let reply = Reply {
+        message_id: id,
+        agent_name: change.actor.name.as_deref(),
+        to: &to,
+        thread,
+        suppressed: &suppressed,
+        force: post.force,
+        due_at,
+        held: due_at > now,
+    };
+    let message_id = enqueue::reply(&mut change.work, &desk, &ticket, reply, &ids);
+    if !post.force {
+        for (recipient, row) in to.iter().zip(&ids).filter(|(r, _)| suppressed.contains(&address::key(&r.email))) {
+            let data = json!({"outbox_id": row, "user_id": recipient.user_id});
+            change.work.event(ticket.id, EventKind::MailSuppressed, by(change.actor), data, None);
+        }
+    }
+    Ok(message_id)
+}
+
+/// The first public answer stops the response clock and starts the work (DESIGN 3).
+fn after_agent(change: &mut Change<'_>, kind: MessageKind, status_after: Option<Status>) {
+    let (id, now) = (change.id, change.work.now());
+    let who = by(change.actor);
+    let before = change.ticket().status;
+    if kind == MessageKind::Reply {
+        if change.ticket().first_response_at.is_none() {
+            change.work.update(id, |t| t.first_response_at = Some(now));
+        }
+        if status_after.is_none() && matches!(before, Status::New | Status::Triaged) {
+            change.work.set_status(id, Status::InProgress, who, "first_reply");
+        }
+    }
+    if let Some(status) = status_after {
+        change.work.set_status(id, status, who, "sent_with_reply");
+    }
+}
+
+/// A requester's message brings a waiting or solved ticket back, and tells the agent who is responsible.
+async fn after_requester(change: &mut Change<'_>, message: MessageId) -> Result<()> {
+    let id = change.id;
+    if matches!(change.ticket().status, Status::WaitingOnCustomer | Status::Solved) {
+        change.work.set_status(id, Status::InProgress, by(change.actor), "customer_replied");
+    }
+    let ticket = change.ticket().clone();
+    let Some(agent) = ticket.assigned_to.filter(|a| Some(*a) != change.actor.user) else { return Ok(()) };
+    let Some(to) = enqueue::notice_recipients(&mut change.tx, &[agent]).await?.remove(&agent) else { return Ok(()) };
+    let desk = enqueue::desk(&mut change.tx, ticket.tenant_id, ticket.mailbox_id).await?;
+    let row = OutboxId(dialect::take_ids(&mut change.tx, dialect::IdTable::Outbox, 1).await?[0]);
+    let mail = Automatic {
+        kind: Kind::Notice,
+        template: Template::NoticeAnswered,
+        to: &to,
+        to_agent: true,
+        trigger: Trigger::default(),
+        ticket_message_id: Some(message),
+        due_at: dialect::now(&mut change.tx).await?,
+    };
+    enqueue::automatic(&mut change.work, &desk, &ticket, mail, row);
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The SQL of messages.
+
+use super::types::Message;
+use crate::clock::Time;
+use crate::ids::{MessageId, OutboxId, TicketId};
+use crate::mail_out::kinds::{Kind, OutboxState};
+use crate::store::{Exec, Result, sql};
+
+/// Returns a ticket's newest entries before `before`, newest first.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn list(
+    ex: &mut impl Exec,
+    ticket: TicketId,
+    notes: bool,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    let mut q = sql("SELECT * FROM ticket_messages WHERE ticket_id = ").arg(ticket);
+    if !notes {
+        q = q.push(" AND kind <> 'note'");
+    }
+    if let Some(before) = before {
+        q = q.push(" AND seq < ").arg(before);
+    }
+    q.push(" ORDER BY seq DESC LIMIT ").arg(limit).all(ex).await
+}
+
+pub(super) async fn get(ex: &mut impl Exec, ticket: TicketId, id: MessageId) -> Result<Option<Message>> {
+    sql("SELECT * FROM ticket_messages WHERE ticket_id = $1 AND id = $2").bind(ticket).bind(id).opt(ex).await
+}
+
+/// What became of one mail of a message.
+#[derive(Debug, Clone, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct Delivery {
+    pub id: OutboxId,
+    pub kind: Kind,
+    pub ticket_message_id: Option<MessageId>,
+    pub to_email: String,
+    pub state: OutboxState,
+    pub due_at: Option<Time>,
+    pub reply_code: Option<i64>,
+    pub reply_text: Option<String>,
+    pub sent_at: Option<Time>,
+}
+
+/// Returns what became of all mail about a ticket, oldest first.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn deliveries(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<Delivery>> {
+    sql("SELECT id, kind, ticket_message_id, to_email, state, due_at, reply_code, reply_text, sent_at FROM outbox \
+         WHERE ticket_id = $1 ORDER BY id")
+    .bind(ticket)
+    .all(ex)
+    .await
+}
+
+/// The outgoing mails of a message, locked.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Outgoing {
+    pub id: OutboxId,
+    pub state: OutboxState,
+}
+
+pub(super) async fn lock_outgoing(tx: &mut crate::store::Tx, message: MessageId) -> Result<Vec<Outgoing>> {
+    let lock = crate::store::dialect::for_update(tx);
+    sql("SELECT id, state FROM outbox WHERE kind = 'reply' AND ticket_message_id = ")
+        .arg(message)
+        .push(" ORDER BY id")
+        .push(lock)
+        .all(tx)
+        .await
+}
+
+pub(super) async fn cancel(tx: &mut crate::store::Tx, message: MessageId, at: Time) -> Result<u64> {
+    sql("UPDATE outbox SET state = 'cancelled', due_at = NULL, updated_at = $1 WHERE kind = 'reply' \
+         AND ticket_message_id = $2 AND state IN ('held', 'queued')")
+    .bind(at)
+    .bind(message)
+    .exec(tx)
+    .await
+}
+
+pub(super) async fn mark_withdrawn(tx: &mut crate::store::Tx, message: MessageId, at: Time) -> Result<u64> {
+    sql("UPDATE ticket_messages SET withdrawn_at = $1 WHERE id = $2").bind(at).bind(message).exec(tx).await
+}

@@ -1,0 +1,189 @@
+//! Opening a ticket by form, page or API. Mail opens tickets in [`crate::mail_in`]; both write by the same unit of work.
+
+use super::change::by;
+use super::error::{Error, Result};
+use super::types::{Channel, Folder, Priority};
+use super::{NewMessage, NewTicket, Work, sql, take_pids};
+use crate::access::{Actor, Capability};
+use crate::address;
+use crate::app::App;
+use crate::attachments::{self, Attach};
+use crate::ids::{MessageId, OutboxId, TenantId, TicketId};
+use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
+use crate::mail_out::kinds::Kind;
+use crate::mail_out::outbox::Template;
+use crate::messages::{MessageKind, Side};
+use crate::store::{Scope, dialect};
+
+/// A ticket to open.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// The tenant; None: the actor's, else the default one.
+    pub tenant: Option<TenantId>,
+    /// What it is about.
+    pub subject: String,
+    /// A narrower subject.
+    pub sub_subject: Option<String>,
+    /// The first message.
+    pub body: String,
+    /// A category's id or slug.
+    pub category: Option<String>,
+    /// How much it presses; None: medium.
+    pub priority: Option<Priority>,
+    /// `support` or another short slug; None: `support`.
+    pub kind: Option<String>,
+    /// Whose problem it is: name and address; None: the actor's own.
+    pub requester: Option<(Option<String>, String)>,
+    /// How it came.
+    pub channel: Channel,
+    /// Files of the first message.
+    pub attachments: Vec<Attach>,
+}
+
+/// The longest subject, in characters.
+pub const MOST_SUBJECT: usize = 500;
+
+/// Opens a ticket. Its requester is acknowledged by mail, unless an agent opened it for them (E5.14).
+///
+/// # Errors
+/// `Denied`, or `Invalid` for a field that cannot be taken.
+pub async fn create(app: &App, actor: &Actor, new: Create) -> Result<TicketId> {
+    actor.require(Capability::TicketsCreate)?;
+    let for_another =
+        new.requester.as_ref().is_some_and(|(_, email)| address::key(email) != address::key(&actor.email));
+    if for_another && actor.user.is_some() {
+        actor.require(Capability::TicketsCreateFor)?;
+    }
+    check(&new)?;
+    let tenant = match new.tenant.or(actor.within) {
+        Some(tenant) if actor.sees_tenant(tenant) => tenant,
+        Some(_) => return Err(Error::NotFound),
+        None => sql::default_tenant(&app.db).await?,
+    };
+    let mut tx = app.db.write(Scope::Tenant(tenant)).await?;
+    let requester = match &new.requester {
+        Some((name, email)) if for_another => sql::ensure_user(&mut tx, tenant, email, name.as_deref()).await?,
+        _ => sql::user(&mut tx, actor.user.ok_or_else(no_requester)?).await?,
+    };
+    let category = match &new.category {
+        Some(name) => Some(
+            sql::find_category(&mut tx, tenant, name)
+                .await?
+                .ok_or_else(|| Error::invalid("category", "category_unknown", "no such category"))?,
+        ),
+        None => None,
+    };
+    let mut work = Work::new(&app.keys);
+    let id = TicketId(dialect::take_ids(&mut tx, dialect::IdTable::Tickets, 1).await?[0]);
+    let message = MessageId(dialect::take_ids(&mut tx, dialect::IdTable::Messages, 1).await?[0]);
+    let desk = enqueue::desk(&mut tx, tenant, None).await?;
+    let prefix = sql::pid_prefix(&mut tx, tenant).await?;
+    let pid = take_pids(&mut tx, tenant, prefix.as_deref(), work.now(), 1).await?.remove(0);
+    let by = actor.user.map_or_else(
+        || crate::events::By { kind: crate::events::ByKind::System, id: Some(requester.user_id) },
+        |_| by(actor),
+    );
+    let ticket = NewTicket {
+        id,
+        tenant_id: tenant,
+        pid,
+        subject: new.subject.trim().to_owned(),
+        sub_subject: new.sub_subject,
+        priority: new.priority.unwrap_or(Priority::Medium),
+        kind: new.kind.unwrap_or_else(|| "support".to_owned()),
+        channel: new.channel,
+        folder: Folder::Inbox,
+        category_id: category,
+        mailbox_id: Some(desk.mailbox_id),
+        requester_id: requester.user_id,
+        created_by: actor.user.filter(|u| *u != requester.user_id),
+        follow_up_of: None,
+    };
+    let ticket = work.create(ticket, by).clone();
+    work.message(first_message(message, &ticket, &requester, new.body), by);
+    attachments::attach(app, &mut tx, &mut work, actor, &ticket, message, new.attachments).await?;
+    if !for_another || actor.user.is_none() {
+        acknowledge(&mut tx, &mut work, &desk, &ticket, &requester, message).await?;
+    }
+    let rung = work.queued();
+    work.flush(&mut tx).await?;
+    tx.commit().await?;
+    app.bell.ring(&rung);
+    Ok(id)
+}
+
+fn no_requester() -> Error {
+    Error::invalid("requester", "required", "whose problem is it?")
+}
+
+fn check(new: &Create) -> Result<()> {
+    if new.subject.trim().is_empty() {
+        return Err(Error::invalid("subject", "required", "a ticket needs a subject"));
+    }
+    if new.subject.chars().count() > MOST_SUBJECT {
+        return Err(Error::invalid("subject", "too_long", format!("at most {MOST_SUBJECT} characters")));
+    }
+    // E8.6: a line break in a subject would be a header of somebody's making.
+    if new.subject.contains(['\r', '\n', '\0']) {
+        return Err(Error::invalid("subject", "control_character", "no line breaks in a subject"));
+    }
+    if new.body.trim().is_empty() && new.attachments.is_empty() {
+        return Err(Error::invalid("description", "required", "say what happened"));
+    }
+    if let Some((_, email)) = &new.requester
+        && !address::is_valid(email)
+    {
+        return Err(Error::invalid("requester.email", "address_invalid", "not a mail address"));
+    }
+    Ok(())
+}
+
+fn first_message(id: MessageId, ticket: &super::Ticket, requester: &Recipient, body: String) -> NewMessage {
+    NewMessage {
+        id,
+        tenant_id: ticket.tenant_id,
+        ticket_id: ticket.id,
+        seq: 0,
+        kind: MessageKind::Reply,
+        side: Side::Customer,
+        author_id: Some(requester.user_id),
+        author_name: requester.name.clone(),
+        author_email: Some(requester.email.clone()),
+        visible_text: body.clone(),
+        body,
+        body_html: None,
+        class: None,
+        verdict: None,
+        mail_id: None,
+        message_id: None,
+        created_at: None,
+    }
+}
+
+/// The form is open to everybody: its acknowledgements keep to the same caps as those to mail (E5.12).
+async fn acknowledge(
+    tx: &mut crate::store::Tx,
+    work: &mut Work<'_>,
+    desk: &enqueue::Desk,
+    ticket: &super::Ticket,
+    requester: &Recipient,
+    message: MessageId,
+) -> Result<()> {
+    if let Err(reason) = crate::mail_in::may_acknowledge(tx, ticket.tenant_id, &requester.email, work.now()).await? {
+        let data = serde_json::json!({"kind": "ack", "reason": reason});
+        work.event(ticket.id, crate::events::EventKind::AutoSuppressed, crate::events::By::SYSTEM, data, None);
+        return Ok(());
+    }
+    let row = OutboxId(dialect::take_ids(tx, dialect::IdTable::Outbox, 1).await?[0]);
+    let mail = Automatic {
+        kind: Kind::Ack,
+        template: Template::Ack,
+        to: requester,
+        to_agent: false,
+        trigger: Trigger::default(),
+        ticket_message_id: Some(message),
+        due_at: dialect::now(tx).await?,
+    };
+    enqueue::automatic(work, desk, ticket, mail, row);
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Why a verb on a ticket refused.
+
+use crate::access::{Capability, Denied};
+use crate::events::Event;
+use crate::store;
+
+/// Why a verb on a ticket refused. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such ticket in the actor's scope.
+    #[error("no such ticket")]
+    NotFound,
+    /// In scope, but the actor may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The ticket changed since the actor looked at it.
+    #[error("the ticket changed meanwhile")]
+    Stale {
+        /// Its version now.
+        version: i64,
+        /// What happened since.
+        since: Vec<Event>,
+    },
+    /// A requester wrote to a closed ticket.
+    #[error("the ticket is closed")]
+    Closed,
+    /// What was to be taken back has left already.
+    #[error("too late to take it back")]
+    TooLate,
+    /// A value cannot be taken.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// The field, as the API names it.
+        field: &'static str,
+        /// A stable name of the fault.
+        code: &'static str,
+        /// One clause for people.
+        message: String,
+    },
+    /// The store refused.
+    #[error("store failed")]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// A field's value cannot be taken.
+    pub fn invalid(field: &'static str, code: &'static str, message: impl Into<String>) -> Error {
+        Error::Invalid { field, code, message: message.into() }
+    }
+
+    /// The actor may not.
+    pub fn denied(capability: Capability) -> Error {
+        Error::Denied(Denied { capability })
+    }
+}
+
+/// What verbs on tickets return.
+pub type Result<T> = std::result::Result<T, Error>;

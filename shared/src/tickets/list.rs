@@ -1,0 +1,325 @@
+//! Lists of tickets: filters, sorts, keyset paging. One query a page, whatever the filters, plus one for its tags.
+
+use super::error::{Error, Result};
+use super::types::{Folder, Priority, Status, Ticket};
+use crate::access::{Actor, Capability};
+use crate::address;
+use crate::app::App;
+use crate::clock::Time;
+use crate::ids::{CategoryId, TenantId, TicketId, UserId};
+use crate::store::{Q, sql};
+use crate::text_enum;
+use std::collections::HashMap;
+
+/// A ticket with the names of what it points to.
+#[derive(Debug, Clone, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct TicketView {
+    #[sqlx(flatten)]
+    pub ticket: Ticket,
+    pub tenant_slug: String,
+    pub tenant_name: String,
+    pub requester_email: String,
+    pub requester_name: Option<String>,
+    pub assignee_email: Option<String>,
+    pub assignee_name: Option<String>,
+    pub category_slug: Option<String>,
+    pub category_name: Option<String>,
+    pub mailbox_address: Option<String>,
+    #[sqlx(skip)]
+    pub tags: Vec<String>,
+}
+
+text_enum! {
+    /// What a list is sorted by.
+    pub enum SortKey ("sort") {
+        /// When it was made.
+        CreatedAt = "created_at",
+        /// When anything last changed.
+        UpdatedAt = "updated_at",
+        /// When a message was last added.
+        LastActivityAt = "last_activity_at",
+        /// How much it presses.
+        Priority = "priority",
+        /// Where it stands.
+        Status = "status",
+    }
+}
+
+/// A sort key and its direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// The key.
+    pub key: SortKey,
+    /// Largest first.
+    pub descending: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Sort {
+        Sort { key: SortKey::LastActivityAt, descending: true }
+    }
+}
+
+impl std::str::FromStr for Sort {
+    type Err = crate::text_enum::UnknownVariant;
+    fn from_str(s: &str) -> std::result::Result<Sort, Self::Err> {
+        let (name, descending) = s.strip_prefix('-').map_or((s, false), |name| (name, true));
+        Ok(Sort { key: name.parse()?, descending })
+    }
+}
+
+/// Which statuses to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusFilter {
+    /// Everything not solved or closed.
+    Open,
+    /// One of these.
+    In(Vec<Status>),
+}
+
+/// Who is responsible, as a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssigneeFilter {
+    /// This user.
+    User(UserId),
+    /// Who asks.
+    Me,
+    /// Nobody.
+    Nobody,
+}
+
+/// Which category, as a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CategoryFilter {
+    /// By id.
+    Id(CategoryId),
+    /// By slug, in any tenant.
+    Slug(String),
+}
+
+/// Which tickets to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// By status.
+    pub status: Option<StatusFilter>,
+    /// By priority.
+    pub priority: Vec<Priority>,
+    /// By category.
+    pub category: Option<CategoryFilter>,
+    /// By who is responsible.
+    pub assigned_to: Option<AssigneeFilter>,
+    /// By the requester's address, or their id.
+    pub requester: Option<String>,
+    /// By tenant, within what the actor sees.
+    pub tenant: Option<TenantId>,
+    /// By tag.
+    pub tag: Option<String>,
+    /// By folder; None: the inbox.
+    pub folder: Option<Folder>,
+    /// By exact subject, ignoring case.
+    pub subject: Option<String>,
+    /// PID, requester's address, or the beginning of the subject.
+    pub text: Option<String>,
+    /// Made at or after.
+    pub since: Option<Time>,
+    /// Made before.
+    pub until: Option<Time>,
+    /// The order.
+    pub sort: Sort,
+}
+
+/// The place of a ticket in a sorted list: what comes after it is the next page.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cursor {
+    /// The sort key's value.
+    pub at: CursorValue,
+    /// The ticket.
+    pub id: TicketId,
+}
+
+/// A sort key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum CursorValue {
+    /// The rank of a status or priority.
+    Rank(i64),
+    /// A time.
+    Time(Time),
+}
+
+const VIEW: &str = "SELECT t.*, n.slug AS tenant_slug, n.name AS tenant_name, r.email AS requester_email, \
+     r.name AS requester_name, a.email AS assignee_email, a.name AS assignee_name, c.slug AS category_slug, \
+     c.name AS category_name, m.address AS mailbox_address FROM tickets t JOIN tenants n ON n.id = t.tenant_id \
+     JOIN users r ON r.id = t.requester_id LEFT JOIN users a ON a.id = t.assigned_to \
+     LEFT JOIN categories c ON c.id = t.category_id LEFT JOIN mailboxes m ON m.id = t.mailbox_id WHERE 1 = 1";
+
+const PRIORITY_RANK: &str = "CASE t.priority WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 ELSE 3 END";
+const STATUS_RANK: &str = "CASE t.status WHEN 'new' THEN 0 WHEN 'triaged' THEN 1 WHEN 'in_progress' THEN 2 \
+     WHEN 'waiting_on_customer' THEN 3 WHEN 'needs_engineering' THEN 4 WHEN 'solved' THEN 5 ELSE 6 END";
+
+/// Lists the tickets that the actor sees and the filter names, after `after`, at most `limit`. Returns the page and the
+/// cursor of the next one, if there is more.
+///
+/// # Errors
+/// `Denied` if the actor may not read tickets; else see [`crate::store::Error`].
+pub async fn list(
+    app: &App,
+    actor: &Actor,
+    filter: &Filter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<(Vec<TicketView>, Option<Cursor>)> {
+    actor.require(Capability::TicketsRead)?;
+    let scope = actor.tickets();
+    let mut q = filtered(scope.filter(sql(VIEW)), actor, filter);
+    let (column, descending) = (column(filter.sort.key), filter.sort.descending);
+    if let Some(after) = after {
+        q = q.push(" AND (").push(column).push(", t.id) ").push(if descending { "< (" } else { "> (" });
+        q = match after.at {
+            CursorValue::Rank(rank) => q.arg(rank),
+            CursorValue::Time(at) => q.arg(at),
+        };
+        q = q.push(", ").arg(after.id).push(")");
+    }
+    let direction = if descending { " DESC" } else { "" };
+    q = q.push(" ORDER BY ").push(column).push(direction).push(", t.id").push(direction);
+    let mut read = app.db.read(scope.rows());
+    let mut rows: Vec<TicketView> = q.push(" LIMIT ").arg(limit + 1).all(&mut read).await?;
+    let more = rows.len() as i64 > limit;
+    rows.truncate(limit.max(0) as usize);
+    let next = if more { rows.last().map(|v| cursor(&v.ticket, filter.sort.key)) } else { None };
+    add_tags(app, actor, &mut rows).await?;
+    Ok((rows, next))
+}
+
+/// Counts the tickets that the actor sees and the filter names, up to `most`: beyond it nobody waits for the count.
+///
+/// # Errors
+/// As [`list`].
+pub async fn count(app: &App, actor: &Actor, filter: &Filter, most: i64) -> Result<i64> {
+    actor.require(Capability::TicketsRead)?;
+    let scope = actor.tickets();
+    let inner = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM tickets t JOIN users r ON r.id = t.requester_id \
+         LEFT JOIN categories c ON c.id = t.category_id WHERE 1 = 1";
+    let q = filtered(scope.filter(sql(inner)), actor, filter).push(" LIMIT ").arg(most).push(") AS counted");
+    let (n,): (i64,) = q.one(&mut app.db.read(scope.rows())).await?;
+    Ok(n)
+}
+
+/// Returns one ticket with the names of what it points to, if the actor sees it.
+///
+/// # Errors
+/// `NotFound` if the actor does not see it, `Denied` if they may not read tickets.
+pub async fn view(app: &App, actor: &Actor, which: &super::TicketRef) -> Result<TicketView> {
+    let scope = actor.tickets();
+    let q = which.condition(scope.filter(sql(VIEW)));
+    let found: Option<TicketView> = q.opt(&mut app.db.read(scope.rows())).await?;
+    let mut rows = vec![found.ok_or(Error::NotFound)?];
+    actor.require(Capability::TicketsRead)?;
+    add_tags(app, actor, &mut rows).await?;
+    Ok(rows.remove(0))
+}
+
+fn filtered(mut q: Q, actor: &Actor, f: &Filter) -> Q {
+    q = q.push(" AND t.folder = ").arg(f.folder.unwrap_or(Folder::Inbox));
+    match &f.status {
+        Some(StatusFilter::Open) => {
+            // As a list, so that the index on status serves it.
+            q = q.push(" AND t.status IN ").list(Status::ALL.iter().copied().filter(|s| !s.is_done()));
+        }
+        Some(StatusFilter::In(statuses)) => q = q.push(" AND t.status IN ").list(statuses.iter().copied()),
+        None => {}
+    }
+    if !f.priority.is_empty() {
+        q = q.push(" AND t.priority IN ").list(f.priority.iter().copied());
+    }
+    match &f.category {
+        Some(CategoryFilter::Id(id)) => q = q.push(" AND t.category_id = ").arg(*id),
+        Some(CategoryFilter::Slug(slug)) => q = q.push(" AND c.slug = ").arg(slug.as_str()),
+        None => {}
+    }
+    match f.assigned_to {
+        Some(AssigneeFilter::User(id)) => q = q.push(" AND t.assigned_to = ").arg(id),
+        Some(AssigneeFilter::Me) => q = q.push(" AND t.assigned_to = ").arg(actor.user),
+        Some(AssigneeFilter::Nobody) => q = q.push(" AND t.assigned_to IS NULL"),
+        None => {}
+    }
+    if let Some(requester) = &f.requester {
+        q = match requester.parse::<UserId>() {
+            Ok(id) => q.push(" AND t.requester_id = ").arg(id),
+            Err(_) => q.push(" AND r.email_key = ").arg(address::key(requester)),
+        };
+    }
+    if let Some(tenant) = f.tenant {
+        q = q.push(" AND t.tenant_id = ").arg(tenant);
+    }
+    if let Some(tag) = &f.tag {
+        q = q
+            .push(" AND EXISTS (SELECT 1 FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = t.id AND g.name = ")
+            .arg(tag.as_str())
+            .push(")");
+    }
+    if let Some(subject) = &f.subject {
+        q = q.push(" AND t.subject = ").arg(subject.as_str()).push(" COLLATE folded");
+    }
+    if let Some(text) = f.text.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
+        let prefix = format!("{}%", text.to_lowercase().replace(['\\', '%', '_'], " "));
+        q = q
+            .push(" AND (t.pid = ")
+            .arg(text.to_ascii_uppercase())
+            .push(" OR r.email_key = ")
+            .arg(address::key(text))
+            .push(" OR LOWER(t.subject) LIKE ")
+            .arg(prefix)
+            .push(")");
+    }
+    if let Some(since) = f.since {
+        q = q.push(" AND t.created_at >= ").arg(since);
+    }
+    if let Some(until) = f.until {
+        q = q.push(" AND t.created_at < ").arg(until);
+    }
+    q
+}
+
+fn column(key: SortKey) -> &'static str {
+    match key {
+        SortKey::CreatedAt => "t.created_at",
+        SortKey::UpdatedAt => "t.updated_at",
+        SortKey::LastActivityAt => "t.last_activity_at",
+        SortKey::Priority => PRIORITY_RANK,
+        SortKey::Status => STATUS_RANK,
+    }
+}
+
+fn cursor(t: &Ticket, key: SortKey) -> Cursor {
+    let at = match key {
+        SortKey::CreatedAt => CursorValue::Time(t.created_at),
+        SortKey::UpdatedAt => CursorValue::Time(t.updated_at),
+        SortKey::LastActivityAt => CursorValue::Time(t.last_activity_at),
+        SortKey::Priority => CursorValue::Rank(Priority::ALL.iter().position(|p| *p == t.priority).unwrap_or(0) as i64),
+        SortKey::Status => CursorValue::Rank(Status::ALL.iter().position(|s| *s == t.status).unwrap_or(0) as i64),
+    };
+    Cursor { at, id: t.id }
+}
+
+async fn add_tags(app: &App, actor: &Actor, rows: &mut [TicketView]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let found: Vec<(TicketId, String)> =
+        sql("SELECT tt.ticket_id, g.name FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id IN ")
+            .list(rows.iter().map(|r| r.ticket.id))
+            .push(" ORDER BY g.name")
+            .all(&mut app.db.read(actor.tickets().rows()))
+            .await?;
+    let mut tags: HashMap<TicketId, Vec<String>> = HashMap::new();
+    for (ticket, name) in found {
+        tags.entry(ticket).or_default().push(name);
+    }
+    for row in rows {
+        row.tags = tags.remove(&row.ticket.id).unwrap_or_default();
+    }
+    Ok(())
+}
