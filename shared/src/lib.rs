@@ -5,6 +5,7 @@
 pub mod access;
 pub mod address;
 pub mod app;
+pub mod attachments;
 pub mod blobs;
 pub mod clock;
 pub mod config;

@@ -847,14 +847,23 @@ impl Caps {
             addresses.iter().filter_map(|(t, a)| Some((*t, address::domain(a)?))).collect();
         let addresses: Vec<(TenantId, &str)> = addresses.iter().map(|(t, a)| (*t, a.as_str())).collect();
         let domains: Vec<(TenantId, &str)> = domains.iter().map(|(t, d)| (*t, d.as_str())).collect();
+        Ok(Caps::of(tx, &addresses, &domains, at).await?)
+    }
+
+    async fn of(
+        tx: &mut Tx,
+        addresses: &[(TenantId, &str)],
+        domains: &[(TenantId, &str)],
+        at: Time,
+    ) -> Result<Caps, crate::store::Error> {
         Ok(Caps {
-            suppressed: sql::suppressed(tx, &addresses, at).await?,
-            by_address: sql::automatic_by_address(tx, &addresses, at)
+            suppressed: sql::suppressed(tx, addresses, at).await?,
+            by_address: sql::automatic_by_address(tx, addresses, at)
                 .await?
                 .into_iter()
                 .map(|c| ((c.tenant_id, c.to_key), (c.last_hour, c.last_day)))
                 .collect(),
-            by_domain: sql::automatic_by_domain(tx, &domains, at)
+            by_domain: sql::automatic_by_domain(tx, domains, at)
                 .await?
                 .into_iter()
                 .map(|(t, d, n)| ((t, d), n))
@@ -888,6 +897,13 @@ impl Caps {
         Ok(())
     }
 
+    /// The caps of one address, for an acknowledgement outside a batch.
+    async fn of_address(tx: &mut Tx, tenant: TenantId, key: &str, at: Time) -> Result<Caps, crate::store::Error> {
+        let domain = address::domain(key).unwrap_or_default();
+        let (address, domain) = ([(tenant, key)], [(tenant, domain.as_str())]);
+        Caps::of(tx, &address, &domain, at).await
+    }
+
     fn notice(&mut self, tenant: TenantId, key: &str) -> Result<(), &'static str> {
         let counted = self.by_address.entry((tenant, key.to_owned())).or_default();
         if counted.0 >= NOTICES_PER_HOUR {
@@ -897,4 +913,22 @@ impl Caps {
         counted.1 += 1;
         Ok(())
     }
+}
+
+/// Whether an address may be acknowledged outside the mail pipeline (the public form), by the same rules and caps; the
+/// reason if not.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn may_acknowledge(
+    tx: &mut Tx,
+    tenant: TenantId,
+    email: &str,
+    at: Time,
+) -> Result<Result<(), &'static str>, crate::store::Error> {
+    let key = address::key(email);
+    if !address::is_valid(email) || address::takes_no_auto_mail(&key) {
+        return Ok(Err("daemon"));
+    }
+    Ok(Caps::of_address(tx, tenant, &key, at).await?.ack(tenant, &key))
 }

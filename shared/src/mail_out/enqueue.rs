@@ -3,7 +3,7 @@
 
 mod sql;
 
-pub use sql::{desk, desks, notice_recipients, suppressed, thread_ids};
+pub use sql::{desk, desks, notice_recipients, recipients, suppressed, thread_ids};
 
 use crate::clock::Time;
 use crate::i18n::{self, Locale};

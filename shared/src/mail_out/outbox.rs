@@ -4,11 +4,13 @@
 //! them, and records each step; every write but a 250 must match the lease. Read next: [`super::enqueue`].
 
 mod claim;
+mod manage;
 pub mod read;
 mod record;
 mod sql;
 
 pub use claim::{Claimed, LEASE_SECONDS, claim, free_expired, renew};
+pub use manage::{Attempt, OutboxFilter, attempts, cancel, get, list, load_octets, octets, of_ticket, retry};
 pub use record::{Record, Step, record};
 pub use sql::insert;
 
@@ -114,6 +116,7 @@ pub struct OutboxMail {
     pub tenant_id: TenantId,
     pub kind: Kind,
     pub ticket_id: Option<TicketId>,
+    pub pid: Option<String>,
     pub ticket_message_id: Option<MessageId>,
     pub to_email: String,
     pub subject: String,

@@ -1,23 +1,92 @@
 //! Tickets: the record of one problem each.
 
+mod change;
+mod create;
+mod error;
+mod list;
 mod sql;
+#[cfg(test)]
+mod tests;
 pub mod types;
 mod work;
 
+pub use change::{Change, Patch, assign, by, close, reopen, set_folder, set_priority, set_status, take, update};
+pub use create::{Create, create};
+pub use error::{Error, Result};
+pub use list::{
+    AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
+    view,
+};
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};
 pub use work::{NewAttachment, NewMessage, NewMessageId, NewParticipant, NewTicket, Work};
 
-use crate::clock::Time;
-use crate::clock::period;
+use crate::access::{Actor, Capability};
+use crate::app::App;
+use crate::clock::{Time, period};
+use crate::events::Event;
 use crate::ids::{TenantId, TicketId};
-use crate::store::{Exec, Result, Tx};
+use crate::store::{self, Exec, Q, Tx};
+
+/// How a request names a ticket: by row id or by PID, everywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TicketRef {
+    /// By row id.
+    Id(TicketId),
+    /// By PID, upper case.
+    Pid(String),
+}
+
+impl std::str::FromStr for TicketRef {
+    type Err = std::convert::Infallible;
+
+    /// A PID has a hyphen, an id has only digits; what is neither names no ticket.
+    fn from_str(s: &str) -> std::result::Result<TicketRef, Self::Err> {
+        Ok(s.parse().map_or_else(|_| TicketRef::Pid(s.trim().to_ascii_uppercase()), TicketRef::Id))
+    }
+}
+
+impl From<TicketId> for TicketRef {
+    fn from(id: TicketId) -> TicketRef {
+        TicketRef::Id(id)
+    }
+}
+
+impl TicketRef {
+    /// Adds ` AND …` to a query over `tickets t`.
+    fn condition(&self, q: Q) -> Q {
+        match self {
+            TicketRef::Id(id) => q.push(" AND t.id = ").arg(*id),
+            TicketRef::Pid(pid) => q.push(" AND t.pid = ").arg(pid.as_str()),
+        }
+    }
+}
+
+/// An event with its actor's name and its texts.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct EventView {
+    /// The event.
+    #[sqlx(flatten)]
+    pub event: Event,
+    /// The actor's name now.
+    pub actor_name: Option<String>,
+    /// The actor's address now.
+    pub actor_email: Option<String>,
+    /// Texts and addresses that erasing empties: JSON.
+    pub content: Option<String>,
+}
 
 /// Takes `n` PIDs of a tenant for tickets made at `at`, in order. Rolled back with the transaction, so that no hole
 /// is left.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn take_pids(tx: &mut Tx, tenant: TenantId, prefix: Option<&str>, at: Time, n: usize) -> Result<Vec<String>> {
+pub async fn take_pids(
+    tx: &mut Tx,
+    tenant: TenantId,
+    prefix: Option<&str>,
+    at: Time,
+    n: usize,
+) -> store::Result<Vec<String>> {
     if n == 0 {
         return Ok(Vec::new());
     }
@@ -30,8 +99,49 @@ pub async fn take_pids(tx: &mut Tx, tenant: TenantId, prefix: Option<&str>, at: 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn participants(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<Participant>> {
+pub async fn participants(ex: &mut impl Exec, tickets: &[TicketId]) -> store::Result<Vec<Participant>> {
     let mut all = sql::participants(ex, tickets).await?;
     all.sort_by_key(|p| (p.ticket_id, p.kind != ParticipantKind::Requester));
     Ok(all)
+}
+
+/// Returns a ticket that the actor sees.
+///
+/// # Errors
+/// `NotFound` out of scope, `Denied` without the right to read.
+pub async fn find(app: &App, actor: &Actor, which: &TicketRef) -> Result<TicketId> {
+    let scope = actor.tickets();
+    let id = sql::find_id(&mut app.db.read(scope.rows()), which, scope).await?.ok_or(Error::NotFound)?;
+    actor.require(Capability::TicketsRead)?;
+    Ok(id)
+}
+
+/// Returns a ticket's timeline after `after`, oldest first, at most `limit`. Those who may not see internal notes do not
+/// see that there are any.
+///
+/// # Errors
+/// `NotFound` out of scope, `Denied` without the right to read.
+pub async fn events(app: &App, actor: &Actor, which: &TicketRef, after: i64, limit: i64) -> Result<Vec<EventView>> {
+    let scope = actor.tickets();
+    let mut read = app.db.read(scope.rows());
+    let id = sql::find_id(&mut read, which, scope).await?.ok_or(Error::NotFound)?;
+    actor.require(Capability::TimelineRead)?;
+    let mut events = sql::events(&mut read, id, after, limit).await?;
+    if !actor.can(Capability::TicketsNote) {
+        events.retain(|e| !e.event.data.contains(r#""kind":"note""#));
+    }
+    Ok(events)
+}
+
+/// Returns a ticket's events after `seq`, within a transaction that holds the ticket.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn events_since(tx: &mut Tx, ticket: TicketId, seq: i64) -> store::Result<Vec<Event>> {
+    sql::events_after(tx, ticket, seq, 200).await
+}
+
+/// Returns a ticket's events after `seq`, for those who look at a stale page.
+async fn events_after(ex: &mut impl Exec, ticket: TicketId, seq: i64, limit: i64) -> store::Result<Vec<Event>> {
+    sql::events_after(ex, ticket, seq, limit).await
 }

@@ -2,11 +2,16 @@
 
 use super::types::{Participant, Ticket};
 use super::work::{NewAttachment, NewMessage, NewMessageId, NewParticipant};
+use super::{EventView, TicketRef};
+use crate::access::{Role, TicketScope};
 use crate::clock::Time;
 use crate::events::Event;
-use crate::ids::{TenantId, TicketId};
-use crate::store::{Exec, Result, Tx, Value, dialect, insert_many, sql, update_many};
+use crate::i18n::Locale;
+use crate::ids::{AttachmentId, CategoryId, MessageId, TenantId, TicketId, UserId};
+use crate::mail_out::enqueue::Recipient;
+use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, sql, update_many};
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 pub(super) async fn lock(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Ticket>> {
     if ids.is_empty() {
@@ -280,6 +285,170 @@ pub(super) async fn insert_attachments(tx: &mut Tx, new: Vec<NewAttachment>, at:
          content_type, sniffed_type, size_bytes, sha256, inline, content_id, meta, created_at)",
         rows,
         "",
+    )
+    .await?;
+    Ok(())
+}
+
+/// Finds a ticket that `scope` sees.
+pub(super) async fn find_id(ex: &mut impl Exec, which: &TicketRef, scope: TicketScope) -> Result<Option<TicketId>> {
+    let q = which.condition(scope.filter(sql("SELECT t.id FROM tickets t WHERE 1 = 1")));
+    let row: Option<(TicketId,)> = q.opt(ex).await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Whether a user may be made responsible for a tenant's tickets: active, on the helping side, of that tenant or of all.
+pub(super) async fn is_assignable(ex: &mut impl Exec, user: UserId, tenant: TenantId) -> Result<bool> {
+    let role: Option<(Role,)> =
+        sql("SELECT role FROM users WHERE id = $1 AND active AND (tenant_id IS NULL OR tenant_id = $2)")
+            .bind(user)
+            .bind(tenant)
+            .opt(ex)
+            .await?;
+    Ok(role.is_some_and(|(role,)| role.is_agent()))
+}
+
+/// Finds a category of a tenant, or one for all, by id or slug.
+pub(super) async fn find_category(ex: &mut impl Exec, tenant: TenantId, name: &str) -> Result<Option<CategoryId>> {
+    let row: Option<(CategoryId,)> = sql("SELECT id FROM categories WHERE (tenant_id IS NULL OR tenant_id = $1) \
+         AND (slug = $2 OR id = $3) ORDER BY CASE WHEN tenant_id IS NULL THEN 1 ELSE 0 END LIMIT 1")
+    .bind(tenant)
+    .bind(name)
+    .bind(name.parse::<i64>().unwrap_or(0))
+    .opt(ex)
+    .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Makes a ticket's tags these; returns those added and removed.
+pub(super) async fn set_tags(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ticket: TicketId,
+    names: &[String],
+) -> Result<(Vec<String>, Vec<String>)> {
+    let wanted: BTreeSet<String> = names.iter().map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect();
+    let rows: Vec<(i64, String)> =
+        sql("SELECT g.id, g.name FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = $1")
+            .bind(ticket)
+            .all(tx)
+            .await?;
+    let removed: Vec<(i64, String)> = rows.iter().filter(|(_, n)| !wanted.contains(n)).cloned().collect();
+    let added: Vec<String> = wanted.into_iter().filter(|n| !rows.iter().any(|(_, r)| r == n)).collect();
+    if !removed.is_empty() {
+        sql("DELETE FROM ticket_tags WHERE ticket_id = ")
+            .arg(ticket)
+            .push(" AND tag_id IN ")
+            .list(removed.iter().map(|(id, _)| *id))
+            .exec(tx)
+            .await?;
+    }
+    for name in &added {
+        sql("INSERT INTO tags (tenant_id, name) VALUES ($1, $2) ON CONFLICT (tenant_id, name) DO NOTHING")
+            .bind(tenant)
+            .bind(name)
+            .exec(tx)
+            .await?;
+        sql("INSERT INTO ticket_tags (ticket_id, tag_id, tenant_id) SELECT $1, id, tenant_id FROM tags WHERE tenant_id = $2 AND name = $3")
+            .bind(ticket)
+            .bind(tenant)
+            .bind(name)
+            .exec(tx)
+            .await?;
+    }
+    Ok((added, removed.into_iter().map(|(_, n)| n).collect()))
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: UserId,
+    email: String,
+    name: Option<String>,
+    locale: Option<Locale>,
+}
+
+impl From<UserRow> for Recipient {
+    fn from(u: UserRow) -> Recipient {
+        Recipient { user_id: u.id, email: u.email, name: u.name, locale: u.locale }
+    }
+}
+
+/// Returns a user as a recipient.
+pub(super) async fn user(ex: &mut impl Exec, id: UserId) -> Result<Recipient> {
+    let row: UserRow = sql("SELECT id, email, name, locale FROM users WHERE id = $1").bind(id).one(ex).await?;
+    Ok(row.into())
+}
+
+/// Returns the tenant's user with this address, or the platform's, or makes one who only ever mailed.
+pub(super) async fn ensure_user(tx: &mut Tx, tenant: TenantId, email: &str, name: Option<&str>) -> Result<Recipient> {
+    let key = crate::address::key(email);
+    let at = crate::clock::now();
+    let find = || {
+        sql("SELECT id, email, name, locale FROM users WHERE email_key = $1 AND (tenant_id = $2 OR tenant_id IS NULL) \
+             ORDER BY CASE WHEN tenant_id IS NULL THEN 1 ELSE 0 END LIMIT 1")
+        .bind(key.as_str())
+        .bind(tenant)
+    };
+    if let Some(row) = find().opt::<UserRow>(tx).await? {
+        return Ok(row.into());
+    }
+    sql("INSERT INTO users (tenant_id, email, email_key, name, role, member, active, capabilities, preferences, created_at, \
+         updated_at) VALUES ($1, $2, $3, $4, 'customer', $5, $6, '[]', '{}', $7, $7) ON CONFLICT DO NOTHING")
+    .bind(tenant)
+    .bind(email)
+    .bind(key.as_str())
+    .bind(name)
+    .bind(false)
+    .bind(true)
+    .bind(at)
+    .exec(tx)
+    .await?;
+    let row: UserRow = find().one(tx).await?;
+    Ok(row.into())
+}
+
+pub(super) async fn pid_prefix(ex: &mut impl Exec, tenant: TenantId) -> Result<Option<String>> {
+    let (prefix,): (Option<String>,) = sql("SELECT pid_prefix FROM tenants WHERE id = $1").bind(tenant).one(ex).await?;
+    Ok(prefix)
+}
+
+pub(super) async fn default_tenant(db: &Db) -> Result<TenantId> {
+    let (id,): (TenantId,) =
+        sql("SELECT id FROM tenants ORDER BY CASE WHEN slug = 'default' THEN 0 ELSE 1 END, id LIMIT 1")
+            .one(&mut db.read(Scope::All))
+            .await?;
+    Ok(id)
+}
+
+/// Returns a ticket's events after `seq`, oldest first, with their actors' names and their texts.
+pub(super) async fn events(ex: &mut impl Exec, ticket: TicketId, after: i64, limit: i64) -> Result<Vec<EventView>> {
+    sql("SELECT e.*, u.name AS actor_name, u.email AS actor_email, v.content FROM ticket_events e \
+         LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN event_values v ON v.ticket_id = e.ticket_id AND v.seq = e.seq \
+         WHERE e.ticket_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3")
+    .bind(ticket)
+    .bind(after)
+    .bind(limit)
+    .all(ex)
+    .await
+}
+
+pub(super) async fn events_after(ex: &mut impl Exec, ticket: TicketId, after: i64, limit: i64) -> Result<Vec<Event>> {
+    sql("SELECT * FROM ticket_events WHERE ticket_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+        .bind(ticket)
+        .bind(after)
+        .bind(limit)
+        .all(ex)
+        .await
+}
+
+pub(super) async fn attach_uploads(tx: &mut Tx, uploads: Vec<(AttachmentId, TicketId, MessageId)>) -> Result<()> {
+    let rows =
+        uploads.into_iter().map(|(id, ticket, message)| vec![id.into(), ticket.into(), message.into()]).collect();
+    update_many(
+        tx,
+        "UPDATE attachments SET ticket_id = v.column2, ticket_message_id = v.column3",
+        rows,
+        "attachments.id = v.column1",
     )
     .await?;
     Ok(())

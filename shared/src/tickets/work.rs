@@ -29,6 +29,7 @@ pub struct Work<'a> {
     pub(super) participants: Vec<NewParticipant>,
     pub(super) message_ids: Vec<NewMessageId>,
     pub(super) attachments: Vec<NewAttachment>,
+    uploads: Vec<(AttachmentId, TicketId, MessageId)>,
     outbox: Vec<NewOutbox>,
 }
 
@@ -184,6 +185,7 @@ impl<'a> Work<'a> {
             participants: Vec::new(),
             message_ids: Vec::new(),
             attachments: Vec::new(),
+            uploads: Vec::new(),
             outbox: Vec::new(),
         }
     }
@@ -415,6 +417,11 @@ impl<'a> Work<'a> {
         self.attachments.push(new);
     }
 
+    /// Puts a file that was uploaded before on a message.
+    pub fn attach_upload(&mut self, id: AttachmentId, ticket: TicketId, message: MessageId) {
+        self.uploads.push((id, ticket, message));
+    }
+
     /// Queues an outbox mail.
     pub fn enqueue(&mut self, new: NewOutbox) {
         self.outbox.push(new);
@@ -445,6 +452,7 @@ impl<'a> Work<'a> {
         sql::insert_participants(tx, std::mem::take(&mut self.participants), self.now).await?;
         sql::insert_message_ids(tx, std::mem::take(&mut self.message_ids), self.now).await?;
         sql::insert_attachments(tx, std::mem::take(&mut self.attachments), self.now).await?;
+        sql::attach_uploads(tx, std::mem::take(&mut self.uploads)).await?;
         crate::mail_out::outbox::insert(tx, std::mem::take(&mut self.outbox), self.now).await
     }
 

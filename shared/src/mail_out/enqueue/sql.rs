@@ -69,6 +69,15 @@ struct Notified {
     name: Option<String>,
     locale: Option<Locale>,
     preferences: String,
+    active: bool,
+}
+
+/// Returns users as recipients.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn recipients(ex: &mut impl Exec, ids: &[UserId]) -> Result<HashMap<UserId, Recipient>> {
+    Ok(notified(ex, ids).await?.into_iter().map(|n| (n.id, n.into())).collect())
 }
 
 /// Returns the active users among `ids` as recipients of notices, those left out who want none.
@@ -76,20 +85,25 @@ struct Notified {
 /// # Errors
 /// See [`crate::store::Error`].
 pub async fn notice_recipients(ex: &mut impl Exec, ids: &[UserId]) -> Result<HashMap<UserId, Recipient>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<Notified> = sql("SELECT id, email, name, locale, preferences FROM users WHERE active AND id IN ")
-        .list(ids.iter().copied())
-        .all(ex)
-        .await?;
     let wants = |n: &Notified| {
         let preferences: serde_json::Value = serde_json::from_str(&n.preferences).unwrap_or_default();
-        preferences["notices"].as_bool().unwrap_or(true)
+        n.active && preferences["notices"].as_bool().unwrap_or(true)
     };
-    Ok(rows
-        .into_iter()
-        .filter(wants)
-        .map(|n| (n.id, Recipient { user_id: n.id, email: n.email, name: n.name, locale: n.locale }))
-        .collect())
+    Ok(notified(ex, ids).await?.into_iter().filter(wants).map(|n| (n.id, n.into())).collect())
+}
+
+async fn notified(ex: &mut impl Exec, ids: &[UserId]) -> Result<Vec<Notified>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT id, email, name, locale, preferences, active FROM users WHERE id IN ")
+        .list(ids.iter().copied())
+        .all(ex)
+        .await
+}
+
+impl From<Notified> for Recipient {
+    fn from(n: Notified) -> Recipient {
+        Recipient { user_id: n.id, email: n.email, name: n.name, locale: n.locale }
+    }
 }

@@ -68,6 +68,7 @@ pub async fn claim(db: &Db, token: &str, n: i64) -> Result<Vec<Claimed>> {
     let now = dialect::now(&mut tx).await?;
     let until = now + Duration::seconds(LEASE_SECONDS);
     let skip = dialect::for_update_skip_locked(&tx);
+    // A `maybe_sent` row that is due passes through `queued` here (E9.9): nobody could see it there.
     // The free-condition stands again outside the sub-select, so that a row that changed meanwhile is not taken.
     let mut rows: Vec<Claimed> = sql("UPDATE outbox SET state = 'sending', phase = 'before_body', lease_token = ")
         .arg(token)
