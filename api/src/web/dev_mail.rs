@@ -227,7 +227,6 @@ mod tests {
             id: OutboxId(4),
             tenant_id: TenantId(1),
             kind: Kind::Reply,
-            pid: None,
             ticket_id: None,
             ticket_message_id: None,
             to_email: "d@x.example".into(),

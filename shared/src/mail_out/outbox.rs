@@ -10,7 +10,7 @@ mod record;
 mod sql;
 
 pub use claim::{Claimed, LEASE_SECONDS, claim, free_expired, renew};
-pub use manage::{Attempt, OutboxFilter, attempts, cancel, get, list, load_octets, octets, of_ticket, retry};
+pub use manage::{cancel, find, list, of_ticket, retry};
 pub use record::{Record, Step, record};
 pub use sql::insert;
 
@@ -116,7 +116,6 @@ pub struct OutboxMail {
     pub tenant_id: TenantId,
     pub kind: Kind,
     pub ticket_id: Option<TicketId>,
-    pub pid: Option<String>,
     pub ticket_message_id: Option<MessageId>,
     pub to_email: String,
     pub subject: String,

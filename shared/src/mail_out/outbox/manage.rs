@@ -1,142 +1,51 @@
-//! Looking at the outbox, and putting right what failed: list, one mail with its attempts, retry, cancel.
+//! The outbox as an actor sees it, and putting right what failed: retry, cancel.
 
 use super::OutboxMail;
+use super::read::{self, Listed, OutboxFilter};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
-use crate::clock::Time;
 use crate::events::EventKind;
-use crate::ids::{OutboxId, TicketId};
-use crate::mail_out::kinds::OutboxState;
-use crate::store::{Exec, Q, Scope, dialect, sql};
+use crate::ids::OutboxId;
+use crate::mail_out::kinds::{Kind, OutboxState};
+use crate::store::{Scope, dialect, sql};
 use crate::tickets::{self, Error, Result, TicketRef, Work, by};
 use serde_json::json;
-
-/// One try at sending a mail.
-#[derive(Debug, Clone, sqlx::FromRow)]
-#[allow(missing_docs)]
-pub struct Attempt {
-    pub outbox_id: OutboxId,
-    pub n: i64,
-    pub at: Time,
-    pub phase: String,
-    pub result: String,
-    pub code: Option<i64>,
-    pub enhanced: Option<String>,
-    pub text: String,
-}
-
-/// Which outbox mails to list.
-#[derive(Debug, Clone, Default)]
-pub struct OutboxFilter {
-    /// Only those in one of these states.
-    pub states: Vec<OutboxState>,
-    /// Only those about this ticket.
-    pub ticket: Option<TicketId>,
-    /// Only those before this one: the cursor.
-    pub before: Option<OutboxId>,
-}
-
-const COLUMNS: &str = "SELECT o.id, o.tenant_id, o.kind, o.ticket_id, t.pid, o.ticket_message_id, o.to_email, o.subject, o.state, \
-     o.message_id, o.due_at, o.attempts, o.reply_code, o.enhanced, o.reply_text, o.created_at, o.sent_at \
-     FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket_id WHERE 1 = 1";
-
-fn within(scope: Scope) -> Q {
-    match scope {
-        Scope::All => sql(COLUMNS),
-        Scope::Tenant(tenant) => sql(COLUMNS).push(" AND o.tenant_id = ").arg(tenant),
-    }
-}
 
 /// Lists outbox mails within what the actor sees, newest first.
 ///
 /// # Errors
 /// `Denied` if the actor may not see mail.
-pub async fn list(app: &App, actor: &Actor, filter: &OutboxFilter, limit: i64) -> Result<Vec<OutboxMail>> {
+pub async fn list(app: &App, actor: &Actor, filter: &OutboxFilter, limit: i64) -> Result<Vec<Listed>> {
     actor.require(Capability::MailRead)?;
-    let scope = actor.rows();
-    let mut q = within(scope);
-    if !filter.states.is_empty() {
-        q = q.push(" AND o.state IN ").list(filter.states.iter().copied());
-    }
-    if let Some(ticket) = filter.ticket {
-        q = q.push(" AND o.ticket_id = ").arg(ticket);
-    }
-    if let Some(before) = filter.before {
-        q = q.push(" AND o.id < ").arg(before);
-    }
-    Ok(q.push(" ORDER BY o.id DESC LIMIT ").arg(limit).all(&mut app.db.read(scope)).await?)
+    Ok(read::list(&app.db, actor.rows(), filter, limit).await?)
 }
 
-/// Returns all mail about a ticket that the actor sees, oldest first: what was sent and what became of it.
+/// Returns the mail about a ticket that the actor sees, newest first: what was sent and what became of it.
 ///
 /// # Errors
 /// `NotFound` out of scope.
-pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef) -> Result<Vec<OutboxMail>> {
+pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef, limit: i64) -> Result<Vec<Listed>> {
     let id = tickets::find(app, actor, which).await?;
-    let scope = actor.tickets().rows();
-    let mut q = within(scope).push(" AND o.ticket_id = ").arg(id);
+    let filter = OutboxFilter { ticket: Some(id), ..OutboxFilter::default() };
+    let mut found = read::list(&app.db, actor.tickets().rows(), &filter, limit).await?;
     if !actor.can(Capability::TicketsNote) {
         // Agents' notices are the helping side's own affair.
-        q = q.push(" AND o.user_id = ").arg(actor.user);
+        found.retain(|l| {
+            l.mail.kind != Kind::Notice || crate::address::key(&l.mail.to_email) == crate::address::key(&actor.email)
+        });
     }
-    Ok(q.push(" ORDER BY o.id").all(&mut app.db.read(scope)).await?)
+    Ok(found)
 }
 
 /// Returns one outbox mail that the actor sees.
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` if the actor may not see mail.
-pub async fn get(app: &App, actor: &Actor, id: OutboxId) -> Result<OutboxMail> {
-    let scope = actor.rows();
-    let found = within(scope).push(" AND o.id = ").arg(id).opt(&mut app.db.read(scope)).await?;
-    let found = found.ok_or(Error::NotFound)?;
+pub async fn find(app: &App, actor: &Actor, id: OutboxId) -> Result<Listed> {
+    let found = read::get(&app.db, actor.rows(), id).await?.ok_or(Error::NotFound)?;
     actor.require(Capability::MailRead)?;
     Ok(found)
-}
-
-/// Returns the attempts at sending mails, in order.
-///
-/// # Errors
-/// See [`crate::store::Error`].
-pub async fn attempts(ex: &mut impl Exec, ids: &[OutboxId]) -> crate::store::Result<Vec<Attempt>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    sql("SELECT outbox_id, n, at, phase, result, code, enhanced, text FROM outbox_attempts WHERE outbox_id IN ")
-        .list(ids.iter().copied())
-        .push(" ORDER BY outbox_id, n")
-        .all(ex)
-        .await
-}
-
-/// Returns the octets of a mail as it was or will be sent; None until the worker built them.
-///
-/// # Errors
-/// `NotFound` out of scope, `Denied` if the actor may not see raw mail.
-pub async fn octets(app: &App, actor: &Actor, id: OutboxId) -> Result<Option<Vec<u8>>> {
-    let mail = get(app, actor, id).await?;
-    actor.require(Capability::MailRaw)?;
-    Ok(load_octets(app, &mail).await?)
-}
-
-/// Returns the octets of a mail, whoever asks.
-///
-/// # Errors
-/// See [`crate::store::Error`].
-pub async fn load_octets(app: &App, mail: &OutboxMail) -> crate::store::Result<Option<Vec<u8>>> {
-    let (row, blob): (Option<Vec<u8>>, Option<String>) = sql("SELECT mime, mime_blob FROM outbox WHERE id = $1")
-        .bind(mail.id)
-        .one(&mut app.db.read(Scope::Tenant(mail.tenant_id)))
-        .await?;
-    let Some(blob) = blob.filter(|_| row.is_none()) else { return Ok(row) };
-    match app.blobs.get(mail.tenant_id, &blob).await {
-        Ok(bytes) => Ok(Some(bytes.to_vec())),
-        Err(e) => {
-            tracing::error!(outbox.id = mail.id.0, error = &e as &dyn std::error::Error, "the octets cannot be read");
-            Ok(None)
-        }
-    }
 }
 
 /// The states from which somebody may have a mail sent again.
@@ -149,7 +58,7 @@ const RETRYABLE: [OutboxState; 5] =
 /// # Errors
 /// `TooLate` if it is on its way or was sent; `Invalid` for an address that cannot be one.
 pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> Result<()> {
-    let mail = get(app, actor, id).await?;
+    let mail = find(app, actor, id).await?.mail;
     actor.require(Capability::MailReplay)?;
     if to.is_some_and(|t| !address::is_valid(t)) {
         return Err(Error::invalid("to", "address_invalid", "not a mail address"));
@@ -179,7 +88,7 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
 /// # Errors
 /// `TooLate` if it is on its way or was sent.
 pub async fn cancel(app: &App, actor: &Actor, id: OutboxId) -> Result<()> {
-    let mail = get(app, actor, id).await?;
+    let mail = find(app, actor, id).await?.mail;
     actor.require(Capability::MailReplay)?;
     let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
     let now = dialect::now(&mut tx).await?;
