@@ -115,7 +115,7 @@ pub fn ack_allowed(read: &Read, known: &Known) -> Result<(), &'static str> {
     if read.kept.facts.envelope_from.as_deref() == Some("") {
         return Err("null_path");
     }
-    if address::is_daemon(&key) || address::is_no_reply(&key) {
+    if address::takes_no_auto_mail(&key) {
         return Err("daemon");
     }
     if known.is_our_address(&key) {
