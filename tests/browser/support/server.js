@@ -1,0 +1,79 @@
+// Starts the built `postroom` on a free port with data of its own, as a new user would: SQLite, captured mail.
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { once } from "node:events";
+
+const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../../..");
+const binary = process.env.POSTROOM_BINARY ?? join(root, process.env.CARGO_TARGET_DIR ?? "target", "debug/postroom");
+
+export const admin = { email: "ada@desk.example", password: "correct horse battery staple" };
+export const mailbox = "help@desk.example";
+
+export async function startServer() {
+  if (!existsSync(binary)) throw new Error("the binary is missing: cargo build --workspace --bins");
+  const folder = await mkdtemp(join(tmpdir(), "postroom-browser-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const log = [];
+  const child = spawn(binary, ["serve"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      HOME: folder,
+      DATABASE_URL: `sqlite://${folder}/postroom.db`,
+      BLOB_URL: `file://${folder}/blobs`,
+      POSTROOM_LISTEN: `127.0.0.1:${port}`,
+      POSTROOM_BASE_URL: url,
+      POSTROOM_MAIL_DOMAIN: "desk.example",
+      POSTROOM_MAIL_FROM: mailbox,
+      POSTROOM_ADMIN_EMAIL: admin.email,
+      POSTROOM_ADMIN_PASSWORD: admin.password,
+    },
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => log.push(bytes));
+  const said = () => Buffer.concat(log).toString();
+  const exited = once(child, "exit");
+
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+    const deadline = setTimeout(() => child.kill("SIGKILL"), 15_000);
+    const [code, signal] = await exited;
+    clearTimeout(deadline);
+    await rm(folder, { recursive: true, force: true });
+    if (code !== 0) throw new Error(`the server did not end cleanly on SIGTERM: ${code ?? signal}\n${said()}`);
+  };
+
+  try {
+    await ready(url, child, said);
+  } catch (error) {
+    await stop().catch(() => {});
+    throw error;
+  }
+  return { url, stop, said };
+}
+
+async function ready(url, child, said) {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}\n${said()}`);
+    const answer = await fetch(`${url}/readyz`).catch(() => null);
+    if (answer?.ok) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`the server was not ready after 30 s\n${said()}`);
+}
+
+async function freePort() {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
