@@ -4,24 +4,18 @@ use std::io;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::stream::{End, MAX_COMMAND, Stream};
 use super::{Act, Received, Shared, Step};
-
-/// RFC 5321 4.5.3.1.4 allows 512 octets; extensions add to it.
-const MAX_COMMAND: usize = 8 * 1024;
 
 /// Serves one connection until either side closes it.
 pub(super) async fn hold(tcp: TcpStream, shared: &Shared, number: usize) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let mut c = Conversation {
-        tcp,
+        io: Stream::new(tcp),
         shared,
         number,
-        input: Vec::with_capacity(16 * 1024),
-        used: 0,
-        output: Vec::with_capacity(512),
         authenticated: shared.options.login.is_none(),
         from: None,
         parameters: String::new(),
@@ -34,36 +28,22 @@ pub(super) async fn hold(tcp: TcpStream, shared: &Shared, number: usize) -> io::
 }
 
 struct Conversation<'a> {
-    tcp: TcpStream,
+    io: Stream,
     shared: &'a Shared,
     number: usize,
-    input: Vec<u8>,
-    used: usize,
-    output: Vec<u8>,
     authenticated: bool,
     from: Option<String>,
     parameters: String,
     rcpts: Vec<String>,
 }
 
-enum End {
-    Closed,
-    Io(io::Error),
-}
-
-impl From<io::Error> for End {
-    fn from(e: io::Error) -> End {
-        End::Io(e)
-    }
-}
-
 impl Conversation<'_> {
     async fn run(&mut self) -> Result<(), End> {
         if self.scripted(Step::Connect).await? {
-            self.say("220 sink ESMTP\r\n");
+            self.io.say("220 sink ESMTP\r\n");
         }
         loop {
-            let line = self.line().await?;
+            let line = self.io.line().await?;
             let text = String::from_utf8_lossy(&line);
             let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
             match verb.to_ascii_uppercase().as_str() {
@@ -75,22 +55,22 @@ impl Conversation<'_> {
                 "RSET" => {
                     if self.scripted(Step::Rset).await? {
                         self.reset();
-                        self.say("250 2.0.0 Ok\r\n");
+                        self.io.say("250 2.0.0 Ok\r\n");
                     }
                 }
                 "NOOP" => {
                     if self.scripted(Step::Noop).await? {
-                        self.say("250 2.0.0 Ok\r\n");
+                        self.io.say("250 2.0.0 Ok\r\n");
                     }
                 }
                 "QUIT" => {
                     if self.scripted(Step::Quit).await? {
-                        self.say("221 2.0.0 Bye\r\n");
+                        self.io.say("221 2.0.0 Bye\r\n");
                     }
-                    self.flush().await?;
+                    self.io.flush().await?;
                     return Ok(());
                 }
-                _ => self.say("500 5.5.2 unknown command\r\n"),
+                _ => self.io.say("500 5.5.2 unknown command\r\n"),
             }
         }
     }
@@ -111,9 +91,9 @@ impl Conversation<'_> {
             }
             let last = lines.len() - 1;
             for (n, line) in lines.iter().enumerate() {
-                self.say(if n == last { "250 " } else { "250-" });
-                self.say(line);
-                self.say("\r\n");
+                self.io.say(if n == last { "250 " } else { "250-" });
+                self.io.say(line);
+                self.io.say("\r\n");
             }
         }
         Ok(())
@@ -135,12 +115,12 @@ impl Conversation<'_> {
             }
             "LOGIN" => (self.prompt("334 VXNlcm5hbWU6\r\n").await?, self.prompt("334 UGFzc3dvcmQ6\r\n").await?),
             _ => {
-                self.say("504 5.5.4 unknown mechanism\r\n");
+                self.io.say("504 5.5.4 unknown mechanism\r\n");
                 return Ok(());
             }
         };
         self.authenticated = self.shared.options.login.as_ref() == Some(&given);
-        self.say(match self.authenticated {
+        self.io.say(match self.authenticated {
             true => "235 2.7.0 welcome\r\n",
             false => "535 5.7.8 wrong user or password\r\n",
         });
@@ -148,8 +128,8 @@ impl Conversation<'_> {
     }
 
     async fn prompt(&mut self, prompt: &str) -> Result<String, End> {
-        self.say(prompt);
-        let line = self.line().await?;
+        self.io.say(prompt);
+        let line = self.io.line().await?;
         Ok(decode(&line))
     }
 
@@ -158,31 +138,31 @@ impl Conversation<'_> {
             return Ok(());
         }
         if !self.authenticated {
-            self.say("530 5.7.0 authentication required\r\n");
+            self.io.say("530 5.7.0 authentication required\r\n");
         } else if self.from.is_some() {
-            self.say("503 5.5.1 nested MAIL\r\n");
+            self.io.say("503 5.5.1 nested MAIL\r\n");
         } else if let Some((address, parameters)) = path(rest, "FROM:") {
             self.from = Some(address);
             self.parameters = parameters;
-            self.say("250 2.1.0 Ok\r\n");
+            self.io.say("250 2.1.0 Ok\r\n");
         } else {
-            self.say("501 5.5.4 syntax: MAIL FROM:<address>\r\n");
+            self.io.say("501 5.5.4 syntax: MAIL FROM:<address>\r\n");
         }
         Ok(())
     }
 
     async fn rcpt(&mut self, rest: &str) -> Result<(), End> {
         let Some((address, _)) = path(rest, "TO:").filter(|(address, _)| !address.is_empty()) else {
-            self.say("501 5.5.4 syntax: RCPT TO:<address>\r\n");
+            self.io.say("501 5.5.4 syntax: RCPT TO:<address>\r\n");
             return Ok(());
         };
         if self.from.is_none() {
-            self.say("503 5.5.1 MAIL first\r\n");
+            self.io.say("503 5.5.1 MAIL first\r\n");
             return Ok(());
         }
         self.rcpts.push(address);
         if self.scripted(Step::Rcpt).await? {
-            self.say("250 2.1.5 Ok\r\n");
+            self.io.say("250 2.1.5 Ok\r\n");
         } else {
             self.rcpts.pop();
         }
@@ -191,13 +171,13 @@ impl Conversation<'_> {
 
     async fn data(&mut self) -> Result<(), End> {
         if self.rcpts.is_empty() {
-            self.say("503 5.5.1 RCPT first\r\n");
+            self.io.say("503 5.5.1 RCPT first\r\n");
             return Ok(());
         }
         if !self.scripted(Step::Data).await? {
             return Ok(());
         }
-        self.say("354 go ahead\r\n");
+        self.io.say("354 go ahead\r\n");
         let data = self.body().await?;
         let act = self.shared.act(Step::Dot, &self.rcpts);
         let mail = Received {
@@ -211,17 +191,17 @@ impl Conversation<'_> {
             self.shared.keep(mail).await?;
         } else if self.perform(act).await? {
             if mail.data.len() > self.shared.options.max_bytes {
-                self.say("552 5.3.4 too big\r\n");
+                self.io.say("552 5.3.4 too big\r\n");
                 return Ok(());
             }
             match self.shared.keep(mail).await {
                 Ok(()) => {
                     let text = format!("250 2.0.0 Ok: queued as S{:09X}\r\n", *self.shared.count.borrow());
-                    self.say(&text);
+                    self.io.say(&text);
                 }
                 Err(e) => {
                     eprintln!("cannot keep a mail: {e}");
-                    self.say("451 4.3.0 cannot be kept\r\n");
+                    self.io.say("451 4.3.0 cannot be kept\r\n");
                 }
             }
             return Ok(());
@@ -229,7 +209,7 @@ impl Conversation<'_> {
             return Ok(());
         }
         match act {
-            Some(Act::KeepThenStall) => self.stall().await,
+            Some(Act::KeepThenStall) => self.io.stall().await,
             _ => Err(End::Closed),
         }
     }
@@ -239,81 +219,37 @@ impl Conversation<'_> {
         let mut data = Vec::new();
         let mut first = true;
         loop {
-            let mut line_start = self.used;
-            while let Some(n) = self.input[line_start..].iter().position(|b| *b == b'\n') {
+            let mut line_start = self.io.used;
+            while let Some(n) = self.io.input[line_start..].iter().position(|b| *b == b'\n') {
                 let end = line_start + n + 1;
-                let line = &self.input[line_start..end];
+                let line = &self.io.input[line_start..end];
                 line_start = end;
                 // Only CRLF.CRLF ends a mail; a dot between bare LFs does not (SMTP smuggling).
                 if line == b".\r\n" && (data.is_empty() || data.ends_with(b"\r\n")) {
-                    self.used = line_start;
-                    self.compact();
+                    self.io.used = line_start;
+                    self.io.compact();
                     return Ok(data);
                 }
                 data.extend_from_slice(if line[0] == b'.' { &line[1..] } else { line });
             }
-            self.used = line_start;
-            self.compact();
-            if data.len() + self.input.len() > self.shared.options.max_bytes + MAX_COMMAND {
-                self.say("552 5.3.4 too big\r\n");
-                self.flush().await?;
+            self.io.used = line_start;
+            self.io.compact();
+            if data.len() + self.io.input.len() > self.shared.options.max_bytes + MAX_COMMAND {
+                self.io.say("552 5.3.4 too big\r\n");
+                self.io.flush().await?;
                 return Err(End::Closed);
             }
             if first {
                 first = false;
-                self.fill().await?;
+                self.io.fill().await?;
                 if !self.scripted(Step::Body).await? {
-                    self.flush().await?;
+                    self.io.flush().await?;
                     return Err(End::Closed);
                 }
             } else {
-                self.fill().await?;
+                self.io.fill().await?;
             }
         }
-    }
-
-    async fn line(&mut self) -> Result<Vec<u8>, End> {
-        loop {
-            if let Some(n) = self.input[self.used..].iter().position(|b| *b == b'\n') {
-                let line = &self.input[self.used..self.used + n];
-                let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-                self.used += n + 1;
-                return Ok(line);
-            }
-            self.compact();
-            if self.input.len() > MAX_COMMAND {
-                self.say("500 5.5.2 line too long\r\n");
-                self.flush().await?;
-                return Err(End::Closed);
-            }
-            self.fill().await?;
-        }
-    }
-
-    fn compact(&mut self) {
-        self.input.drain(..self.used);
-        self.used = 0;
-    }
-
-    /// Says what is to be said, now that no further command waits, and reads on.
-    async fn fill(&mut self) -> Result<(), End> {
-        self.flush().await?;
-        match self.tcp.read_buf(&mut self.input).await? {
-            0 => Err(End::Closed),
-            _ => Ok(()),
-        }
-    }
-
-    fn say(&mut self, text: &str) {
-        self.output.extend_from_slice(text.as_bytes());
-    }
-
-    async fn flush(&mut self) -> Result<(), End> {
-        if !self.output.is_empty() {
-            self.tcp.write_all(&self.output).await?;
-            self.output.clear();
-        }
-        Ok(())
     }
 
     fn reset(&mut self) {
@@ -332,37 +268,29 @@ impl Conversation<'_> {
         match act {
             None => Ok(true),
             Some(Act::Slow(wait)) => {
-                self.flush().await?;
+                self.io.flush().await?;
                 tokio::time::sleep(wait).await;
                 Ok(true)
             }
             Some(Act::Answer(text)) => {
-                self.say(&text);
-                self.say("\r\n");
+                self.io.say(&text);
+                self.io.say("\r\n");
                 if text.starts_with("421") {
-                    self.flush().await?;
+                    self.io.flush().await?;
                     return Err(End::Closed);
                 }
                 Ok(false)
             }
             Some(Act::Raw(octets)) => {
-                self.output.extend_from_slice(&octets);
+                self.io.output.extend_from_slice(&octets);
                 Ok(false)
             }
-            Some(Act::Stall | Act::KeepThenStall) => self.stall().await,
+            Some(Act::Stall | Act::KeepThenStall) => self.io.stall().await,
             Some(Act::Drop | Act::KeepThenDrop) => {
-                self.flush().await?;
+                self.io.flush().await?;
                 Err(End::Closed)
             }
         }
-    }
-
-    /// Reads and answers nothing until the client hangs up.
-    async fn stall<T>(&mut self) -> Result<T, End> {
-        self.flush().await?;
-        let mut void = [0u8; 4096];
-        while self.tcp.read(&mut void).await? > 0 {}
-        Err(End::Closed)
     }
 }
 

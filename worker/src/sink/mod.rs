@@ -6,6 +6,7 @@
 
 mod conversation;
 mod script;
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -239,6 +240,21 @@ impl Shared {
         self.count.send_modify(|n| *n += 1);
         Ok(())
     }
+}
+
+/// The command `postroom sink`: shows each mail until `stop`, keeps it in `folder` if there is one.
+///
+/// # Errors
+/// The address is taken, or the folder cannot be made.
+pub async fn run(listen: SocketAddr, folder: Option<PathBuf>, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let keep = folder.map_or(Keep::Count, Keep::Folder);
+    let sink = Sink::start(SinkOptions { listen, keep: keep.clone(), print: true, ..SinkOptions::default() }).await?;
+    println!("Accepting mail at {}; nothing is sent on. Start the server with SMTP_URL={}", sink.addr(), sink.url());
+    if let Keep::Folder(folder) = keep {
+        println!("Mails are kept in {}", folder.display());
+    }
+    stop.await;
+    Ok(())
 }
 
 /// Returns the line that is printed for a mail: `12:00:01 <a@b> -> <c@d> 1234 bytes  Subject text`.

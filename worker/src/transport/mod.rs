@@ -4,10 +4,12 @@
 //! body whose end was handed over and never answered is [`SendOutcome::Unknown`] (E9.9). Nothing is ever sent twice
 //! from here; whether and when to try again is the dispatcher's to decide.
 //!
-//! Read next: `session` (the steps), `outcome` (the rules), `wire` (what lettre needed put right).
+//! Read next: `open` and `session` (the steps), `outcome` (the rules), `wire` (what lettre needed put right).
 
 mod address;
 mod body;
+mod capabilities;
+mod open;
 mod outcome;
 mod pool;
 mod relay;
@@ -27,7 +29,7 @@ pub use relay::UrlError;
 use outcome::Halt;
 use pool::Pool;
 use relay::Relay;
-use session::{Letter, Session, unsendable};
+use session::{Letter, Session};
 
 /// Any error of the caller's.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -253,4 +255,14 @@ fn letter(delivery: Delivery<'_>) -> Result<Letter, SendOutcome> {
         text => Some(address::parse(text).map_err(|why| unsendable("5.1.7", why))?),
     };
     Ok(Letter { from, to, body: body::encode(delivery.mime), eight_bit: !delivery.mime.is_ascii() })
+}
+
+/// Returns a failure of ours, found before any connection was made.
+fn unsendable(enhanced: &str, text: &str) -> SendOutcome {
+    SendOutcome::Permanent(Failure {
+        phase: Phase::Connect,
+        code: None,
+        enhanced: Some(enhanced.to_owned()),
+        text: text.to_owned(),
+    })
 }

@@ -1,23 +1,23 @@
-//! One SMTP connection and the steps of a transaction on it, each with its own timer (E9.5).
+//! The steps of a transaction on one SMTP connection, each with its own timer (E9.5).
+//!
+//! How the connection comes about is `open`'s part; whether it is used again is `pool`'s.
 
 use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
-use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::Timeouts;
 use super::address::Path;
-use super::outcome::{Failure, Fault, Halt, Phase, Reply, SendOutcome};
-use super::relay::{Relay, Tls};
+use super::capabilities::Capabilities;
+use super::outcome::{Fault, Halt, Phase, Reply, SendOutcome};
 use super::wire::Wire;
-use super::{SmtpOptions, Timeouts};
 
 /// Octets written per turn of the block timer.
 const BLOCK: usize = 64 * 1024;
@@ -33,49 +33,6 @@ pub(super) struct Letter {
     pub eight_bit: bool,
 }
 
-/// What the relay said it can do, in its last answer to EHLO.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Capabilities {
-    starttls: bool,
-    eight_bit_mime: bool,
-    smtp_utf8: bool,
-    pipelining: bool,
-    /// RFC 1870: offered, and the largest mail if it named one.
-    size: Option<usize>,
-    size_offered: bool,
-    plain: bool,
-    login: bool,
-}
-
-impl Capabilities {
-    /// Reads the lines of an EHLO reply. Keywords are compared without case, as RFC 5321 2.4 wants.
-    fn parse(lines: &str) -> Capabilities {
-        let mut caps = Capabilities::default();
-        for line in lines.lines().skip(1) {
-            let line = line.get(4..).unwrap_or_default().to_ascii_uppercase();
-            let mut words = line.split([' ', '=']).filter(|w| !w.is_empty());
-            match words.next() {
-                Some("STARTTLS") => caps.starttls = true,
-                Some("8BITMIME") => caps.eight_bit_mime = true,
-                Some("SMTPUTF8") => caps.smtp_utf8 = true,
-                Some("PIPELINING") => caps.pipelining = true,
-                Some("SIZE") => {
-                    caps.size_offered = true;
-                    caps.size = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
-                }
-                Some("AUTH") => {
-                    for mechanism in words {
-                        caps.plain |= mechanism == "PLAIN";
-                        caps.login |= mechanism == "LOGIN";
-                    }
-                }
-                _ => {}
-            }
-        }
-        caps
-    }
-}
-
 /// A command and what is known of it.
 struct Step {
     phase: Phase,
@@ -86,9 +43,9 @@ struct Step {
 
 pub(super) struct Session {
     conn: AsyncSmtpConnection,
-    wire: Wire,
-    caps: Capabilities,
-    timeouts: Timeouts,
+    pub(super) wire: Wire,
+    pub(super) caps: Capabilities,
+    pub(super) timeouts: Timeouts,
     /// Transactions begun.
     pub mails: u32,
     /// A transaction was left half way; the next begins with RSET.
@@ -98,68 +55,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, greets, encrypts and authenticates.
-    pub async fn open(relay: &Relay, options: &SmtpOptions) -> Result<Session, Halt> {
-        let limits = options.timeouts.clone();
-        let at = |phase| move |fault| Halt { phase, fault };
-        let wire = connect(relay, limits.connect).await.map_err(at(Phase::Connect))?;
-        let hello = ClientId::Domain(options.hello.clone());
-        let greeted =
-            timeout(limits.greeting, AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &hello));
-        let conn = match greeted.await {
-            Ok(Ok(conn)) => conn,
-            Ok(Err(e)) => return Err(at(Phase::Greeting)(fault(&wire, e, "greeting"))),
-            Err(_) => return Err(at(Phase::Greeting)(late("greeting", limits.greeting))),
-        };
-        let caps = Capabilities::parse(&wire.last_reply());
-        let mut session = Session { conn, wire, caps, timeouts: limits, mails: 0, unfinished: false, broken: false };
-        if let Tls::Start(connector, name) = &relay.tls {
-            session.encrypt(connector, name.clone(), hello).await.map_err(at(Phase::Greeting))?;
-        }
-        if let Some(credentials) = &relay.credentials {
-            session.authenticate(credentials).await.map_err(at(Phase::Auth))?;
-        }
-        Ok(session)
-    }
-
-    async fn encrypt(
-        &mut self,
-        connector: &tokio_rustls::TlsConnector,
-        name: rustls::pki_types::ServerName<'static>,
-        hello: ClientId,
-    ) -> Result<(), Fault> {
-        if !self.caps.starttls {
-            let text = "the relay offers no STARTTLS, and TLS is required except on loopback or with ?tls=off";
-            return Err(Fault::Unfit(text.into()));
-        }
-        self.command(Starttls, "STARTTLS", self.timeouts.command).await?;
-        match timeout(self.timeouts.connect, self.wire.upgrade(connector, name)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(Fault::Broken(format!("TLS failed: {e}"))),
-            Err(_) => return Err(late("the TLS handshake", self.timeouts.connect)),
-        }
-        self.command(Ehlo::new(hello), "EHLO", self.timeouts.command).await?;
-        self.caps = Capabilities::parse(&self.wire.last_reply());
-        Ok(())
-    }
-
-    async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), Fault> {
-        let (mechanism, prompts): (_, &[Option<&str>]) = match (self.caps.plain, self.caps.login) {
-            (true, _) => (Mechanism::Plain, &[None]),
-            // The two prompts are fixed by use, their wording is not: answer in order, whatever the server asks.
-            (false, true) => (Mechanism::Login, &[None, Some("Username:"), Some("Password:")]),
-            (false, false) => return Err(Fault::Unfit("the relay offers neither AUTH PLAIN nor AUTH LOGIN".into())),
-        };
-        let mut code = 0;
-        for prompt in prompts {
-            let auth = Auth::new(mechanism, credentials.clone(), prompt.map(str::to_owned))
-                .expect("PLAIN is given no challenge, and LOGIN the two that it knows");
-            code = self.command(auth, "AUTH", self.timeouts.command).await?.code;
-        }
-        match code {
-            200..300 => Ok(()),
-            other => Err(Fault::Broken(format!("unexpected answer {other} to AUTH"))),
-        }
+    pub(super) fn new(conn: AsyncSmtpConnection, wire: Wire, caps: Capabilities, timeouts: Timeouts) -> Session {
+        Session { conn, wire, caps, timeouts, mails: 0, unfinished: false, broken: false }
     }
 
     /// Goes up to the 354 after which the body may leave.
@@ -284,7 +181,8 @@ impl Session {
         Ok(parameters)
     }
 
-    async fn command(&mut self, command: impl Display, name: &str, limit: Duration) -> Result<Reply, Fault> {
+    /// Says one command and hears its answer.
+    pub(super) async fn command(&mut self, command: impl Display, name: &str, limit: Duration) -> Result<Reply, Fault> {
         self.wire.forget_reply();
         match timeout(limit, self.conn.command(command)).await {
             Ok(answer) => answered(&self.wire, answer, name),
@@ -366,29 +264,6 @@ impl Session {
     }
 }
 
-async fn connect(relay: &Relay, limit: Duration) -> Result<Wire, Fault> {
-    let connecting = async {
-        let tcp = TcpStream::connect((relay.host.as_str(), relay.port)).await?;
-        // Without it the kernel holds back each mail's last packet for 40 ms.
-        tcp.set_nodelay(true)?;
-        Ok::<_, io::Error>(tcp)
-    };
-    let tcp = match timeout(limit, connecting).await {
-        Ok(Ok(tcp)) => tcp,
-        Ok(Err(e)) => return Err(Fault::Broken(format!("cannot connect to the relay: {e}"))),
-        Err(_) => return Err(late("connecting", limit)),
-    };
-    let wire = Wire::new(tcp);
-    if let Tls::Implicit(connector, name) = &relay.tls {
-        match timeout(limit, wire.upgrade(connector, name.clone())).await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(Fault::Broken(format!("TLS failed: {e}"))),
-            Err(_) => return Err(late("the TLS handshake", limit)),
-        }
-    }
-    Ok(wire)
-}
-
 /// Reads the reply that lettre took off the wire, and tells refusals from failures.
 fn answered(wire: &Wire, answer: Result<Response, SmtpError>, step: &str) -> Result<Reply, Fault> {
     match answer {
@@ -397,7 +272,7 @@ fn answered(wire: &Wire, answer: Result<Response, SmtpError>, step: &str) -> Res
     }
 }
 
-fn fault(wire: &Wire, error: SmtpError, step: &str) -> Fault {
+pub(super) fn fault(wire: &Wire, error: SmtpError, step: &str) -> Fault {
     if let Some(status) = error.status() {
         // After a refused EHLO lettre says QUIT by itself, whose answer is then the last on the wire.
         let refusal = Reply::parse(&wire.last_reply()).filter(|r| r.code / 100 == status.severity as u16);
@@ -422,38 +297,6 @@ fn broken(step: &str, error: &io::Error) -> Fault {
     Fault::Broken(format!("the connection failed at {step}: {error}"))
 }
 
-fn late(step: &str, limit: Duration) -> Fault {
+pub(super) fn late(step: &str, limit: Duration) -> Fault {
     Fault::Late(format!("no answer to {step} within {} s", limit.as_secs_f32()))
-}
-
-/// Returns a failure of ours, found before any connection was made.
-pub(super) fn unsendable(enhanced: &str, text: &str) -> SendOutcome {
-    SendOutcome::Permanent(Failure {
-        phase: Phase::Connect,
-        code: None,
-        enhanced: Some(enhanced.to_owned()),
-        text: text.to_owned(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Capabilities;
-
-    #[test]
-    fn capabilities_are_read_without_case() {
-        let lines = "250-mail.example STARTTLS\n250-8bitmime\n250-size 1000\n250-AUTH=LOGIN plain XOAUTH2\n250 \n";
-        let caps = Capabilities::parse(lines);
-        let expected = Capabilities {
-            eight_bit_mime: true,
-            size: Some(1000),
-            size_offered: true,
-            plain: true,
-            login: true,
-            ..Capabilities::default()
-        };
-        assert_eq!(caps, expected);
-        assert_eq!(Capabilities::parse("250-x\n250-SIZE 0\n250 STARTTLS\n").size, None);
-        assert!(Capabilities::parse("250-x\n250 STARTTLS\n").starttls);
-    }
 }

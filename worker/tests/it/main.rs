@@ -4,5 +4,6 @@ mod queue;
 mod redis;
 mod smtp;
 mod smtp_faults;
+mod smtp_hostile;
 mod smtp_tls;
 mod support;
