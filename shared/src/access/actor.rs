@@ -42,6 +42,15 @@ pub struct Who {
     pub agents_may_assign: bool,
 }
 
+/// Where a request came from: goes into the audit.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The client's address.
+    pub address: Option<String>,
+    /// The request's id, as in the logs.
+    pub request_id: Option<String>,
+}
+
 /// Who acts, within which tenant, and what they may do.
 #[derive(Debug, Clone)]
 pub struct Actor {
@@ -62,6 +71,8 @@ pub struct Actor {
     pub email: String,
     /// The user's name.
     pub name: Option<String>,
+    /// Where the request came from.
+    pub origin: Origin,
     shares_tickets: bool,
     capabilities: Capabilities,
 }
@@ -83,6 +94,7 @@ impl Actor {
             member: who.member,
             email: who.email,
             name: who.name,
+            origin: Origin::default(),
             shares_tickets: who.shares_tickets,
             capabilities: limit.map_or(capabilities, |limit| capabilities.and(limit)),
         }
@@ -103,6 +115,12 @@ impl Actor {
         Self::machine(ActorKind::Mail)
     }
 
+    /// Says where the request came from.
+    pub fn from(mut self, origin: Origin) -> Actor {
+        self.origin = origin;
+        self
+    }
+
     fn machine(kind: ActorKind) -> Actor {
         Actor {
             kind,
@@ -113,6 +131,7 @@ impl Actor {
             member: true,
             email: String::new(),
             name: None,
+            origin: Origin::default(),
             shares_tickets: false,
             capabilities: Capabilities::all(),
         }

@@ -7,11 +7,13 @@
 
 pub mod actor;
 pub mod capability;
+pub mod refused;
 pub mod role;
 pub mod wall;
 
-pub use actor::{Actor, ActorKind, Who};
+pub use actor::{Actor, ActorKind, Origin, Who};
 pub use capability::{Capabilities, Capability};
+pub use refused::{Noun, Refused, Wrong};
 pub use role::Role;
 pub use wall::TicketScope;
 

@@ -44,10 +44,10 @@ pub async fn seed(db: &Db, text: &'static str) {
 /// Runs `case` on a new application of each kind, with one tenant and one mailbox (`support@desk.example`).
 pub async fn on_both_apps<F: Future<Output = ()>>(case: impl Fn(crate::app::App) -> F) {
     const ROWS: &str = "
-        INSERT INTO tenants (id, slug, name, audience, pid_prefix, locale, settings, created_at) VALUES
-            (1, 'default', 'Desk', 'public', NULL, 'en', '{}', '2026-11-01T00:00:00+00:00');
-        INSERT INTO mailboxes (id, tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES
-            (1, 1, 'support@desk.example', 'support@desk.example', 'Desk', '+', TRUE, '2026-11-01T00:00:00+00:00')";
+        INSERT INTO tenants (slug, name, audience, pid_prefix, locale, settings, created_at) VALUES
+            ('default', 'Desk', 'public', NULL, 'en', '{}', '2026-11-01T00:00:00+00:00');
+        INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES
+            (1, 'support@desk.example', 'support@desk.example', 'Desk', '+', TRUE, '2026-11-01T00:00:00+00:00')";
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().display().to_string();
     let start = async |url: String| {

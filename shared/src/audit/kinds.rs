@@ -1,0 +1,61 @@
+//! The registry of audit kinds: each with its upper-case and its dotted name.
+
+use crate::text_enum;
+
+macro_rules! kinds {
+    ($($(#[$meta:meta])* $variant:ident = $upper:literal, $dotted:literal;)+) => {
+        text_enum! {
+            /// What happened beside tickets. Stored by its dotted name.
+            pub enum AuditKind ("audit kind") { $($(#[$meta])* $variant = $dotted),+ }
+        }
+        impl AuditKind {
+            /// Returns both names: upper case and dotted.
+            pub fn audit(self) -> [&'static str; 2] {
+                match self { $(AuditKind::$variant => [$upper, $dotted]),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Somebody logged in.
+    LoggedIn = "LOGIN_SUCCEEDED", "auth.login";
+    /// Somebody failed to.
+    LoginFailed = "LOGIN_FAILED", "auth.login.fail";
+    /// Somebody logged out.
+    LoggedOut = "LOGGED_OUT", "auth.logout";
+    /// A password was set.
+    PasswordChanged = "PASSWORD_CHANGED", "auth.password.update";
+    /// A link to log in or to set a password was asked for.
+    LinkMade = "LOGIN_LINK_CREATED", "auth.link.create";
+    /// An API token was made.
+    TokenMade = "API_TOKEN_CREATED", "token.create";
+    /// An API token was revoked.
+    TokenRevoked = "API_TOKEN_REVOKED", "token.revoke";
+    /// A user was made or invited.
+    UserMade = "USER_CREATED", "user.create";
+    /// A user was changed.
+    UserChanged = "USER_UPDATED", "user.update";
+    /// A tenant was made.
+    TenantMade = "TENANT_CREATED", "tenant.create";
+    /// A tenant was changed.
+    TenantChanged = "TENANT_UPDATED", "tenant.update";
+    /// A mailbox was made.
+    MailboxMade = "MAILBOX_CREATED", "mailbox.create";
+    /// A mailbox was changed.
+    MailboxChanged = "MAILBOX_UPDATED", "mailbox.update";
+    /// A category was made.
+    CategoryMade = "CATEGORY_CREATED", "category.create";
+    /// A category was changed.
+    CategoryChanged = "CATEGORY_UPDATED", "category.update";
+    /// What an agent covers was changed.
+    CoverageChanged = "TEAM_COVERAGE_UPDATED", "team.coverage.update";
+    /// The bytes of a mail were looked at.
+    RawViewed = "RAW_MAIL_VIEWED", "mail.raw.view";
+    /// A received mail was run through the pipeline again.
+    MailReplayed = "MAIL_REPLAYED", "mail.replay";
+    /// A mail was released from quarantine.
+    MailReleased = "MAIL_RELEASED", "mail.release";
+    /// The audit was exported.
+    Exported = "AUDIT_EXPORTED", "audit.export";
+}

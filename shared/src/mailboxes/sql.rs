@@ -1,0 +1,72 @@
+//! The SQL of mailboxes.
+
+use super::types::Mailbox;
+use crate::ids::{MailboxId, TenantId};
+use crate::store::{Exec, Q, Result, Tx, sql};
+
+fn select() -> Q {
+    sql("SELECT id, tenant_id, address, address_key, name, tag_separator, active, created_at FROM mailboxes WHERE ")
+}
+
+fn within(q: Q, tenant: Option<TenantId>) -> Q {
+    match tenant {
+        Some(tenant) => q.push(" AND tenant_id = ").arg(tenant),
+        None => q,
+    }
+}
+
+pub(super) async fn find(ex: &mut impl Exec, id: MailboxId) -> Result<Option<Mailbox>> {
+    select().push("id = ").arg(id).opt(ex).await
+}
+
+pub(super) async fn list(
+    ex: &mut impl Exec,
+    tenant: Option<TenantId>,
+    after: Option<MailboxId>,
+    limit: u32,
+    offset: u32,
+) -> Result<Vec<Mailbox>> {
+    let q = select().push("id > ").arg(after.unwrap_or(MailboxId(0)));
+    within(q, tenant).push(" ORDER BY id LIMIT ").arg(limit).push(" OFFSET ").arg(offset).all(ex).await
+}
+
+pub(super) async fn count(ex: &mut impl Exec, tenant: Option<TenantId>) -> Result<i64> {
+    let (n,): (i64,) = within(sql("SELECT COUNT(*) FROM mailboxes WHERE 1 = 1"), tenant).one(ex).await?;
+    Ok(n)
+}
+
+pub(super) async fn tenant_has_one(ex: &mut impl Exec, tenant: TenantId) -> Result<bool> {
+    let row: Option<(MailboxId,)> =
+        sql("SELECT id FROM mailboxes WHERE tenant_id = $1 LIMIT 1").bind(tenant).opt(ex).await?;
+    Ok(row.is_some())
+}
+
+pub(super) async fn insert(tx: &mut Tx, m: &Mailbox, tail: &'static str) -> Result<Option<MailboxId>> {
+    let row: Option<(MailboxId,)> =
+        sql("INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES ")
+            .list([
+                m.tenant_id.into(),
+                m.address.as_str().into(),
+                m.address_key.as_str().into(),
+                m.name.as_str().into(),
+                m.tag_separator.into(),
+                m.active.into(),
+                crate::store::Value::from(m.created_at),
+            ])
+            .push(tail)
+            .push(" RETURNING id")
+            .opt(tx)
+            .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+pub(super) async fn update(tx: &mut Tx, m: &Mailbox) -> Result<()> {
+    sql("UPDATE mailboxes SET name = $1, tag_separator = $2, active = $3 WHERE id = $4")
+        .bind(m.name.as_str())
+        .bind(m.tag_separator)
+        .bind(m.active)
+        .bind(m.id)
+        .exec(tx)
+        .await?;
+    Ok(())
+}

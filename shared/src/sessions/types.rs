@@ -1,0 +1,146 @@
+//! Sessions, tokens and links: data, no I/O.
+
+use crate::access::{Actor, Capabilities};
+use crate::clock::Time;
+use crate::ids::{TokenId, UserId};
+use crate::mail_out::kinds::Kind;
+use crate::store;
+use crate::text_enum;
+use crate::users::User;
+
+/// What a request shows to say who it is from.
+#[derive(Debug, Clone, Copy)]
+pub enum Credential<'a> {
+    /// The session cookie's value.
+    Session(&'a str),
+    /// The bearer token.
+    Bearer(&'a str),
+}
+
+/// Somebody who showed a valid credential.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who acts, and what they may do.
+    pub actor: Actor,
+    /// Their row.
+    pub user: User,
+    /// What they showed.
+    pub via: Via,
+}
+
+/// What a caller showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A session; its token's hash is what form tokens are bound to.
+    Session {
+        /// Hex.
+        token_hash: String,
+    },
+    /// An API token.
+    Token {
+        /// Its row.
+        id: TokenId,
+    },
+}
+
+/// Why a credential was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Unknown, expired, revoked, or of a user who may not log in.
+    #[error("credential refused")]
+    Unauthenticated,
+    /// The tenant that the request names is none that the user may know of.
+    #[error("no such tenant")]
+    NoTenant,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Why somebody could not log in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Address or password is wrong.
+    #[error("address or password is wrong")]
+    Wrong,
+    /// The password fits users of several tenants.
+    #[error("several tenants fit: name one")]
+    TenantRequired,
+    /// Too many failures of late.
+    #[error("too many failed logins")]
+    Throttled {
+        /// When to try again.
+        retry_after_s: u32,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// A session just opened.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Who it is for.
+    pub user: User,
+    /// The cookie's value: shown once, kept hashed.
+    pub token: String,
+}
+
+/// An API token, without its secret.
+#[derive(Debug, Clone)]
+pub struct ApiToken {
+    /// Its row.
+    pub id: TokenId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What it is for.
+    pub name: String,
+    /// What it may do at most; None: all that its user may.
+    pub limit: Option<Capabilities>,
+    /// When it was made.
+    pub created_at: Time,
+    /// None: never.
+    pub expires_at: Option<Time>,
+    /// When it was last used, to five minutes.
+    pub last_used_at: Option<Time>,
+}
+
+text_enum! {
+    /// What a mailed link is for.
+    pub enum LinkKind ("link kind") {
+        /// To choose a first password.
+        Invite = "invite",
+        /// To choose another password.
+        Password = "password",
+        /// To log in.
+        Link = "link",
+    }
+}
+
+impl LinkKind {
+    /// For how long such a link works.
+    pub fn lasts(self) -> chrono::Duration {
+        match self {
+            LinkKind::Invite => chrono::Duration::days(7),
+            LinkKind::Password => chrono::Duration::hours(2),
+            LinkKind::Link => chrono::Duration::minutes(30),
+        }
+    }
+
+    /// The page that the link leads to, before its token. It must not use the token up by a GET: mail scanners fetch
+    /// links.
+    pub fn path(self) -> &'static str {
+        match self {
+            LinkKind::Invite | LinkKind::Password => "/password/",
+            LinkKind::Link => "/login/",
+        }
+    }
+
+    pub(super) fn mail(self) -> Kind {
+        match self {
+            LinkKind::Invite => Kind::Invite,
+            LinkKind::Password => Kind::Password,
+            LinkKind::Link => Kind::Link,
+        }
+    }
+}
