@@ -212,7 +212,11 @@ fn auto_reply(mail: &Mail, facts: &Facts) -> Option<(&'static str, String)> {
         let also = match (&envelope, &submitted) {
             (Some(envelope), _) => Some(envelope.clone()),
             (None, Some(value)) if value != "no" => Some(shown("Auto-Submitted", value)),
-            _ => mail.header("x-auto-response-suppress").map(|v| shown("X-Auto-Response-Suppress", v)),
+            // Vacation programs mark their answers as bulk too.
+            _ => mail
+                .header("x-auto-response-suppress")
+                .map(|v| shown("X-Auto-Response-Suppress", v))
+                .or_else(|| list(mail)),
         };
         if let Some(also) = also.filter(|_| !denied) {
             return Some(("E5.9", format!("subject {subject:?} with {also}")));
@@ -302,6 +306,11 @@ fn auto_submitted(mail: &Mail) -> Option<String> {
 fn precedence(mail: &Mail) -> Option<String> {
     let value = mail.header("precedence").or_else(|| mail.header("x-precedence"))?;
     Some(value.split([';', ' ', '(']).next().unwrap_or_default().trim().to_ascii_lowercase()).filter(|v| !v.is_empty())
+}
+
+/// Tells whether a subject is one of an automatic answer (E5.9).
+pub fn has_auto_subject(subject: &str) -> bool {
+    auto_subject(subject).is_some()
 }
 
 /// Returns the automatic answer's subject that this one begins with, reply prefixes skipped.

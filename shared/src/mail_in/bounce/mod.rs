@@ -3,6 +3,7 @@
 //! `report` reads the machine-readable kind (RFC 3464), `prose` what older servers write; `status` decides what a
 //! failure means; `original` finds the mail that it is about.
 
+mod json;
 mod original;
 mod prose;
 mod report;
@@ -21,7 +22,7 @@ pub fn fill(mail: &mut Mail) {
 
 /// Reads all recipients of a delivery report, the machine-readable part first, else its prose.
 pub fn read(mail: &Mail) -> Vec<Bounce> {
-    let from_report = report::read(mail);
+    let from_report = report::read(mail, prose::split(&mail.body_text).report);
     if from_report.is_empty() { prose::read(mail) } else { from_report }
 }
 

@@ -14,6 +14,11 @@ const ENCLOSED: &[&str] = &[
     "text/rfc822",
 ];
 
+/// Tells whether a part's type is that of an enclosed mail or header block.
+pub fn is_enclosed(content_type: &str) -> bool {
+    ENCLOSED.contains(&content_type)
+}
+
 /// Finds the original's Message-ID: in an enclosed part, else in a header block within the text.
 pub fn message_id(mail: &Mail) -> Option<String> {
     let enclosed = mail.parts.iter().filter(|p| ENCLOSED.contains(&p.content_type.as_str()));

@@ -12,16 +12,22 @@ pub const STATUS_TYPES: &[&str] = &["message/delivery-status", "message/global-d
 const MAX_RECIPIENTS: usize = 1000;
 
 /// Reads the recipients of all machine-readable parts.
-pub fn read(mail: &Mail) -> Vec<Bounce> {
+pub fn read(mail: &Mail, prose: &str) -> Vec<Bounce> {
     let mut bounces = Vec::new();
     for part in mail.parts.iter().filter(|p| STATUS_TYPES.contains(&p.content_type.as_str())) {
-        for group in groups(&part.bytes) {
-            if bounces.len() < MAX_RECIPIENTS {
-                bounces.extend(recipient(&group, &mail.body_text));
-            }
-        }
+        read_fields(&part.bytes, prose, &mut bounces);
     }
     bounces
+}
+
+/// Reads the groups of fields in `bytes`; lines that are no fields are passed over.
+pub fn read_fields(bytes: &[u8], prose: &str, bounces: &mut Vec<Bounce>) {
+    for group in groups(bytes) {
+        if bounces.len() >= MAX_RECIPIENTS {
+            return;
+        }
+        bounces.extend(recipient(&group, prose));
+    }
 }
 
 /// Splits the part at its empty lines: one group for the message, then one for each recipient.
@@ -50,16 +56,51 @@ fn recipient(group: &Block<'_>, prose: &str) -> Option<Bounce> {
     let last = get("final-recipient").as_deref().and_then(address_of);
     let first = get("original-recipient").as_deref().and_then(address_of);
     let action = get("action").map(|a| a.split([' ', ';', '(']).next().unwrap_or_default().to_ascii_lowercase());
-    if last.is_none() && first.is_none() && action.is_none() && get("status").is_none() {
+    if last.is_none() && first.is_none() && action.is_none() {
         return None;
     }
-    let diagnostic = get("diagnostic-code").map(|d| after_type(&d));
+    let diagnostic = get("diagnostic-code").map(|d| after_type(&d)).filter(|d| !d.is_empty());
     let field = get("status").as_deref().and_then(status::enhanced);
     let said = diagnostic.as_deref().and_then(status::enhanced);
     let status = status::better(field, said);
     let action = action.filter(|a| !a.is_empty()).unwrap_or_else(|| status::action_of(status.as_deref()).to_owned());
-    let kind = status::kind(&action, status.as_deref(), diagnostic.as_deref(), prose);
-    Some(Bounce { recipient: last.or(first), action, status, kind, diagnostic })
+    let recipient = match last.filter(|l| l.contains('@')) {
+        Some(last) => Some(last),
+        None => first.or_else(|| get("final-recipient").as_deref().and_then(address_of)),
+    };
+    let text = about(recipient.as_deref(), diagnostic.as_deref(), prose);
+    let kind = status::kind(&action, status.as_deref(), &text);
+    Some(Bounce { recipient, action, status, kind, diagnostic })
+}
+
+/// What the report says of a recipient: the diagnostic, and of the prose the reply that it was taken from.
+fn about(recipient: Option<&str>, diagnostic: Option<&str>, prose: &str) -> String {
+    let mut text = diagnostic.unwrap_or_default().to_owned();
+    let telling = ["in reply to end of DATA", "in reply to DATA"].iter().any(|w| prose.contains(w));
+    if telling {
+        text.push_str(" (in reply to end of data)");
+    }
+    if diagnostic.is_none() {
+        let lines: Vec<&str> = match recipient {
+            Some(recipient) if prose.contains(recipient) => lines_about(recipient, prose),
+            _ => prose.lines().collect(),
+        };
+        text.push_str(&lines.join(" "));
+    }
+    text
+}
+
+/// The lines that name the recipient and the three that follow each.
+fn lines_about<'a>(recipient: &str, prose: &'a str) -> Vec<&'a str> {
+    let mut left = 0;
+    prose
+        .lines()
+        .filter(|line| {
+            left = if line.contains(recipient) { 4 } else { left };
+            left = usize::saturating_sub(left, 1);
+            left > 0 || line.contains(recipient)
+        })
+        .collect()
 }
 
 /// `rfc822; <a@b>` → `a@b`.
