@@ -55,7 +55,7 @@ pub fn split(data: &[u8]) -> Block<'_> {
             break;
         }
         let folded = line[0] == b' ' || line[0] == b'\t';
-        if folded && (!is_blank(line) || begins_field(&data[next..])) && open.is_some() {
+        if folded && (!is_blank(line) || goes_on(&data[next..])) && open.is_some() {
             if let Some(field) = open.as_mut() {
                 field.2 = end;
             }
@@ -113,7 +113,24 @@ pub fn line_end(data: &[u8], pos: usize) -> (usize, usize) {
     }
 }
 
-/// Tells whether the bytes begin with a line that looks like a header field or ends the header.
+/// Tells whether the header goes on behind a blank fold: a field or a further fold follows, or the header's end.
+fn goes_on(data: &[u8]) -> bool {
+    let mut pos = 0;
+    for _ in 0..8 {
+        let (end, next) = line_end(data, pos);
+        let line = &data[pos..end];
+        if !is_blank(line) {
+            return matches!(line[0], b' ' | b'\t') || field_colon(line).is_some();
+        }
+        if line.is_empty() || next >= data.len() {
+            return !data.is_empty();
+        }
+        pos = next;
+    }
+    false
+}
+
+/// Tells whether the bytes begin with a line that looks like a header field.
 fn begins_field(data: &[u8]) -> bool {
     if data.is_empty() {
         return false;
@@ -172,7 +189,8 @@ mod tests {
     #[test]
     fn blank_fold_before_a_field_continues() {
         assert_eq!(names("A: 1\n \nB: 2\n\nx").0, ["A", "B"]);
-        assert_eq!(names("A: 1\n \nHello\n").0, ["A"]);
+        assert_eq!(names("A: 1\n \nHello\n"), (vec!["A".into()], "Hello\n".into()));
+        assert_eq!(names("To: a,\n\t\n b\nB: 2\n\nx").0, ["To", "B"]);
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub fn read(mail: &Mail) -> Option<Vec<Bounce>> {
 
 /// The JSON value at the beginning; SNS appends words of its own behind it.
 fn first_object(text: &str) -> Option<Value> {
-    serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()
+    let read = |text: &str| serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok();
+    // A relay wraps long lines, also within a string.
+    read(text).or_else(|| read(&text.replace("\n ", "").replace('\n', "")))
 }
 
 fn bounced(recipient: &Value) -> Bounce {

@@ -9,6 +9,7 @@ mod prose;
 mod report;
 mod status;
 
+use super::parse;
 use super::types::{Bounce, Mail};
 
 /// Fills a mail's `bounces` and `reported_message_id` if its structure or wording says that it is a report.
@@ -23,7 +24,21 @@ pub fn fill(mail: &mut Mail) {
 /// Reads all recipients of a delivery report, the machine-readable part first, else its prose.
 pub fn read(mail: &Mail) -> Vec<Bounce> {
     let from_report = report::read(mail, prose::split(&mail.body_text).report);
-    if from_report.is_empty() { prose::read(mail) } else { from_report }
+    if !from_report.is_empty() {
+        return from_report;
+    }
+    let enclosed = enclosed_report(mail);
+    if enclosed.is_empty() { prose::read(mail) } else { enclosed }
+}
+
+/// A gateway may enclose the real report in one of its own.
+fn enclosed_report(mail: &Mail) -> Vec<Bounce> {
+    let Some(part) = mail.parts.iter().find(|p| p.content_type == "message/rfc822") else { return Vec::new() };
+    let Some(inner) = parse::read_mime(parse::skip_preamble(&part.bytes)) else { return Vec::new() };
+    if inner.report_type.as_deref() != Some("delivery-status") {
+        return Vec::new();
+    }
+    report::read(&inner, prose::split(&inner.body_text).report)
 }
 
 /// Tells from what a mail is seen to be a delivery report (E5.3); None if it is none.

@@ -150,6 +150,14 @@ const SENTENCES: &[&str] = &[
     "mail delivery report",
     "delivery is delayed",
     "returned below",
+    "error message below",
+    "invalid user address",
+    "account is disabled",
+    "did not receive this message",
+    "was not delivered",
+    "could not be reached",
+    "did not reach some or all",
+    "no such user",
 ];
 
 /// Lines behind which the returned mail begins, lower case; they count at a line's beginning after dashes.
@@ -265,7 +273,9 @@ pub fn evidence(mail: &Mail) -> Option<String> {
     let subject = mail.subject.to_lowercase();
     let by_subject = SUBJECTS.iter().any(|s| subject.contains(s)) && !is_prefixed(&subject);
     let reporter = from_reporter(mail);
-    if !reporter && !by_subject {
+    // A null return path, a report's sentence and the returned mail together are one, whoever it says it is from.
+    let returned_part = mail.parts.iter().any(|p| super::original::is_enclosed(&p.content_type));
+    if !(reporter || by_subject || null_path(mail) && returned_part) {
         return None;
     }
     if crate::mail_in::classify::has_auto_subject(&mail.subject) {
@@ -274,13 +284,14 @@ pub fn evidence(mail: &Mail) -> Option<String> {
     let split = split(&mail.body_text);
     let text = split.report.to_lowercase();
     let says_so = SENTENCES.iter().any(|s| text.contains(s));
-    let returned = split.returned.is_some() || mail.parts.iter().any(|p| super::original::is_enclosed(&p.content_type));
+    let returned = split.returned.is_some() || returned_part;
     let named = status::enhanced(split.report).is_some() || status::reply_code(split.report).is_some_and(|c| c >= 400);
     let enough = match (reporter, by_subject) {
         // Both: one more sign is enough.
         (true, true) => says_so || returned || named,
-        (true, false) => says_so && (returned || has_address(&text)) || returned && named || report_type(mail),
-        _ => says_so && returned || says_so && null_path(mail) || null_path(mail) && returned,
+        (true, false) => says_so && (returned || named || has_address(&text)) || returned && named || report_type(mail),
+        (false, false) => says_so && returned,
+        (false, true) => [says_so, returned, null_path(mail)].iter().filter(|sign| **sign).count() >= 2,
     };
     let from = mail.from.as_ref().map(|f| f.email.as_str()).unwrap_or_default();
     enough.then(|| {

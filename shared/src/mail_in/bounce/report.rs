@@ -22,11 +22,13 @@ pub fn read(mail: &Mail, prose: &str) -> Vec<Bounce> {
 
 /// Reads the groups of fields in `bytes`; lines that are no fields are passed over.
 pub fn read_fields(bytes: &[u8], prose: &str, bounces: &mut Vec<Bounce>) {
-    for group in groups(bytes) {
+    let groups = groups(bytes);
+    let sole = groups.iter().filter(|g| g.get("final-recipient").is_some()).count() <= 1;
+    for group in groups {
         if bounces.len() >= MAX_RECIPIENTS {
             return;
         }
-        bounces.extend(recipient(&group, prose));
+        bounces.extend(recipient(&group, prose, sole));
     }
 }
 
@@ -51,7 +53,7 @@ fn groups(bytes: &[u8]) -> Vec<Block<'_>> {
     groups
 }
 
-fn recipient(group: &Block<'_>, prose: &str) -> Option<Bounce> {
+fn recipient(group: &Block<'_>, prose: &str, sole: bool) -> Option<Bounce> {
     let get = |name: &str| group.get(name).map(|v| words::decode(v, None)).filter(|v| !v.is_empty());
     let last = get("final-recipient").as_deref().and_then(address_of);
     let first = get("original-recipient").as_deref().and_then(address_of);
@@ -68,15 +70,16 @@ fn recipient(group: &Block<'_>, prose: &str) -> Option<Bounce> {
         Some(last) => Some(last),
         None => first.or_else(|| get("final-recipient").as_deref().and_then(address_of)),
     };
-    let text = about(recipient.as_deref(), diagnostic.as_deref(), prose);
+    let text = about(recipient.as_deref().filter(|_| !sole), diagnostic.as_deref(), prose);
     let kind = status::kind(&action, status.as_deref(), &text);
     Some(Bounce { recipient, action, status, kind, diagnostic })
 }
 
-/// What the report says of a recipient: the diagnostic, and of the prose the reply that it was taken from.
+/// What the report says of a recipient (None: of the only one): the diagnostic, and of the prose the reply that it
+/// was taken from.
 fn about(recipient: Option<&str>, diagnostic: Option<&str>, prose: &str) -> String {
     let mut text = diagnostic.unwrap_or_default().to_owned();
-    let telling = ["in reply to end of DATA", "in reply to DATA"].iter().any(|w| prose.contains(w));
+    let telling = ["in reply to end of DATA", "in reply to DATA", ">>> DATA\n<<< 5"].iter().any(|w| prose.contains(w));
     if telling {
         text.push_str(" (in reply to end of data)");
     }

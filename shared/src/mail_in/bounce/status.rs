@@ -101,11 +101,16 @@ pub fn action_of(status: Option<&str>) -> &'static str {
 pub fn kind(action: &str, status: Option<&str>, text: &str) -> BounceKind {
     match action {
         "delayed" => return BounceKind::Delayed,
-        "delivered" | "relayed" | "expanded" => return BounceKind::Delivered,
+        "delivered" | "relayed" | "expanded" | "deliverable" => return BounceKind::Delivered,
         _ => {}
     }
     let text = squeezed(text);
-    if let Some(hard) = by_wording(&text) {
+    // A mailbox that is inactive may come back, unless the code says that there is none.
+    if status == Some("5.1.1") && SUSPENDED.iter().any(|s| text.contains(s)) {
+        return BounceKind::Hard;
+    }
+    let known_code = matches!(status, Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10"));
+    if let Some(hard) = by_wording(&text, known_code) {
         return if hard { BounceKind::Hard } else { BounceKind::Soft };
     }
     match status {
@@ -116,17 +121,22 @@ pub fn kind(action: &str, status: Option<&str>, text: &str) -> BounceKind {
 
 /// Lower case, white space collapsed.
 fn squeezed(text: &str) -> String {
-    text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    // IronPort writes this before every reply that it relays.
+    text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ").replace("unknown address error", "")
 }
 
-/// Tells whether the wording means that the address will never work; None if it says nothing plain.
-fn by_wording(text: &str) -> Option<bool> {
+/// Tells whether the wording means that the address will never work; None if it says nothing plain. `bad_address`: the
+/// code says that the address is bad.
+fn by_wording(text: &str, bad_address: bool) -> Option<bool> {
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
     if has(MOVED) {
         return Some(true);
     }
     // An address that was taken at RCPT is known; what was refused then is the content (E9.12, filtered).
-    if has(AFTER_DATA) && !has(NO_ACCOUNT) {
+    if has(AFTER_DATA) && !has(NO_ACCOUNT) && !bad_address {
+        return Some(false);
+    }
+    if has(NOT_THE_ADDRESS) {
         return Some(false);
     }
     if has(FULL) || has(SUSPENDED) || has(SENDER) {
@@ -164,6 +174,18 @@ const AFTER_DATA: &[&str] = &[
     "550 : user unknown",
     "550: : user unknown",
     "rejected by the domain filter",
+    ">>> data <<< 5",
+];
+
+/// Names a user that is not the recipient, or leaves open whether there is one.
+const NOT_THE_ADDRESS: &[&str] = &[
+    "procmail:",
+    "couldn't create",
+    "can't create",
+    "may not have permission",
+    "not taken: mailbox unavailable",
+    "not a member",
+    "only members",
 ];
 
 const FULL: &[&str] = &[
@@ -259,7 +281,6 @@ const SENDER: &[&str] = &[
     "my name was rejected",
     "unverified sender",
     "invalid domain name",
-    "mail from",
     "cannot send email to yourself",
     "reverse dns",
     "client host rejected",
@@ -425,8 +446,6 @@ const HOST_UNKNOWN: &[&str] = &[
     "null mx",
     "domain isn't",
     "no mx",
-    "recipient domain",
-    "server not found",
     "is not a valid domain",
     "domain must resolve",
     "host does not exist",
@@ -434,7 +453,6 @@ const HOST_UNKNOWN: &[&str] = &[
     "could not find any mx",
     "mx records",
     "mail exchangers",
-    "5.1.2",
 ];
 
 /// Policy, reputation, spam: about us and our mail, not the address.

@@ -69,6 +69,8 @@ impl Collected {
                 let start = node.content.param("start").map(|s| s.trim_matches(['<', '>']).to_owned());
                 let root = start
                     .and_then(|s| node.children.iter().position(|c| c.content.id.as_deref() == Some(&s)))
+                    .or_else(|| node.children.iter().position(|c| node.content.param("type") == Some(&c.content.mime)))
+                    .or_else(|| node.children.iter().position(|c| c.content.disposition != "attachment"))
                     .unwrap_or(0);
                 for (n, child) in node.children.iter().enumerate() {
                     let first = n == root && place != Place::Never;
@@ -155,12 +157,16 @@ impl Collected {
     /// Joins the pieces: text and HTML each in order, what one lacks derived from the other.
     pub fn body(&mut self) -> Body {
         let items = std::mem::take(&mut self.items);
+        // A text and an HTML side by side are alternatives that a client labelled wrongly: the text is not said twice.
+        let mislabelled =
+            items.len() == 2 && is_filled(&items[0].text) && items[0].html.is_none() && items[1].text.is_none();
         let any_html = items.iter().any(|i| i.html.as_deref().is_some_and(|h| !h.trim().is_empty()));
         let mut body = Body::default();
         let mut html_out = String::new();
         for item in items {
             let blank = item.text.as_deref().is_none_or(|t| t.trim().is_empty());
             let text = match (&item.text, &item.html) {
+                (None, Some(_)) if mislabelled => String::new(),
                 (_, Some(html)) if blank => {
                     let derived = html::to_text(html);
                     body.derived |= !derived.is_empty();
@@ -185,6 +191,10 @@ impl Collected {
         body.html = any_html.then_some(html_out);
         body
     }
+}
+
+fn is_filled(text: &Option<String>) -> bool {
+    text.as_deref().is_some_and(|t| !t.trim().is_empty())
 }
 
 fn join(into: &mut Option<String>, more: Option<String>) {

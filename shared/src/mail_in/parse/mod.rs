@@ -39,8 +39,13 @@ fn understand(raw: &[u8]) -> Option<Mail> {
     let data = line_feeds(skip_preamble(raw));
     let mut mail = read_mime(&data)?;
     bounce::fill(&mut mail);
-    mail.forward = forward::find(&mail);
-    mail.visible_text = quote::of_mail(&mail);
+    let found = forward::find(&mail);
+    // A forward is shown whole (E7.5).
+    mail.visible_text = match &found {
+        Some(found) if found.certain => mail.body_text.trim().to_owned(),
+        _ => quote::visible(&mail.body_text, mail.body_html.as_deref()).visible,
+    };
+    mail.forward = found.map(|f| f.forward);
     Some(mail)
 }
 

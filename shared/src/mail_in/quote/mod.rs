@@ -1,6 +1,23 @@
 //! What is new in a reply (E7): a view that hides quotes and signatures and loses nothing.
+//!
+//! Everything works on whole lines, top to bottom, each looked at a bounded number of times. Who wrote what follows is
+//! read by `attribution`, header blocks by `labels`, announcements by `markers`, signatures by `signature`.
 
-use super::types::Mail;
+pub mod attribution;
+pub mod labels;
+pub mod markers;
+mod signature;
+
+use super::html;
+use labels::Field;
+use markers::Marker;
+
+/// Longest body that is trimmed (E7.9).
+const MAX_BYTES: usize = 1024 * 1024;
+/// Longest line that patterns are tried on (E7.9); longer ones are text.
+const MAX_LINE_BYTES: usize = 2000;
+/// Quoted runs between answers stay up to this length (E7.3).
+const MAX_KEPT_LINES: usize = 20;
 
 /// Why a range is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,30 +50,292 @@ pub struct Trimmed {
     pub hidden: Vec<Hidden>,
 }
 
-/// Returns the visible text of a mail; a forward is shown whole (E7.5).
-pub fn of_mail(mail: &Mail) -> String {
-    if mail.forward.is_some() {
-        return mail.body_text.trim().to_owned();
+/// Splits a body into what is new and what is hidden. `text` is what the ranges count in; `html` helps only if the
+/// text was derived from it, because only then its containers can be found in the text.
+pub fn visible(text: &str, html: Option<&str>) -> Trimmed {
+    if text.len() > MAX_BYTES {
+        return shown_whole(text);
     }
-    visible(&mail.body_text, mail.body_html.as_deref()).visible
+    let lines = Line::all(text);
+    let mut marks = vec![Mark::Shown; lines.len()];
+    if let Some(html) = html {
+        by_containers(text, html, &lines, &mut marks);
+    }
+    quotes(&lines, &mut marks);
+    signature::mark(&lines, &mut marks);
+    if !lines.iter().zip(&marks).any(|(l, m)| *m == Mark::Shown && !l.is_blank()) {
+        return shown_whole(text);
+    }
+    collect(text, &lines, &marks)
 }
 
-/// Splits a body into what is new and what is hidden.
-pub fn visible(text: &str, _html: Option<&str>) -> Trimmed {
-    let mut end = text.len();
-    let mut pos = text.len();
-    for line in text.split_inclusive('\n').rev() {
-        pos -= line.len();
-        if line.starts_with('>') {
-            end = pos;
-        } else if !line.trim().is_empty() {
-            break;
+fn shown_whole(text: &str) -> Trimmed {
+    Trimmed { visible: text.trim().to_owned(), hidden: Vec::new() }
+}
+
+/// What becomes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Shown,
+    Hidden(Reason, &'static str),
+}
+
+/// A line of the body.
+struct Line<'a> {
+    start: usize,
+    /// Behind its line end.
+    end: usize,
+    text: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn all(text: &'a str) -> Vec<Line<'a>> {
+        let mut pos = 0;
+        text.split_inclusive('\n')
+            .map(|line| {
+                let start = pos;
+                pos += line.len();
+                Line { start, end: pos, text: line.trim_end_matches(['\n', '\r']) }
+            })
+            .collect()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').is_empty()
+    }
+
+    fn is_quoted(&self) -> bool {
+        let trimmed = self.text.trim_start_matches([' ', '\t', '\u{feff}']);
+        self.text.len() - trimmed.len() <= 4 && trimmed.starts_with('>')
+    }
+}
+
+/// Hides what the HTML's containers say is quote or signature, if the text comes from that HTML.
+fn by_containers(text: &str, html: &str, lines: &[Line<'_>], marks: &mut [Mark]) {
+    let derived = html::read(html);
+    if derived.text != text || derived.marks.is_empty() {
+        return;
+    }
+    for mark in derived.marks {
+        let (reason, end) = match mark.kind {
+            html::Kind::Quote => (Reason::Quote, mark.end),
+            html::Kind::Signature => (Reason::Signature, mark.end),
+        };
+        let inside = |l: &Line<'_>| {
+            l.start >= mark.start && l.start < end
+                || l.start < mark.start && mark.start < l.end && text[l.start..mark.start].trim().is_empty()
+        };
+        let rest_is_quoted = derived_rest_is_quote(text, end);
+        if mark.kind == html::Kind::Quote && !rest_is_quoted {
+            // Answers follow: interleaved, or below the quote. Only what is no new word may go.
+            let lines_inside = lines.iter().filter(|l| inside(l)).count();
+            let above = lines.iter().any(|l| l.end <= mark.start && !l.is_blank());
+            if above && lines_inside <= MAX_KEPT_LINES {
+                continue;
+            }
+        }
+        for (line, m) in lines.iter().zip(marks.iter_mut()) {
+            if inside(line) && *m == Mark::Shown {
+                *m = Mark::Hidden(reason, mark.rule);
+            }
         }
     }
-    let hidden = if end < text.len() {
-        vec![Hidden { start: end, end: text.len(), reason: Reason::Quote, rule: "> lines" }]
-    } else {
-        Vec::new()
-    };
-    Trimmed { visible: text[..end].trim().to_owned(), hidden }
 }
+
+fn derived_rest_is_quote(text: &str, end: usize) -> bool {
+    text[end..].lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('>'))
+}
+
+/// Hides quotes: a cut to the end where nothing but quote can follow, else the quoted runs.
+fn quotes(lines: &[Line<'_>], marks: &mut [Mark]) {
+    let texts: Vec<&str> = lines.iter().map(|l| if l.text.len() > MAX_LINE_BYTES { "x" } else { l.text }).collect();
+    let mut runs: Vec<Run> = Vec::new();
+    let mut at = 0;
+    let mut written_above = false;
+    while at < lines.len() {
+        if marks[at] != Mark::Shown || lines[at].is_blank() {
+            at += 1;
+            continue;
+        }
+        if let Some(rule) = cuts_to_end(&texts, at)
+            && written_above
+        {
+            let from = with_rule_above(lines, at);
+            hide(marks, from, lines.len(), Reason::Quote, rule);
+            break;
+        }
+        if let Some(found) = attribution::at(&texts, at) {
+            let next = (found.end..lines.len()).find(|&n| !lines[n].is_blank());
+            match next {
+                Some(next) if lines[next].is_quoted() || lines[at].is_quoted() => {
+                    let end = run_end(lines, if lines[at].is_quoted() { at } else { next });
+                    runs.push(Run { start: at, end, leads: !written_above, rule: "attribution" });
+                    at = end;
+                    continue;
+                }
+                // Without marks all below is the quote, if anything new stands above.
+                _ if written_above => {
+                    let from = with_rule_above(lines, at);
+                    hide(marks, from, lines.len(), Reason::Quote, "attribution");
+                    break;
+                }
+                _ => {}
+            }
+        }
+        if lines[at].is_quoted() {
+            let end = run_end(lines, at);
+            runs.push(Run { start: at, end, leads: !written_above, rule: "> lines" });
+            at = end;
+            continue;
+        }
+        written_above = true;
+        at += 1;
+    }
+    hide_runs(lines, marks, &runs);
+}
+
+/// A run of quoted lines with its attribution.
+struct Run {
+    start: usize,
+    end: usize,
+    /// Nothing new stands above it.
+    leads: bool,
+    rule: &'static str,
+}
+
+/// The last run goes if nothing new follows; a sole first one goes, as the answer stands below it; runs between
+/// answers stay unless they are long.
+fn hide_runs(lines: &[Line<'_>], marks: &mut [Mark], runs: &[Run]) {
+    let interleaved = |n: usize| {
+        let end = runs[n].end;
+        (end..lines.len()).any(|l| marks_new(lines, marks, l) && !runs.iter().any(|r| (r.start..r.end).contains(&l)))
+    };
+    let between: Vec<bool> = (0..runs.len()).map(interleaved).collect();
+    let several = between.iter().filter(|b| **b).count() > 1;
+    for (run, answered_below) in runs.iter().zip(between) {
+        let long = run.end - run.start > MAX_KEPT_LINES;
+        if !answered_below || long || run.leads && !several {
+            hide(marks, run.start, run.end, Reason::Quote, run.rule);
+        }
+    }
+}
+
+/// Tells whether a line bears new words: shown, not blank, not of a signature at the end.
+fn marks_new(lines: &[Line<'_>], marks: &[Mark], at: usize) -> bool {
+    marks[at] == Mark::Shown && !lines[at].is_blank() && !signature::begins_at_or_above(lines, at)
+}
+
+fn hide(marks: &mut [Mark], from: usize, to: usize, reason: Reason, rule: &'static str) {
+    for mark in &mut marks[from..to] {
+        if *mark == Mark::Shown {
+            *mark = Mark::Hidden(reason, rule);
+        }
+    }
+}
+
+/// Tells whether a line begins a block below which everything is the older mail.
+fn cuts_to_end(texts: &[&str], at: usize) -> Option<&'static str> {
+    if texts[at].trim_start().starts_with('>') {
+        return None;
+    }
+    if let Some((Marker::Original, _)) = markers::marker(texts[at]) {
+        return Some("original message");
+    }
+    if is_reply_line(texts[at]) {
+        return Some("reply line");
+    }
+    let (Field::From | Field::Date | Field::Subject | Field::To, _) = labels::field(texts[at])? else { return None };
+    let block = labels::block(texts, at)?;
+    (block.strength() >= 3 && block.get(Field::From).is_some()).then_some("header block")
+}
+
+/// A help desk's own line: "reply above this line" (E7.6).
+fn is_reply_line(line: &str) -> bool {
+    let line = line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '#' | '=' | '_' | '*' | '~'));
+    if line.len() > 160 || line.is_empty() {
+        return false;
+    }
+    let lower = line.to_lowercase();
+    REPLY_LINES.iter().any(|p| lower.starts_with(p))
+}
+
+/// Beginnings of such lines, lower case.
+const REPLY_LINES: &[&str] = &[
+    "reply above this line",
+    "please reply above this line",
+    "write above this line",
+    "please type your reply above this line",
+    "type your reply above this line",
+    "reply above. do not",
+    "enter your reply above this line",
+    "bitte antworten sie oberhalb dieser zeile",
+    "bitte oberhalb dieser zeile antworten",
+    "antworten sie über dieser linie",
+    "bitte schreiben sie ihre antwort über diese zeile",
+    "répondre au-dessus de cette ligne",
+    "répondez au-dessus de cette ligne",
+    "veuillez répondre au-dessus de cette ligne",
+    "responda por encima de esta línea",
+    "responda encima de esta línea",
+    "rispondi sopra questa riga",
+    "responda acima desta linha",
+    "antwoord boven deze lijn",
+    "svara ovanför denna rad",
+    "svar over denne linje",
+];
+
+/// Moves a cut up over the rule that a client draws and the blank lines around it.
+fn with_rule_above(lines: &[Line<'_>], at: usize) -> usize {
+    let mut from = at;
+    while from > 0 && (lines[from - 1].is_blank() || markers::is_rule_line(lines[from - 1].text)) {
+        from -= 1;
+    }
+    from
+}
+
+/// Where a run of quoted lines ends. Blank lines within and wrapped ends of quoted lines belong to it.
+fn run_end(lines: &[Line<'_>], start: usize) -> usize {
+    let mut end = start;
+    let mut at = start;
+    while at < lines.len() {
+        if lines[at].is_quoted() {
+            at += 1;
+            end = at;
+            continue;
+        }
+        let ahead = (at..lines.len().min(at + 4)).find(|&n| lines[n].is_quoted());
+        match ahead {
+            // Blank lines between quoted ones.
+            Some(next) if lines[at..next].iter().all(Line::is_blank) => at = next,
+            // A quoted line that a mailer wrapped: its rest has no mark, the next line has one again.
+            Some(next) if next - at <= 2 && at == end && is_wrapped_rest(&lines[at - 1], &lines[at..next]) => at = next,
+            _ => break,
+        }
+    }
+    end
+}
+
+/// The line above was long enough to be wrapped, and no blank line stands between.
+fn is_wrapped_rest(above: &Line<'_>, rest: &[Line<'_>]) -> bool {
+    above.text.chars().count() >= 60 && rest.iter().all(|l| !l.is_blank())
+}
+
+fn collect(text: &str, lines: &[Line<'_>], marks: &[Mark]) -> Trimmed {
+    let mut trimmed = Trimmed::default();
+    for (line, mark) in lines.iter().zip(marks) {
+        match *mark {
+            Mark::Shown => trimmed.visible.push_str(&text[line.start..line.end]),
+            Mark::Hidden(reason, rule) => match trimmed.hidden.last_mut() {
+                Some(last) if last.end == line.start && last.reason == reason && last.rule == rule => {
+                    last.end = line.end
+                }
+                _ => trimmed.hidden.push(Hidden { start: line.start, end: line.end, reason, rule }),
+            },
+        }
+    }
+    trimmed.visible = trimmed.visible.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_owned();
+    trimmed
+}
+
+#[cfg(test)]
+mod tests;

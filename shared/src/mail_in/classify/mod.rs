@@ -150,6 +150,9 @@ fn class_of(mail: &Mail, facts: &Facts, ours: &dyn Ours) -> (Class, &'static str
     if let Some(evidence) = report(mail, "feedback-report") {
         return (Class::Arf, "E5.4", evidence);
     }
+    if let Some(evidence) = old_complaint(mail) {
+        return (Class::Arf, "E5.4", evidence);
+    }
     if let Some(evidence) = bounce::evidence(mail) {
         return (Class::Dsn, "E5.3", evidence);
     }
@@ -186,6 +189,13 @@ fn report(mail: &Mail, what: &str) -> Option<String> {
     }
     let part = format!("message/{what}");
     mail.content_types.contains(&part).then(|| format!("part {part}"))
+}
+
+/// Hotmail's complaints from before RFC 5965: the mail complained of, under a fixed subject.
+fn old_complaint(mail: &Mail) -> Option<String> {
+    let subject = mail.subject.to_lowercase();
+    let encloses = mail.content_types.iter().any(|t| t == "message/rfc822");
+    (encloses && subject.starts_with("complaint about message from ")).then(|| shown("Subject", &mail.subject))
 }
 
 fn auto_reply(mail: &Mail, facts: &Facts) -> Option<(&'static str, String)> {
@@ -329,3 +339,6 @@ fn shown(name: &str, value: &str) -> String {
     let cut = value.floor_char_boundary(120);
     format!("{name}: {}", &value[..cut])
 }
+
+#[cfg(test)]
+mod tests;
