@@ -1,5 +1,6 @@
 //! Every route, grouped by who calls it. [`list`] gives the same as data: the access test walks it.
 
+use crate::json::{audit, auth, categories, coverage, mailboxes, tenants, tokens, users};
 use crate::{Api, doors, frame, ops};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -90,6 +91,22 @@ impl Routes<'_> {
         self.add("GET", (path, who, Limit::Small), handler)
     }
 
+    fn post<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add("POST", (path, who, Limit::Small), handler)
+    }
+
+    fn put<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add("PUT", (path, who, Limit::Small), handler)
+    }
+
+    fn patch<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add("PATCH", (path, who, Limit::Small), handler)
+    }
+
+    fn delete<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add("DELETE", (path, who, Limit::Small), handler)
+    }
+
     fn post_sized<H: Handler<T, Api>, T: 'static>(
         self,
         path: &'static str,
@@ -112,7 +129,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
 
 fn all(api: Option<&Api>) -> Routes<'_> {
     let routes = Routes { api, router: Router::new(), list: Vec::new() };
-    inbound(operations(routes))
+    inbound(administration(accounts(operations(routes))))
 }
 
 fn operations(r: Routes) -> Routes {
@@ -121,6 +138,43 @@ fn operations(r: Routes) -> Routes {
         Who::Anyone,
         ops::metrics::show,
     )
+}
+
+fn accounts(r: Routes) -> Routes {
+    r.post("/api/auth/login", Who::Anyone, auth::login)
+        .post("/api/auth/forgot", Who::Anyone, auth::forgot)
+        .post("/api/auth/reset", Who::Anyone, auth::reset)
+        .post("/api/auth/link", Who::Anyone, auth::link)
+        .post("/api/auth/logout", Who::User, auth::logout)
+        .get("/api/auth/me", Who::User, auth::me)
+        .post("/api/auth/password", Who::User, auth::password)
+        .get("/api/tokens", Who::User, tokens::list)
+        .post("/api/tokens", Who::User, tokens::create)
+        .delete("/api/tokens/{id}", Who::User, tokens::revoke)
+}
+
+fn administration(r: Routes) -> Routes {
+    r.get("/api/users", Who::User, users::list)
+        .post("/api/users", Who::User, users::create)
+        .get("/api/users/{id}", Who::User, users::get)
+        .patch("/api/users/{id}", Who::User, users::update)
+        .get("/api/tenants", Who::User, tenants::list)
+        .post("/api/tenants", Who::User, tenants::create)
+        .get("/api/tenants/{id}", Who::User, tenants::get)
+        .patch("/api/tenants/{id}", Who::User, tenants::update)
+        .get("/api/mailboxes", Who::User, mailboxes::list)
+        .post("/api/mailboxes", Who::User, mailboxes::create)
+        .get("/api/mailboxes/{id}", Who::User, mailboxes::get)
+        .patch("/api/mailboxes/{id}", Who::User, mailboxes::update)
+        .get("/api/support/categories", Who::User, categories::list)
+        .post("/api/support/categories", Who::User, categories::create)
+        .get("/api/support/categories/{id}", Who::User, categories::get)
+        .patch("/api/support/categories/{id}", Who::User, categories::update)
+        .get("/api/support/coverage/{user_id}", Who::User, coverage::get)
+        .put("/api/support/coverage/{user_id}", Who::User, coverage::set)
+        .get("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::get)
+        .put("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::set)
+        .get("/api/audit", Who::User, audit::list)
 }
 
 fn inbound(r: Routes) -> Routes {

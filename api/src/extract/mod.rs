@@ -1,12 +1,14 @@
 //! Facts about a request, each as an extractor that answers with a [`Problem`] where the fact is wrong.
 
+pub mod caller;
 pub mod json;
 pub mod origin;
 pub mod page;
 pub mod peer;
 pub mod version;
 
-pub use json::Json;
+pub use caller::Caller;
+pub use json::{Json, Unread};
 pub use page::Page;
 pub use peer::Peer;
 pub use version::ExpectedVersion;

@@ -1,10 +1,11 @@
 //! From the domain's errors, and from axum's refusals, to problems.
 
-use super::{Problem, codes};
+use super::{FieldError, Problem, codes};
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
-use shared::access::Denied;
+use shared::access::{Denied, Noun, Refused};
+use shared::sessions::{AuthError, ChangeError, LoginError};
 use shared::{blobs, mail_in, store};
 
 impl From<store::Error> for Problem {
@@ -84,6 +85,55 @@ impl From<mail_in::Error> for Problem {
             mail_in::Error::Blobs(e) => e.into(),
             mail_in::Error::NotFound => Problem::new(codes::MAIL_NOT_FOUND),
             mail_in::Error::Closed => Problem::new(codes::UNAVAILABLE).detail("the server is stopping"),
+        }
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(e: AuthError) -> Self {
+        match e {
+            AuthError::Unauthenticated => Problem::new(codes::UNAUTHENTICATED),
+            AuthError::NoTenant => Problem::new(codes::TENANT_NOT_FOUND),
+            AuthError::Store(e) => e.into(),
+        }
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(e: LoginError) -> Self {
+        match e {
+            LoginError::Wrong => Problem::new(codes::INVALID_CREDENTIALS),
+            LoginError::TenantRequired => Problem::new(codes::TENANT_REQUIRED),
+            LoginError::Throttled { retry_after_s } => Problem::new(codes::RATE_LIMITED).retry_after(retry_after_s),
+            LoginError::Store(e) => e.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(e: ChangeError) -> Self {
+        match e {
+            ChangeError::Refused(e) => e.into(),
+            ChangeError::Throttled(e) => e.into(),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(e: Refused) -> Self {
+        match e {
+            Refused::NotFound(Noun::Tenant) => Problem::new(codes::TENANT_NOT_FOUND),
+            Refused::NotFound(Noun::User) => Problem::new(codes::USER_NOT_FOUND),
+            Refused::NotFound(noun) => Problem::new(codes::NOT_FOUND).detail(format!("no such {noun}")),
+            Refused::Denied(e) => e.into(),
+            Refused::Invalid(wrong) => {
+                let field = |w: shared::access::Wrong| FieldError::new(w.field, w.code, w.message);
+                Problem::validation(wrong.into_iter().map(field).collect())
+            }
+            Refused::Taken { field } => {
+                Problem::new(codes::CONFLICT).with_errors(vec![FieldError::new(field, "taken", "is taken")])
+            }
+            Refused::Store(e) => e.into(),
         }
     }
 }

@@ -112,6 +112,12 @@ impl Problem {
         problem
     }
 
+    /// Names wrong fields under another code.
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.shown.errors = errors;
+        self
+    }
+
     /// A 422 about one field.
     pub fn field(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Problem::validation(vec![FieldError::new(field, code, message)])
