@@ -6,6 +6,7 @@ pub mod commands;
 pub mod doors;
 pub mod extract;
 mod frame;
+mod idempotency;
 pub mod json;
 pub mod ops;
 pub mod problem;

@@ -1,10 +1,14 @@
 //! Every route, grouped by who calls it. [`list`] gives the same as data: the access test walks it.
 
-use crate::json::{audit, auth, categories, coverage, mailboxes, tenants, tokens, users};
-use crate::{Api, doors, frame, ops};
+use crate::extract::{Caller, Peer};
+use crate::json::{attachments, events, mails, messages, outbox, tickets};
+use crate::problem::{Problem, codes};
+use crate::{Api, doors, frame, idempotency, ops};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::handler::Handler;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use shared::config::Config;
 
@@ -41,6 +45,8 @@ enum Limit {
     Mail,
     /// A mail's fields: its files are a third larger in base64.
     MailFields,
+    /// Files, and the fields around them.
+    Files,
 }
 
 impl Limit {
@@ -49,6 +55,7 @@ impl Limit {
         match self {
             Limit::Small => MIB,
             Limit::Mail => config.max_mail_bytes,
+            Limit::Files => config.max_ticket_bytes + MIB,
             Limit::MailFields => config.max_mail_bytes / 2 * 3 + MIB,
         }
     }
@@ -72,50 +79,82 @@ fn filter(method: &str) -> MethodFilter {
     }
 }
 
+/// Whether a POST creates, so that its `Idempotency-Key` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Creates,
+    Other,
+}
+
 impl Routes<'_> {
     fn add<H: Handler<T, Api>, T: 'static>(
         mut self,
         method: &'static str,
-        (path, who, limit): (&'static str, Who, Limit),
+        (path, who, limit, effect): (&'static str, Who, Limit, Effect),
         handler: H,
     ) -> Self {
         self.list.push(Route { method, path, who });
         // Without the application only the list is wanted.
         let Some(api) = self.api else { return self };
-        let route = on(filter(method), handler).layer(DefaultBodyLimit::max(limit.bytes(&api.app.config)));
+        let mut route = on(filter(method), handler);
+        if effect == Effect::Creates {
+            route = route.layer(from_fn_with_state(api.clone(), idempotency::layer));
+        }
+        route = match who {
+            Who::User => route.layer(from_fn_with_state(api.clone(), users_only)),
+            Who::Developer => route.layer(from_fn_with_state(api.clone(), developers_only)),
+            // The first asks nothing, the second has its own extractor.
+            Who::Anyone | Who::Door => route,
+        };
+        route = route.layer(DefaultBodyLimit::max(limit.bytes(&api.app.config)));
         self.router = self.router.route(path, route);
         self
     }
 
     fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add("GET", (path, who, Limit::Small), handler)
+        self.add("GET", (path, who, Limit::Small, Effect::Other), handler)
     }
 
     fn post<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add("POST", (path, who, Limit::Small), handler)
-    }
-
-    fn put<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add("PUT", (path, who, Limit::Small), handler)
+        self.add("POST", (path, who, Limit::Small, Effect::Other), handler)
     }
 
     fn patch<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add("PATCH", (path, who, Limit::Small), handler)
+        self.add("PATCH", (path, who, Limit::Small, Effect::Other), handler)
     }
 
     fn delete<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add("DELETE", (path, who, Limit::Small), handler)
+        self.add("DELETE", (path, who, Limit::Small, Effect::Other), handler)
     }
 
-    fn post_sized<H: Handler<T, Api>, T: 'static>(
-        self,
-        path: &'static str,
-        who: Who,
-        limit: Limit,
-        handler: H,
-    ) -> Self {
-        self.add("POST", (path, who, limit), handler)
+    /// A POST that takes a mail.
+    fn door<H: Handler<T, Api>, T: 'static>(self, path: &'static str, limit: Limit, handler: H) -> Self {
+        self.add("POST", (path, Who::Door, limit, Effect::Other), handler)
     }
+
+    /// A POST that creates something, perhaps with files.
+    fn create<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, limit: Limit, handler: H) -> Self {
+        self.add("POST", (path, who, limit, Effect::Creates), handler)
+    }
+}
+
+/// Refuses who is nobody before anything else is looked at (DESIGN 4), so that no handler can forget to.
+async fn users_only(State(api): State<Api>, req: Request, next: Next) -> Response {
+    let (mut parts, body) = req.into_parts();
+    match <Caller as FromRequestParts<Api>>::from_request_parts(&mut parts, &api).await {
+        Ok(_) => next.run(Request::from_parts(parts, body)).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Away from a developer's machine these routes do not exist.
+async fn developers_only(State(api): State<Api>, req: Request, next: Next) -> Response {
+    let (mut parts, body) = req.into_parts();
+    let Ok(peer) = Peer::from_request_parts(&mut parts, &api).await;
+    if !api.app.config.is_development() || !peer.local {
+        return Problem::new(codes::NOT_FOUND).into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
 }
 
 /// Returns every route.
@@ -129,7 +168,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
 
 fn all(api: Option<&Api>) -> Routes<'_> {
     let routes = Routes { api, router: Router::new(), list: Vec::new() };
-    inbound(administration(accounts(operations(routes))))
+    mail(aliases(tickets(inbound(operations(routes)))))
 }
 
 fn operations(r: Routes) -> Routes {
@@ -140,48 +179,59 @@ fn operations(r: Routes) -> Routes {
     )
 }
 
-fn accounts(r: Routes) -> Routes {
-    r.post("/api/auth/login", Who::Anyone, auth::login)
-        .post("/api/auth/forgot", Who::Anyone, auth::forgot)
-        .post("/api/auth/reset", Who::Anyone, auth::reset)
-        .post("/api/auth/link", Who::Anyone, auth::link)
-        .post("/api/auth/logout", Who::User, auth::logout)
-        .get("/api/auth/me", Who::User, auth::me)
-        .post("/api/auth/password", Who::User, auth::password)
-        .get("/api/tokens", Who::User, tokens::list)
-        .post("/api/tokens", Who::User, tokens::create)
-        .delete("/api/tokens/{id}", Who::User, tokens::revoke)
-}
-
-fn administration(r: Routes) -> Routes {
-    r.get("/api/users", Who::User, users::list)
-        .post("/api/users", Who::User, users::create)
-        .get("/api/users/{id}", Who::User, users::get)
-        .patch("/api/users/{id}", Who::User, users::update)
-        .get("/api/tenants", Who::User, tenants::list)
-        .post("/api/tenants", Who::User, tenants::create)
-        .get("/api/tenants/{id}", Who::User, tenants::get)
-        .patch("/api/tenants/{id}", Who::User, tenants::update)
-        .get("/api/mailboxes", Who::User, mailboxes::list)
-        .post("/api/mailboxes", Who::User, mailboxes::create)
-        .get("/api/mailboxes/{id}", Who::User, mailboxes::get)
-        .patch("/api/mailboxes/{id}", Who::User, mailboxes::update)
-        .get("/api/support/categories", Who::User, categories::list)
-        .post("/api/support/categories", Who::User, categories::create)
-        .get("/api/support/categories/{id}", Who::User, categories::get)
-        .patch("/api/support/categories/{id}", Who::User, categories::update)
-        .get("/api/support/coverage/{user_id}", Who::User, coverage::get)
-        .put("/api/support/coverage/{user_id}", Who::User, coverage::set)
-        .get("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::get)
-        .put("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::set)
-        .get("/api/audit", Who::User, audit::list)
-}
-
 fn inbound(r: Routes) -> Routes {
-    r.post_sized("/api/inbound/raw", Who::Door, Limit::Mail, doors::raw).post_sized(
-        "/api/inbound/mock",
-        Who::Door,
-        Limit::MailFields,
-        doors::mock,
-    )
+    r.door("/api/inbound/raw", Limit::Mail, doors::raw).door("/api/inbound/mock", Limit::MailFields, doors::mock)
+}
+
+fn tickets(r: Routes) -> Routes {
+    use Who::User;
+    r.get("/api/support/tickets", User, tickets::index)
+        .create("/api/support/tickets", User, Limit::Files, tickets::create)
+        .get("/api/support/admin/tickets", User, tickets::oversee)
+        .get("/api/support/tickets/{id}", User, tickets::show)
+        .patch("/api/support/tickets/{id}", User, tickets::update)
+        .delete("/api/support/tickets/{id}", User, tickets::trash)
+        .post("/api/support/tickets/{id}/restore", User, tickets::restore)
+        .post("/api/support/tickets/{id}/spam", User, tickets::spam)
+        .post("/api/support/tickets/{id}/status", User, tickets::set_status)
+        .post("/api/support/tickets/{id}/priority", User, tickets::set_priority)
+        .post("/api/support/tickets/{id}/assign", User, tickets::assign)
+        .post("/api/support/tickets/{id}/take", User, tickets::take)
+        .post("/api/support/tickets/{id}/close", User, tickets::close)
+        .post("/api/support/tickets/{id}/reopen", User, tickets::reopen)
+        .get("/api/support/tickets/{id}/messages", User, messages::index)
+        .create("/api/support/tickets/{id}/messages", User, Limit::Files, messages::create)
+        .get("/api/support/tickets/{id}/events", User, events::index)
+        .get("/api/support/tickets/{id}/mails", User, outbox::of_ticket)
+        .create("/api/support/attachments", User, Limit::Files, attachments::create)
+        .get("/api/support/attachments/{id}", User, attachments::show)
+}
+
+/// The same handlers by the names that other systems use.
+fn aliases(r: Routes) -> Routes {
+    use Who::{Anyone, User};
+    r.create("/tickets", Anyone, Limit::Files, tickets::create_public)
+        .get("/tickets", User, tickets::index)
+        .get("/tickets/{id}", User, tickets::show)
+        .post("/tickets/{id}/assign", User, tickets::assign)
+        .get("/tickets/{id}/messages", User, messages::index)
+        .create("/tickets/{id}/messages", User, Limit::Files, messages::create)
+        .get("/platform-admin/tickets", User, tickets::index)
+        .get("/platform-admin/tickets/{id}", User, tickets::show)
+        .create("/platform-admin/tickets/{id}/messages", User, Limit::Files, messages::create)
+        .patch("/platform-admin/tickets/{id}/status", User, tickets::set_status)
+        .patch("/platform-admin/tickets/{id}/assign", User, tickets::assign)
+}
+
+fn mail(r: Routes) -> Routes {
+    use Who::User;
+    r.get("/api/mails", User, mails::index)
+        .get("/api/mails/{id}", User, mails::show)
+        .get("/api/mails/{id}/raw", User, mails::raw)
+        .get("/api/mails/{id}/explain", User, mails::explain)
+        .get("/api/outbox", User, outbox::index)
+        .get("/api/outbox/{id}", User, outbox::show)
+        .get("/api/outbox/{id}/raw", User, outbox::raw)
+        .post("/api/outbox/{id}/retry", User, outbox::retry)
+        .post("/api/outbox/{id}/cancel", User, outbox::cancel)
 }

@@ -109,7 +109,17 @@ fn announce(app: &App) -> Result<(), Error> {
     text.push_str(&format!("  dashboard    {base}/dashboard/support\n"));
     text.push_str(&format!("  public form  {base}/new\n"));
     if config.is_development() {
-        text.push_str(&format!("  sent mail    {base}/dev/mail\n\nPost a mail to it:\n"));
+        text.push_str(&format!("  sent mail    {base}/dev/mail\n"));
+    }
+    if let Some(admin) = &app.first_admin {
+        text.push_str(&format!("\nThe first admin is {}", admin.email));
+        match &admin.password {
+            Some(password) => text.push_str(&format!(", password {password} (shown only now)\n")),
+            None => text.push_str(", with the password of POSTROOM_ADMIN_PASSWORD\n"),
+        }
+    }
+    if config.is_development() {
+        text.push_str("\nPost a mail to it:\n");
         text.push_str(&format!(
             "  printf 'From: Ann <ann@example.com>\\r\\nTo: {}\\r\\nSubject: Printer on fire\\r\\n\\r\\nPlease help.\\r\\n' | \
              curl -s {base}/api/inbound/raw -H 'Content-Type: message/rfc822' --data-binary @-\n",

@@ -10,8 +10,8 @@ pub use mock::mock;
 pub use raw::raw;
 
 use crate::Api;
-use crate::extract::bearer;
 use crate::extract::peer::Peer;
+use crate::extract::{Caller, bearer};
 use crate::problem::{Problem, codes};
 use axum::Json;
 use axum::extract::{FromRequestParts, Query};
@@ -21,6 +21,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
+use shared::access::Capability;
 use shared::ids::TenantId;
 use shared::keys::hash_token;
 use shared::mail_in::types::Facts;
@@ -44,7 +45,7 @@ impl FromRequestParts<Api> for Deliverer {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let config = &api.app.config;
         let Some(token) = bearer(&parts.headers) else {
-            let peer = Peer::from_request_parts(parts, api).await.unwrap_or_else(|never| match never {});
+            let Ok(peer) = Peer::from_request_parts(parts, api).await;
             return match config.is_development() && peer.local {
                 true => Ok(Deliverer { tenant: None }),
                 false => Err(Problem::new(codes::UNAUTHENTICATED)),
@@ -54,7 +55,9 @@ impl FromRequestParts<Api> for Deliverer {
         if config.inbound_token.as_ref().is_some_and(|t| hash_token(t.reveal()) == hash_token(token)) {
             return Ok(Deliverer { tenant: None });
         }
-        Err(Problem::new(codes::UNAUTHENTICATED))
+        let caller = <Caller as FromRequestParts<Api>>::from_request_parts(parts, api).await?;
+        caller.actor.require(Capability::MailDeliver)?;
+        Ok(Deliverer { tenant: caller.actor.within })
     }
 }
 
@@ -73,7 +76,7 @@ impl FromRequestParts<Api> for Envelope {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let Query(params) = Query::<Params>::from_request_parts(parts, api).await?;
-        let peer = Peer::from_request_parts(parts, api).await.unwrap_or_else(|never| match never {});
+        let Ok(peer) = Peer::from_request_parts(parts, api).await;
         let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let from = params.from.or_else(|| header("x-envelope-from"));
         let to = params.to.or_else(|| header("x-envelope-to")).unwrap_or_default();

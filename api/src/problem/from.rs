@@ -6,7 +6,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use shared::access::{Denied, Noun, Refused};
 use shared::sessions::{AuthError, ChangeError, LoginError};
-use shared::{blobs, mail_in, store};
+use shared::{blobs, mail_in, store, tickets};
 
 impl From<store::Error> for Problem {
     fn from(e: store::Error) -> Self {
@@ -136,4 +136,31 @@ impl From<Refused> for Problem {
             Refused::Store(e) => e.into(),
         }
     }
+}
+
+impl From<tickets::Error> for Problem {
+    fn from(e: tickets::Error) -> Self {
+        match e {
+            tickets::Error::NotFound => Problem::new(codes::TICKET_NOT_FOUND),
+            tickets::Error::Denied(e) => e.into(),
+            tickets::Error::Stale { version, since } => {
+                let since: Vec<_> = since.iter().map(crate::json::events::plain).collect();
+                Problem::new(codes::STALE_TICKET).with("version", version).with("since", since)
+            }
+            tickets::Error::Closed => Problem::new(codes::TICKET_CLOSED),
+            tickets::Error::TooLate => Problem::new(codes::TOO_LATE),
+            tickets::Error::Invalid { field, code, message } => invalid(field, code, message),
+            tickets::Error::Store(e) => e.into(),
+        }
+    }
+}
+
+/// Files that are too large or of a kind that is not taken have statuses of their own.
+fn invalid(field: &'static str, code: &'static str, message: String) -> Problem {
+    let problem = match code {
+        "file_too_large" => Problem::new(codes::FILE_TOO_LARGE),
+        "type_not_allowed" | "type_mismatch" => Problem::new(codes::FILE_TYPE_NOT_ALLOWED),
+        _ => Problem::new(codes::VALIDATION_FAILED),
+    };
+    problem.with_errors(vec![FieldError::new(field, code, message)])
 }

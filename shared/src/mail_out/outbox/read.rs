@@ -33,6 +33,8 @@ pub struct OutboxFilter {
 /// One try at sending.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Attempt {
+    /// The mail.
+    pub outbox_id: OutboxId,
     /// Its number, from 1.
     pub n: i64,
     /// When it ended.
@@ -76,12 +78,15 @@ pub async fn get(db: &Db, scope: Scope, id: OutboxId) -> store::Result<Option<Li
     sql::get(db, scope, id).await
 }
 
-/// Returns the tries at sending a mail within `scope`, oldest first.
+/// Returns the tries at sending mails within `scope`, each mail's oldest first.
 ///
 /// # Errors
 /// See [`store::Error`].
-pub async fn attempts(db: &Db, scope: Scope, id: OutboxId) -> store::Result<Vec<Attempt>> {
-    sql::attempts(db, scope, id).await
+pub async fn attempts(db: &Db, scope: Scope, ids: &[OutboxId]) -> store::Result<Vec<Attempt>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql::attempts(db, scope, ids).await
 }
 
 /// Returns the octets that go out, or went: the same at every try (E9.1). None before the first try.

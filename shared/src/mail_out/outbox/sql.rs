@@ -92,11 +92,15 @@ pub(super) async fn get(db: &Db, scope: Scope, id: OutboxId) -> Result<Option<Li
     select(scope).push(" AND o.id = ").arg(id).opt(&mut db.read(scope)).await
 }
 
-pub(super) async fn attempts(db: &Db, scope: Scope, id: OutboxId) -> Result<Vec<Attempt>> {
-    sql("SELECT n, at, phase, result, code, enhanced, text FROM outbox_attempts WHERE outbox_id = $1 ORDER BY n")
-        .bind(id)
-        .all(&mut db.read(scope))
-        .await
+pub(super) async fn attempts(db: &Db, scope: Scope, ids: &[OutboxId]) -> Result<Vec<Attempt>> {
+    let q =
+        sql("SELECT outbox_id, n, at, phase, result, code, enhanced, text FROM outbox_attempts WHERE outbox_id IN ")
+            .list(ids.iter().copied());
+    let q = match scope {
+        Scope::All => q,
+        Scope::Tenant(tenant) => q.push(" AND tenant_id = ").arg(tenant),
+    };
+    q.push(" ORDER BY outbox_id, n").all(&mut db.read(scope)).await
 }
 
 pub(super) async fn octets(db: &Db, scope: Scope, id: OutboxId) -> Result<Option<Octets>> {

@@ -1,0 +1,181 @@
+//! Received mail: what came in, what was understood, what was decided and why.
+
+use super::Answer;
+use super::input::{json, parsed};
+use super::outbox::mail_bytes;
+use super::tickets::reference;
+use crate::Api;
+use crate::extract::page::{List, cursor};
+use crate::extract::{Caller, Page, Path, Query};
+use crate::problem::{Problem, codes};
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::access::{Actor, Capability};
+use shared::app::App;
+use shared::audit::{self, AuditKind, Entry};
+use shared::ids::MailId;
+use shared::mail_in::decide::Read;
+use shared::mail_in::types::Address;
+use shared::mail_in::{self, InboundMail, MailFilter};
+use shared::store::Scope;
+use shared::tickets;
+
+/// Which mails to list.
+#[derive(Debug, Deserialize)]
+pub struct Params {
+    state: Option<String>,
+    outcome: Option<String>,
+    ticket_id: Option<String>,
+}
+
+/// `GET /api/mails`: newest first.
+///
+/// # Errors
+/// 400, 401, 403, 422 for an unknown state or outcome.
+pub async fn index(State(api): State<Api>, caller: Caller, page: Page, Query(p): Query<Params>) -> Answer {
+    let (app, actor) = (&api.app, caller.actor());
+    actor.require(Capability::MailRead)?;
+    let given = |v: Option<String>| v.filter(|t| !t.is_empty());
+    let ticket = match given(p.ticket_id) {
+        Some(which) => Some(tickets::find(app, actor, &reference(&which)).await?),
+        None => None,
+    };
+    let filter = MailFilter {
+        state: given(p.state).map(|s| parsed("state", &s)).transpose()?,
+        outcome: given(p.outcome).map(|s| parsed("outcome", &s)).transpose()?,
+        ticket,
+        before: page.after()?,
+    };
+    let mut mails = mail_in::list(app, actor.rows(), &filter, i64::from(page.limit) + 1).await?;
+    let more = mails.len() > page.limit as usize;
+    mails.truncate(page.limit as usize);
+    let next_cursor = mails.last().filter(|_| more).map(|m| cursor(&m.id));
+    let data = mails.iter().map(brief).collect();
+    Ok(axum::Json(json(List::<Value> { data, next_cursor, total: None })))
+}
+
+/// An arrival as lists show it.
+fn brief(m: &InboundMail) -> Value {
+    json!({
+        "id": m.id, "state": m.state, "outcome": m.outcome, "class": m.class, "verdict": m.verdict, "door": m.door,
+        "reason": m.reason, "received_at": m.received_at, "envelope_from": m.envelope_from,
+        "envelope_to": listed(&m.envelope_to), "message_id": m.message_id,
+        "from": m.from_email.as_ref().map(|email| json!({"email": email, "name": m.from_name})),
+        "subject": m.subject, "size_bytes": m.size_bytes, "ticket_id": m.ticket_id, "pid": m.pid,
+        "ticket_message_id": m.ticket_message_id, "duplicate_of": m.duplicate_of,
+    })
+}
+
+/// A stored JSON list.
+fn listed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!([]))
+}
+
+/// Returns an arrival of the caller's scope.
+async fn find(app: &App, actor: &Actor, id: i64, capability: Capability) -> Result<InboundMail, Problem> {
+    let found = mail_in::get(app, actor.rows(), MailId(id)).await?;
+    // What lies outside the scope must not be told apart by a 403.
+    let found = found.ok_or_else(|| Problem::new(codes::MAIL_NOT_FOUND))?;
+    actor.require(capability)?;
+    Ok(found)
+}
+
+/// `GET /api/mails/{id}`: what was understood, whatever became of it.
+///
+/// # Errors
+/// 401, 403, 404.
+pub async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Answer {
+    let found = find(&api.app, caller.actor(), id, Capability::MailRead).await?;
+    let read = mail_in::understood(&api.app, found.id).await?;
+    Ok(axum::Json(whole(&found, &read)))
+}
+
+/// DESIGN 6: filled from the bytes, so that it is whole for quarantined and failed mail too.
+fn whole(m: &InboundMail, read: &Read) -> Value {
+    let mail = &read.mail;
+    let mut flags: Vec<String> = mail.flags.clone();
+    let more = listed(&m.flags);
+    let stored = more.as_array().into_iter().flatten().filter_map(Value::as_str);
+    for flag in stored.chain(read.classified.flags.iter().copied()) {
+        if !flags.iter().any(|f| f == flag) {
+            flags.push(flag.to_owned());
+        }
+    }
+    let attachments: Vec<Value> = mail
+        .parts
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            json!({
+                "id": i + 1, "filename": p.filename, "content_type": p.content_type, "size_bytes": p.bytes.len(),
+                "inline": p.inline, "content_id": p.content_id,
+            })
+        })
+        .collect();
+    let bounces: Vec<Value> = mail
+        .bounces
+        .iter()
+        .map(|b| {
+            json!({
+                "recipient": b.recipient, "action": b.action, "status": b.status, "kind": b.kind,
+                "diagnostic": b.diagnostic, "outbox_id": null,
+            })
+        })
+        .collect();
+    json!({
+        "id": m.id, "state": m.state, "outcome": m.outcome, "reason": m.reason,
+        "class": m.class.unwrap_or(read.classified.class), "verdict": m.verdict.unwrap_or(read.verdict),
+        "spam": "none", "door": m.door, "received_at": m.received_at, "size_bytes": m.size_bytes,
+        "envelope_from": m.envelope_from, "envelope_to": listed(&m.envelope_to),
+        "message_id": mail.message_id, "in_reply_to": mail.in_reply_to.first(), "references": mail.references,
+        "date": mail.date, "from": mail.from.as_ref().map(person),
+        "reply_to": people(&mail.reply_to), "to": people(&mail.to), "cc": people(&mail.cc),
+        "subject": mail.subject, "body_text": mail.body_text, "body_html": mail.body_html,
+        "visible_text": mail.visible_text, "attachments": attachments, "bounces": bounces,
+        "forward": mail.forward, "flags": flags, "defects": mail.defects,
+        "ticket_id": m.ticket_id, "pid": m.pid, "ticket_message_id": m.ticket_message_id,
+        "duplicate_of": m.duplicate_of, "tries": m.tries, "next_try_at": m.next_try_at, "error": m.error,
+        "decided_at": m.decided_at,
+    })
+}
+
+fn person(a: &Address) -> Value {
+    json!({"email": a.email, "name": a.name})
+}
+
+fn people(all: &[Address]) -> Value {
+    all.iter().map(person).collect()
+}
+
+/// `GET /api/mails/{id}/raw`: the bytes as received. Looking at them is audited.
+///
+/// # Errors
+/// 401, 403, 404.
+pub async fn raw(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Result<Response, Problem> {
+    let (app, actor) = (&api.app, caller.actor());
+    let found = find(app, actor, id, Capability::MailRaw).await?;
+    let mut tx = app.db.write(Scope::Tenant(found.tenant_id)).await?;
+    let entry = Entry {
+        tenant: Some(found.tenant_id),
+        kind: AuditKind::RawViewed,
+        subject: format!("mail:{id}"),
+        data: json!({}),
+    };
+    audit::record(&mut tx, actor, entry).await?;
+    tx.commit().await?;
+    Ok(mail_bytes(mail_in::raw(app, found.id).await?, &format!("mail-{id}.eml")))
+}
+
+/// `GET /api/mails/{id}/explain`: each stage, the rule that fired, and what it was seen from.
+///
+/// # Errors
+/// 401, 403, 404.
+pub async fn explain(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Answer {
+    let found = find(&api.app, caller.actor(), id, Capability::MailRead).await?;
+    Ok(axum::Json(json!({
+        "id": found.id, "state": found.state, "outcome": found.outcome, "reason": found.reason,
+        "trace": listed(&found.trace),
+    })))
+}

@@ -1,0 +1,106 @@
+//! A ticket's conversation.
+
+use super::input::{self, FileRef, WithFiles, json};
+use super::tickets::reference;
+use super::{Answer, shapes};
+use crate::Api;
+use crate::extract::page::{List, cursor};
+use crate::extract::{Caller, ExpectedVersion, Page, Path};
+use crate::problem::{FieldError, Problem};
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use shared::access::{Actor, Capability};
+use shared::app::App;
+use shared::attachments;
+use shared::clock::Time;
+use shared::ids::TicketId;
+use shared::messages::{self, Message, MessageKind, Post};
+use shared::tickets::{self, Status};
+
+/// What a message is written by.
+#[derive(Debug, Deserialize)]
+pub struct PostBody {
+    #[serde(alias = "message")]
+    body: Option<String>,
+    kind: Option<MessageKind>,
+    #[serde(default)]
+    is_internal: bool,
+    status_after: Option<Status>,
+    send_after: Option<Time>,
+    #[serde(default)]
+    undo_seconds: i64,
+    expected_version: Option<i64>,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    attachments: Vec<FileRef>,
+}
+
+/// `POST /api/support/tickets/{id}/messages`.
+///
+/// # Errors
+/// 401, 403, 404, 409, 413, 415, 422.
+pub async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<WithFiles<PostBody>, Problem>,
+) -> Result<(StatusCode, axum::Json<Value>), Problem> {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    // Outside the scope is 404 whatever the body says (DESIGN 4).
+    let id = tickets::find(app, actor, &which).await?;
+    if body.is_err() {
+        actor.require(Capability::TicketsReply)?;
+    }
+    let WithFiles { fields: b, mut files, .. } = body?;
+    files.extend(input::files(b.attachments)?);
+    if b.kind == Some(MessageKind::System) {
+        return Err(Problem::field("kind", "unknown_value", "must be reply or note"));
+    }
+    if b.body.is_none() && files.is_empty() {
+        return Err(Problem::validation(vec![FieldError::required("body")]));
+    }
+    let post = Post {
+        body: b.body.unwrap_or_default(),
+        note: b.is_internal || b.kind == Some(MessageKind::Note),
+        status_after: b.status_after,
+        send_after: b.send_after,
+        undo_seconds: b.undo_seconds,
+        expected_version: version.or_body(b.expected_version)?,
+        attachments: files,
+        force: b.force,
+    };
+    let message = messages::post(app, actor, &id.into(), post).await?;
+    let message = messages::get(app, actor, id, message).await?;
+    let shape = shaped(app, actor, id, vec![message]).await?.remove(0);
+    Ok((StatusCode::CREATED, axum::Json(json(shape))))
+}
+
+/// `GET /api/support/tickets/{id}/messages`: the newest first page, each page oldest first; the cursor leads to earlier
+/// ones.
+///
+/// # Errors
+/// 401, 403, 404.
+pub async fn index(State(api): State<Api>, caller: Caller, Path(which): Path<String>, page: Page) -> Answer {
+    let (app, actor) = (&api.app, caller.actor());
+    let id = tickets::find(app, actor, &reference(&which)).await?;
+    let found = messages::page(app, actor, &id.into(), page.after()?, i64::from(page.limit)).await?;
+    let next_cursor = found.earlier.map(|seq| cursor(&seq));
+    let data = shaped(app, actor, id, found.messages).await?;
+    Ok(axum::Json(json(List { data, next_cursor, total: None })))
+}
+
+async fn shaped(
+    app: &App,
+    actor: &Actor,
+    ticket: TicketId,
+    all: Vec<Message>,
+) -> Result<Vec<shapes::MessageShape>, Problem> {
+    let mut read = app.db.read(actor.tickets().rows());
+    let files = attachments::of_messages(&mut read, &all.iter().map(|m| m.id).collect::<Vec<_>>()).await?;
+    let mails = messages::deliveries(&mut read, ticket).await?;
+    Ok(shapes::messages(actor, all, files, &mails))
+}

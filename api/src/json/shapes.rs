@@ -1,0 +1,345 @@
+//! The shapes that several answers have in common (DESIGN 8). Fields may be added, none renamed.
+
+use serde::Serialize;
+use shared::access::Actor;
+use shared::attachments::Attachment;
+use shared::clock::Time;
+use shared::ids::{AttachmentId, CategoryId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use shared::mail_in::sanitise;
+use shared::mail_out::kinds::OutboxState;
+use shared::messages::{Delivery, Message, MessageKind, Side};
+use shared::tickets::{
+    Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket, TicketView,
+};
+
+/// A ticket.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct TicketShape {
+    pub id: TicketId,
+    pub pid: String,
+    pub tenant: TenantShape,
+    pub subject: String,
+    pub sub_subject: Option<String>,
+    pub status: Status,
+    pub priority: Priority,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub category: Option<CategoryShape>,
+    pub tags: Vec<String>,
+    pub requester: PersonShape,
+    pub created_by: Option<UserId>,
+    pub assigned_to: Option<PersonShape>,
+    pub channel: Channel,
+    pub mailbox: Option<String>,
+    pub incident: Option<()>,
+    pub sla: Option<SlaShape>,
+    pub version: i64,
+    pub merged_into: Option<TicketId>,
+    pub follow_up_of: Option<TicketId>,
+    pub snippet: String,
+    pub message_count: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+    pub last_activity_at: Time,
+    pub first_response_at: Option<Time>,
+    pub solved_at: Option<Time>,
+    pub solved_by: Option<UserId>,
+    pub closed_at: Option<Time>,
+    pub closed_by: Option<UserId>,
+    pub resolution_notes: Option<String>,
+    pub folder: Folder,
+}
+
+/// A tenant's names.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct TenantShape {
+    pub id: TenantId,
+    pub slug: String,
+    pub name: String,
+}
+
+/// A category's names.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct CategoryShape {
+    pub id: CategoryId,
+    pub slug: String,
+    pub name: String,
+}
+
+/// A user's names.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PersonShape {
+    pub id: UserId,
+    pub email: String,
+    pub name: Option<String>,
+}
+
+/// A ticket's clocks.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct SlaShape {
+    pub response_due_at: Option<Time>,
+    pub resolution_due_at: Option<Time>,
+    pub state: &'static str,
+}
+
+/// A participant.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ParticipantShape {
+    pub user_id: UserId,
+    pub email: String,
+    pub name: Option<String>,
+    pub kind: ParticipantKind,
+    pub state: ParticipantState,
+}
+
+/// A message.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct MessageShape {
+    pub id: MessageId,
+    pub ticket_id: TicketId,
+    pub seq: i64,
+    pub kind: MessageKind,
+    pub author: AuthorShape,
+    pub body: String,
+    pub body_html: Option<String>,
+    pub visible_text: String,
+    pub attachments: Vec<FileShape>,
+    pub mail_id: Option<MailId>,
+    pub delivery: Vec<DeliveryShape>,
+    pub withdrawn_at: Option<Time>,
+    pub created_at: Time,
+}
+
+/// A message's author.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct AuthorShape {
+    pub side: Side,
+    pub id: Option<UserId>,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+/// A file.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct FileShape {
+    pub id: AttachmentId,
+    pub filename: String,
+    pub content_type: String,
+    pub size_bytes: i64,
+    pub inline: bool,
+    pub content_id: Option<String>,
+}
+
+/// What became of one mail of a message.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct DeliveryShape {
+    pub outbox_id: OutboxId,
+    pub to: String,
+    pub state: OutboxState,
+}
+
+/// Returns a ticket's shape at `now`.
+pub fn ticket(v: TicketView, now: Time) -> TicketShape {
+    let t = v.ticket;
+    let sla = sla(&t, now);
+    TicketShape {
+        tenant: TenantShape { id: t.tenant_id, slug: v.tenant_slug, name: v.tenant_name },
+        category: match (t.category_id, v.category_slug, v.category_name) {
+            (Some(id), Some(slug), Some(name)) => Some(CategoryShape { id, slug, name }),
+            _ => None,
+        },
+        requester: PersonShape { id: t.requester_id, email: v.requester_email, name: v.requester_name },
+        assigned_to: match (t.assigned_to, v.assignee_email) {
+            (Some(id), Some(email)) => Some(PersonShape { id, email, name: v.assignee_name }),
+            _ => None,
+        },
+        mailbox: v.mailbox_address,
+        tags: v.tags,
+        incident: None,
+        sla,
+        id: t.id,
+        pid: t.pid,
+        subject: t.subject,
+        sub_subject: t.sub_subject,
+        status: t.status,
+        priority: t.priority,
+        kind: t.kind,
+        created_by: t.created_by,
+        channel: t.channel,
+        version: t.version,
+        merged_into: t.merged_into,
+        follow_up_of: t.follow_up_of,
+        snippet: t.snippet,
+        message_count: t.message_count,
+        created_at: t.created_at,
+        updated_at: t.updated_at,
+        last_activity_at: t.last_activity_at,
+        first_response_at: t.first_response_at,
+        solved_at: t.solved_at,
+        solved_by: t.solved_by,
+        closed_at: t.closed_at,
+        closed_by: t.closed_by,
+        resolution_notes: t.resolution_notes,
+        folder: t.folder,
+    }
+}
+
+/// Returns how a ticket's clocks stand: `met` or `breached` once it is done, `paused` while the customer has to answer,
+/// else by the clock that runs out first; `at_risk` in the last quarter of its time.
+pub fn sla(t: &Ticket, now: Time) -> Option<SlaShape> {
+    if t.response_due_at.is_none() && t.resolution_due_at.is_none() {
+        return None;
+    }
+    let done_at = t.solved_at.or(t.closed_at);
+    let late = |due: Option<Time>, done: Option<Time>| due.is_some_and(|due| done.unwrap_or(now) > due);
+    // A ticket may be solved without an answer: then the answer is not owed any more.
+    let breached = late(t.response_due_at, t.first_response_at.or(done_at)) || late(t.resolution_due_at, done_at);
+    let near = |due: Option<Time>| due.is_some_and(|due| now > due - (due - t.created_at) / 4);
+    let state = if t.status.is_done() {
+        if breached { "breached" } else { "met" }
+    } else if breached {
+        "breached"
+    } else if t.status == Status::WaitingOnCustomer {
+        "paused"
+    } else if (t.first_response_at.is_none() && near(t.response_due_at)) || near(t.resolution_due_at) {
+        "at_risk"
+    } else {
+        "ok"
+    };
+    Some(SlaShape { response_due_at: t.response_due_at, resolution_due_at: t.resolution_due_at, state })
+}
+
+/// Returns a participant's shape.
+pub fn participant(p: Participant) -> ParticipantShape {
+    ParticipantShape { user_id: p.user_id, email: p.email, name: p.name, kind: p.kind, state: p.state }
+}
+
+/// Returns a file's shape.
+pub fn file(a: Attachment) -> FileShape {
+    FileShape {
+        id: a.id,
+        filename: a.filename,
+        content_type: a.content_type,
+        size_bytes: a.size_bytes,
+        inline: a.inline,
+        content_id: a.content_id,
+    }
+}
+
+/// Returns the shapes of messages with their files and what became of their mails. Its HTML is made safe, with inline
+/// images led to our own files; an agent's own address is for agents alone.
+pub fn messages(actor: &Actor, all: Vec<Message>, files: Vec<Attachment>, mails: &[Delivery]) -> Vec<MessageShape> {
+    all.into_iter()
+        .map(|m| {
+            let own: Vec<&Attachment> = files.iter().filter(|f| f.ticket_message_id == Some(m.id)).collect();
+            let delivery = mails
+                .iter()
+                .filter(|d| d.ticket_message_id == Some(m.id) && d.kind == shared::mail_out::kinds::Kind::Reply)
+                .map(|d| DeliveryShape { outbox_id: d.id, to: d.to_email.clone(), state: d.state })
+                .collect();
+            let hide = m.side == Side::Agent && !actor.is_agent();
+            MessageShape {
+                body_html: m.body_html.as_deref().map(|html| safe_html(html, &own)),
+                attachments: own.into_iter().cloned().map(file).collect(),
+                author: AuthorShape {
+                    side: m.side,
+                    id: m.author_id,
+                    name: m.author_name,
+                    email: m.author_email.filter(|_| !hide),
+                },
+                delivery,
+                id: m.id,
+                ticket_id: m.ticket_id,
+                seq: m.seq,
+                kind: m.kind,
+                body: m.body,
+                visible_text: m.visible_text,
+                mail_id: m.mail_id,
+                withdrawn_at: m.withdrawn_at,
+                created_at: m.created_at,
+            }
+        })
+        .collect()
+}
+
+fn safe_html(html: &str, files: &[&Attachment]) -> String {
+    let url = |cid: &str| {
+        let found = files.iter().find(|f| f.content_id.as_deref() == Some(cid))?;
+        Some(format!("/api/support/attachments/{}", found.id))
+    };
+    sanitise::html(html, url).html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::Duration;
+
+    fn at(hours: i64) -> Time {
+        "2026-11-21T00:00:00Z".parse::<Time>().unwrap() + Duration::hours(hours)
+    }
+
+    fn state(status: Status, now: i64, first: Option<i64>, solved: Option<i64>) -> &'static str {
+        let t = Ticket {
+            id: TicketId(1),
+            tenant_id: TenantId(1),
+            pid: String::new(),
+            subject: String::new(),
+            sub_subject: None,
+            status,
+            priority: Priority::Medium,
+            kind: String::new(),
+            folder: Folder::Inbox,
+            channel: Channel::Api,
+            category_id: None,
+            mailbox_id: None,
+            requester_id: UserId(1),
+            created_by: None,
+            assigned_to: None,
+            version: 1,
+            last_conflict_seq: 1,
+            chain_head: Vec::new(),
+            merged_into: None,
+            follow_up_of: None,
+            snippet: String::new(),
+            message_count: 1,
+            created_at: at(0),
+            updated_at: at(0),
+            last_activity_at: at(0),
+            first_response_at: first.map(at),
+            response_due_at: Some(at(8)),
+            resolution_due_at: Some(at(72)),
+            solved_at: solved.map(at),
+            solved_by: None,
+            closed_at: None,
+            closed_by: None,
+            resolution_notes: None,
+        };
+        sla(&t, at(now)).unwrap().state
+    }
+
+    #[test]
+    fn clocks() {
+        use Status::*;
+        assert_eq!(state(New, 1, None, None), "ok");
+        assert_eq!(state(New, 7, None, None), "at_risk");
+        assert_eq!(state(New, 9, None, None), "breached");
+        assert_eq!(state(InProgress, 9, Some(2), None), "ok");
+        assert_eq!(state(InProgress, 60, Some(2), None), "at_risk");
+        assert_eq!(state(WaitingOnCustomer, 60, Some(2), None), "paused");
+        assert_eq!(state(InProgress, 73, Some(2), None), "breached");
+        assert_eq!(state(Solved, 100, Some(2), Some(70)), "met");
+        assert_eq!(state(Solved, 100, None, Some(3)), "met");
+        assert_eq!(state(Closed, 100, Some(2), Some(80)), "breached");
+    }
+}
