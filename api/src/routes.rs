@@ -1,7 +1,10 @@
 //! Every route, grouped by who calls it. [`list`] gives the same as data: the access test walks it.
 
 use crate::extract::{Caller, Peer};
-use crate::json::{attachments, events, mails, messages, outbox, tickets};
+use crate::json::{
+    attachments, audit, auth, categories, coverage, events, mailboxes, mails, messages, outbox, tenants, tickets,
+    tokens, users,
+};
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops};
 use axum::Router;
@@ -123,6 +126,10 @@ impl Routes<'_> {
         self.add("PATCH", (path, who, Limit::Small, Effect::Other), handler)
     }
 
+    fn put<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add("PUT", (path, who, Limit::Small, Effect::Other), handler)
+    }
+
     fn delete<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
         self.add("DELETE", (path, who, Limit::Small, Effect::Other), handler)
     }
@@ -168,7 +175,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
 
 fn all(api: Option<&Api>) -> Routes<'_> {
     let routes = Routes { api, router: Router::new(), list: Vec::new() };
-    mail(aliases(tickets(inbound(operations(routes)))))
+    mail(aliases(support(inbound(administration(accounts(operations(routes)))))))
 }
 
 fn operations(r: Routes) -> Routes {
@@ -179,11 +186,48 @@ fn operations(r: Routes) -> Routes {
     )
 }
 
+fn accounts(r: Routes) -> Routes {
+    r.post("/api/auth/login", Who::Anyone, auth::login)
+        .post("/api/auth/forgot", Who::Anyone, auth::forgot)
+        .post("/api/auth/reset", Who::Anyone, auth::reset)
+        .post("/api/auth/link", Who::Anyone, auth::link)
+        .post("/api/auth/logout", Who::User, auth::logout)
+        .get("/api/auth/me", Who::User, auth::me)
+        .post("/api/auth/password", Who::User, auth::password)
+        .get("/api/tokens", Who::User, tokens::list)
+        .post("/api/tokens", Who::User, tokens::create)
+        .delete("/api/tokens/{id}", Who::User, tokens::revoke)
+}
+
+fn administration(r: Routes) -> Routes {
+    r.get("/api/users", Who::User, users::list)
+        .create("/api/users", Who::User, Limit::Small, users::create)
+        .get("/api/users/{id}", Who::User, users::get)
+        .patch("/api/users/{id}", Who::User, users::update)
+        .get("/api/tenants", Who::User, tenants::list)
+        .create("/api/tenants", Who::User, Limit::Small, tenants::create)
+        .get("/api/tenants/{id}", Who::User, tenants::get)
+        .patch("/api/tenants/{id}", Who::User, tenants::update)
+        .get("/api/mailboxes", Who::User, mailboxes::list)
+        .create("/api/mailboxes", Who::User, Limit::Small, mailboxes::create)
+        .get("/api/mailboxes/{id}", Who::User, mailboxes::get)
+        .patch("/api/mailboxes/{id}", Who::User, mailboxes::update)
+        .get("/api/support/categories", Who::User, categories::list)
+        .create("/api/support/categories", Who::User, Limit::Small, categories::create)
+        .get("/api/support/categories/{id}", Who::User, categories::get)
+        .patch("/api/support/categories/{id}", Who::User, categories::update)
+        .get("/api/support/coverage/{user_id}", Who::User, coverage::get)
+        .put("/api/support/coverage/{user_id}", Who::User, coverage::set)
+        .get("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::get)
+        .put("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::set)
+        .get("/api/audit", Who::User, audit::list)
+}
+
 fn inbound(r: Routes) -> Routes {
     r.door("/api/inbound/raw", Limit::Mail, doors::raw).door("/api/inbound/mock", Limit::MailFields, doors::mock)
 }
 
-fn tickets(r: Routes) -> Routes {
+fn support(r: Routes) -> Routes {
     use Who::User;
     r.get("/api/support/tickets", User, tickets::index)
         .create("/api/support/tickets", User, Limit::Files, tickets::create)

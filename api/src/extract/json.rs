@@ -26,6 +26,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A JSON body that is not looked at before it is asked for: what a caller may do comes first (DESIGN 4).
+#[derive(Debug, Clone)]
+pub struct Unread {
+    is_json: bool,
+    body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Unread {
+    type Rejection = Problem;
+
+    async fn from_request(req: Request, state: &S) -> Result<Self, Problem> {
+        let is_json = is_json(req.headers());
+        Ok(Unread { is_json, body: Bytes::from_request(req, state).await? })
+    }
+}
+
+impl Unread {
+    /// Reads the body; an empty one counts as `{}`, whatever its type.
+    ///
+    /// # Errors
+    /// As [`Json`] refuses it.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if !self.is_json && !self.body.is_empty() {
+            return Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE).detail("expected application/json"));
+        }
+        from_slice(&self.body)
+    }
+}
+
 /// Whether the request says that its body is JSON.
 pub fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers)

@@ -8,7 +8,7 @@ pub mod peer;
 pub mod version;
 
 pub use caller::Caller;
-pub use json::Json;
+pub use json::{Json, Unread};
 pub use page::Page;
 pub use peer::Peer;
 pub use version::ExpectedVersion;

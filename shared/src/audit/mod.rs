@@ -105,3 +105,14 @@ fn may_read(actor: &Actor, filter: &Filter) -> Result<(), Refused> {
 pub(crate) fn actor_id(actor: &Actor) -> Option<UserId> {
     actor.user.filter(|_| actor.kind == ActorKind::User)
 }
+
+/// Writes that the audit was exported.
+///
+/// # Errors
+/// See [`store::Error`].
+pub async fn record_export(db: &Db, actor: &Actor, data: Json) -> store::Result<()> {
+    let mut tx = db.write(actor.rows()).await?;
+    let entry = Entry { tenant: actor.within, kind: AuditKind::Exported, subject: "audit".to_owned(), data };
+    record(&mut tx, actor, entry).await?;
+    tx.commit().await
+}

@@ -285,10 +285,6 @@ pub async fn load(app: &App, id: MailId) -> Result<Kept, Error> {
 /// # Errors
 /// If the store refuses that too; the mail then stays `kept` and the sweep takes it.
 pub async fn record_failure(app: &App, id: MailId, error: &Error) -> Result<(), Error> {
-    // A store that cannot be reached says nothing about the mail.
-    if error.is_transient() {
-        return Ok(());
-    }
     let text = error_chain(error);
     Ok(sql::record_failure(&app.db, id, &text).await?)
 }

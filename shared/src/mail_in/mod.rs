@@ -97,12 +97,14 @@ pub async fn process(app: &App, ingest: &Ingest, kept: Kept) -> Applied {
         Ok(applied) => applied,
         Err(error) => {
             tracing::warn!(mail.id = id.0, error = &error as &dyn std::error::Error, "mail kept, but not applied yet");
-            if !matches!(error, Error::Closed)
-                && let Err(e) = keep::record_failure(app, id, &error).await
-            {
+            // A store that cannot be reached says nothing about the mail: it stays kept, and the sweep takes it.
+            if error.is_transient() {
+                return Applied::not_yet(id);
+            }
+            if let Err(e) = keep::record_failure(app, id, &error).await {
                 tracing::error!(mail.id = id.0, error = &e as &dyn std::error::Error, "failure could not be recorded");
             }
-            Applied::not_yet(id)
+            Applied { outcome: Some(Outcome::Failed), ..Applied::not_yet(id) }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::events::EventKind;
 use crate::ids::OutboxId;
 use crate::mail_out::kinds::{Kind, OutboxState};
-use crate::store::{Scope, dialect, sql};
+use crate::store::{Scope, Tx, dialect, sql};
 use crate::tickets::{self, Error, Result, TicketRef, Work, by};
 use serde_json::json;
 
@@ -63,7 +63,7 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
     if to.is_some_and(|t| !address::is_valid(t)) {
         return Err(Error::invalid("to", "address_invalid", "not a mail address"));
     }
-    let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
+    let (mut tx, work) = begin(app, &mail).await?;
     let now = dialect::now(&mut tx).await?;
     let mut q =
         sql("UPDATE outbox SET state = 'queued', maybes = 0, due_at = ").arg(now).push(", updated_at = ").arg(now);
@@ -77,8 +77,8 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
     if changed == 0 {
         return Err(Error::TooLate);
     }
-    finish(app, actor, tx, &mail, EventKind::MailRetried, json!({"outbox_id": id, "readdressed": to.is_some()}))
-        .await?;
+    let data = json!({"outbox_id": id, "readdressed": to.is_some()});
+    finish(actor, (tx, work), &mail, EventKind::MailRetried, data).await?;
     app.bell.ring(&[id]);
     Ok(())
 }
@@ -90,7 +90,7 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
 pub async fn cancel(app: &App, actor: &Actor, id: OutboxId) -> Result<()> {
     let mail = find(app, actor, id).await?.mail;
     actor.require(Capability::MailReplay)?;
-    let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
+    let (mut tx, work) = begin(app, &mail).await?;
     let now = dialect::now(&mut tx).await?;
     let changed = sql("UPDATE outbox SET state = 'cancelled', due_at = NULL, updated_at = $1 WHERE id = $2 \
          AND state IN ('held', 'queued')")
@@ -101,20 +101,25 @@ pub async fn cancel(app: &App, actor: &Actor, id: OutboxId) -> Result<()> {
     if changed == 0 {
         return Err(Error::TooLate);
     }
-    finish(app, actor, tx, &mail, EventKind::MailCancelled, json!({"outbox_id": id})).await
+    finish(actor, (tx, work), &mail, EventKind::MailCancelled, json!({"outbox_id": id})).await
+}
+
+/// Begins a change: the ticket is locked before the outbox row, as everybody does.
+async fn begin<'a>(app: &'a App, mail: &OutboxMail) -> Result<(Tx, Work<'a>)> {
+    let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
+    let mut work = Work::new(&app.keys);
+    work.lock(&mut tx, &mail.ticket_id.into_iter().collect::<Vec<_>>()).await?;
+    Ok((tx, work))
 }
 
 async fn finish(
-    app: &App,
     actor: &Actor,
-    mut tx: crate::store::Tx,
+    (mut tx, mut work): (Tx, Work<'_>),
     mail: &OutboxMail,
     kind: EventKind,
     data: serde_json::Value,
 ) -> Result<()> {
-    let mut work = Work::new(&app.keys);
     if let Some(ticket) = mail.ticket_id {
-        work.lock(&mut tx, &[ticket]).await?;
         work.event(ticket, kind, by(actor), data, None);
     }
     work.flush(&mut tx).await?;
