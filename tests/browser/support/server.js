@@ -1,8 +1,7 @@
 // Starts the built `postroom` on a free port with data of its own, as a new user would: SQLite, captured mail.
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { once } from "node:events";
@@ -16,8 +15,7 @@ export const mailbox = "help@desk.example";
 export async function startServer() {
   if (!existsSync(binary)) throw new Error("the binary is missing: cargo build --workspace --bins");
   const folder = await mkdtemp(join(tmpdir(), "postroom-browser-"));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const portFile = join(folder, "port");
   const log = [];
   const child = spawn(binary, ["serve"], {
     cwd: folder,
@@ -27,8 +25,8 @@ export async function startServer() {
       HOME: folder,
       DATABASE_URL: `sqlite://${folder}/postroom.db`,
       BLOB_URL: `file://${folder}/blobs`,
-      POSTROOM_LISTEN: `127.0.0.1:${port}`,
-      POSTROOM_BASE_URL: url,
+      POSTROOM_LISTEN: "127.0.0.1:0",
+      POSTROOM_PORT_FILE: portFile,
       POSTROOM_MAIL_DOMAIN: "desk.example",
       POSTROOM_MAIL_FROM: mailbox,
       POSTROOM_ADMIN_EMAIL: admin.email,
@@ -48,8 +46,9 @@ export async function startServer() {
     if (code !== 0) throw new Error(`the server did not end cleanly on SIGTERM: ${code ?? signal}\n${said()}`);
   };
 
+  let url;
   try {
-    await ready(url, child, said);
+    url = await ready(portFile, child, said);
   } catch (error) {
     await stop().catch(() => {});
     throw error;
@@ -57,23 +56,15 @@ export async function startServer() {
   return { url, stop, said };
 }
 
-async function ready(url, child, said) {
+// Returns the server's address once it says that it is ready.
+async function ready(portFile, child, said) {
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}\n${said()}`);
-    const answer = await fetch(`${url}/readyz`).catch(() => null);
-    if (answer?.ok) return;
+    const port = existsSync(portFile) ? (await readFile(portFile, "utf8")).trim() : null;
+    const url = `http://127.0.0.1:${port}`;
+    if (port && (await fetch(`${url}/readyz`).catch(() => null))?.ok) return url;
     await new Promise((done) => setTimeout(done, 50));
   }
   throw new Error(`the server was not ready after 30 s\n${said()}`);
-}
-
-async function freePort() {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
