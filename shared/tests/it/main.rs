@@ -1,4 +1,5 @@
 //! Integration tests of `shared`, one binary.
 
 mod corpus;
+mod docs;
 mod mail;
