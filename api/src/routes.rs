@@ -6,7 +6,7 @@ use crate::json::{
     tokens, users,
 };
 use crate::problem::{Problem, codes};
-use crate::{Api, doors, frame, idempotency, ops};
+use crate::{Api, doors, frame, idempotency, ops, web};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::handler::Handler;
@@ -139,6 +139,11 @@ impl Routes<'_> {
         self.add("POST", (path, Who::Door, limit, Effect::Other), handler)
     }
 
+    /// A form with files or a mail in it.
+    fn upload<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, limit: Limit, handler: H) -> Self {
+        self.add("POST", (path, who, limit, Effect::Other), handler)
+    }
+
     /// A POST that creates something, perhaps with files.
     fn create<H: Handler<T, Api>, T: 'static>(self, path: &'static str, who: Who, limit: Limit, handler: H) -> Self {
         self.add("POST", (path, who, limit, Effect::Creates), handler)
@@ -175,7 +180,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
 
 fn all(api: Option<&Api>) -> Routes<'_> {
     let routes = Routes { api, router: Router::new(), list: Vec::new() };
-    mail(aliases(support(inbound(administration(accounts(operations(routes)))))))
+    pages(mail(aliases(support(inbound(administration(accounts(operations(routes))))))))
 }
 
 fn operations(r: Routes) -> Routes {
@@ -278,4 +283,52 @@ fn mail(r: Routes) -> Routes {
         .get("/api/outbox/{id}/raw", User, outbox::raw)
         .post("/api/outbox/{id}/retry", User, outbox::retry)
         .post("/api/outbox/{id}/cancel", User, outbox::cancel)
+}
+
+/// Pages and their forms.
+fn pages(r: Routes) -> Routes {
+    dashboard(developer(public(r)))
+}
+
+fn public(r: Routes) -> Routes {
+    r.get("/assets/{hash}/{name}", Who::Anyone, web::assets::get)
+        .get("/", Who::Anyone, web::form::show)
+        .get("/new", Who::Anyone, web::form::show)
+        .upload("/new", Who::Anyone, Limit::Files, web::form::create)
+        .get("/new/done", Who::Anyone, web::form::done)
+        .get("/login", Who::Anyone, web::login::show)
+        .post("/login", Who::Anyone, web::login::login)
+        .post("/logout", Who::Anyone, web::login::logout)
+        .post("/theme", Who::Anyone, web::login::theme)
+}
+
+fn developer(r: Routes) -> Routes {
+    r.get("/dev/mail", Who::Developer, web::dev_mail::list)
+        .get("/dev/mail/{id}", Who::Developer, web::dev_mail::show)
+        .get("/dev/mail/{id}/html", Who::Developer, web::dev_mail::html)
+        .upload("/dev/mail/{id}/reply", Who::Developer, Limit::Files, web::dev_mail::reply)
+        .get("/dev/inbound", Who::Developer, web::dev_inbound::show)
+        .upload("/dev/inbound", Who::Developer, Limit::MailFields, web::dev_inbound::deliver)
+}
+
+fn dashboard(r: Routes) -> Routes {
+    r.get("/dashboard/support", Who::User, web::queue::show)
+        .get("/dashboard/support/new", Who::User, web::new::show)
+        .upload("/dashboard/support/new", Who::User, Limit::Files, web::new::create)
+        .get("/dashboard/support/{ticket}", Who::User, web::ticket_show::show)
+        .get("/dashboard/support/{ticket}/messages/{message}/html", Who::User, web::ticket_show::html)
+        .upload("/dashboard/support/{ticket}/messages", Who::User, Limit::Files, web::ticket_acts::message)
+        .post("/dashboard/support/{ticket}/messages/{message}/withdraw", Who::User, web::ticket_acts::withdraw)
+        .post("/dashboard/support/{ticket}/status", Who::User, web::ticket_acts::status)
+        .post("/dashboard/support/{ticket}/priority", Who::User, web::ticket_acts::priority)
+        .post("/dashboard/support/{ticket}/assign", Who::User, web::ticket_acts::assign)
+        .post("/dashboard/support/{ticket}/take", Who::User, web::ticket_acts::take)
+        .post("/dashboard/support/{ticket}/close", Who::User, web::ticket_acts::close)
+        .post("/dashboard/support/{ticket}/reopen", Who::User, web::ticket_acts::reopen)
+        .get("/dashboard/mail", Who::User, web::mail::inbound)
+        .get("/dashboard/mail/outbox", Who::User, web::mail::outbox_list)
+        .get("/dashboard/mail/outbox/{id}", Who::User, web::mail::outbox_one)
+        .post("/dashboard/mail/outbox/{id}/retry", Who::User, web::mail::retry)
+        .post("/dashboard/mail/outbox/{id}/cancel", Who::User, web::mail::cancel)
+        .get("/dashboard/mail/{id}", Who::User, web::mail::inbound_one)
 }

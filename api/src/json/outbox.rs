@@ -54,7 +54,7 @@ pub struct AttemptShape {
 }
 
 fn shape(listed: Listed, tries: &[Attempt]) -> OutboxShape {
-    let Listed { mail: m, pid } = listed;
+    let Listed { mail: m, pid, envelope_from: _ } = listed;
     let own = tries.iter().filter(|a| a.outbox_id == m.id);
     OutboxShape {
         attempts: own

@@ -1,14 +1,35 @@
 //! Captured mail, in development: as its recipient's program would show it, with an answer through the front door.
 
+use super::form_data::FormData;
 use super::format::{self, When};
 use super::parts::{FileLink, TicketLink};
-use super::render::Page;
-use serde::Serialize;
+use super::reader::Visit;
+use super::render::{self, Page};
+use super::{frame, mail};
+use crate::Api;
+use crate::doors::compose::{self, Defaults, Draft, OneOrMany, People, Person};
+use crate::extract::{Path, Query};
+use crate::problem::{Problem, codes};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
-use shared::mail_in::parse;
-use shared::mail_in::types::{Address, Mail};
-use shared::mail_out::outbox::read::Listed;
+use shared::ids::{MailId, OutboxId};
+use shared::mail_in::types::{Address, Facts, Mail};
+use shared::mail_in::{self, Arrival, Door, parse};
+use shared::mail_out::kinds::OutboxState;
+use shared::mail_out::outbox::read::{self, Listed, OutboxFilter};
+use shared::store::Scope;
+
+/// How many captured mails a page lists.
+const PAGE: i64 = 50;
+/// States of mail that a relay took, or that was captured.
+const TAKEN: [OutboxState; 3] = [OutboxState::Sent, OutboxState::Bounced, OutboxState::Complained];
 
 /// `dev_mail.hbs`
 #[derive(Debug, Clone, Serialize)]
@@ -112,35 +133,36 @@ impl CapturedLine {
 impl Captured {
     /// Returns a captured mail as its recipient's program would show it. `octets` is what was sent.
     pub fn new(locale: Locale, now: Time, listed: &Listed, octets: &[u8], show: &str) -> Captured {
+        let sent = &listed.mail;
         let mail = parse::parse(octets);
         let show = TABS.into_iter().find(|t| *t == show).unwrap_or("seen");
-        let id = listed.mail.id;
+        let id = sent.id;
         let source = String::from_utf8_lossy(octets).replace("\r\n", "\n");
         let text = match show {
             "headers" => source.split("\n\n").next().unwrap_or_default().to_owned(),
             "source" => source,
             _ => mail.body_text.clone(),
         };
-        let file = |(n, part): (usize, &shared::mail_in::types::Part)| FileLink {
+        let file = |part: &shared::mail_in::types::Part| FileLink {
             filename: part.filename.clone(),
             size: format::size(locale, part.bytes.len() as u64),
             glyph: "file",
-            href: format!("/dev/mail/{id}/file/{n}"),
+            href: String::new(),
         };
         Captured {
             id: id.0,
             subject: mail.subject.clone(),
             from: mail.from.as_ref().map(shown).unwrap_or_default(),
-            to: listed.mail.to_email.clone(),
+            to: sent.to_email.clone(),
             reply_to: reply_address(&mail),
-            at: When::new(locale, listed.mail.sent_at.unwrap_or(listed.mail.created_at), now),
+            at: When::new(locale, sent.sent_at.unwrap_or(sent.created_at), now),
             ticket: listed.pid.as_deref().map(TicketLink::new),
             tabs: TABS
                 .map(|key| Tab { key, href: format!("/dev/mail/{id}?show={key}"), current: key == show })
                 .to_vec(),
             html: (show == "seen" && mail.body_html.is_some()).then(|| format!("/dev/mail/{id}/html")),
             text,
-            files: mail.parts.iter().enumerate().map(file).collect(),
+            files: mail.parts.iter().map(file).collect(),
         }
     }
 }
@@ -155,6 +177,151 @@ fn shown(address: &Address) -> String {
 /// Returns where a mail program sends the answer (RFC 5322 3.6.2).
 fn reply_address(mail: &Mail) -> String {
     mail.reply_to.first().or(mail.from.as_ref()).map(|a| a.email.clone()).unwrap_or_default()
+}
+
+/// The address's parameters.
+#[derive(Debug, Default, Deserialize)]
+pub struct Params {
+    show: Option<String>,
+    answered: Option<i64>,
+    before: Option<i64>,
+}
+
+/// `GET /dev/mail`
+///
+/// # Errors
+/// 404 unless at one's own machine in development.
+pub async fn list(State(api): State<Api>, visit: Visit, Query(params): Query<Params>) -> Result<Response, Problem> {
+    visit.developer()?;
+    answer(&api, &visit, None, &params, None).await
+}
+
+/// `GET /dev/mail/{id}`
+///
+/// # Errors
+/// 404 unless at one's own machine in development, and without such a mail.
+pub async fn show(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<OutboxId>,
+    Query(params): Query<Params>,
+) -> Result<Response, Problem> {
+    let (listed, octets) = find(&api, &visit, id).await?;
+    let open = Captured::new(visit.locale, visit.now, &listed, &octets, params.show.as_deref().unwrap_or("seen"));
+    answer(&api, &visit, Some(id), &params, Some(open)).await
+}
+
+/// `GET /dev/mail/{id}/html`: the mail's own document, for the frame.
+///
+/// # Errors
+/// 404 as [`show`], and for a mail without HTML.
+pub async fn html(State(api): State<Api>, visit: Visit, Path(id): Path<OutboxId>) -> Result<Response, Problem> {
+    let (_, octets) = find(&api, &visit, id).await?;
+    let html = parse::parse(&octets).body_html.ok_or_else(|| Problem::new(codes::NOT_FOUND))?;
+    Ok(frame::document(html))
+}
+
+/// `POST /dev/mail/{id}/reply`: answers as the recipient, by a real mail through the pipeline.
+///
+/// # Errors
+/// 404 as [`show`]; 503 if the mail could not be kept.
+pub async fn reply(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<OutboxId>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let (listed, octets) = find(&api, &visit, id).await?;
+    let (draft, to) = answer_to(&listed.mail, &parse::parse(&octets), &form);
+    let token = format!("{:016x}", rand::random::<u64>());
+    let defaults = Defaults {
+        date: visit.now.to_rfc2822(),
+        message_id: format!("<{token}@mailprogram.example>"),
+        boundary: format!("reply-{token}"),
+    };
+    let raw = compose::build(&draft, &defaults).map_err(Problem::validation)?;
+    let facts = Facts { envelope_from: Some(listed.mail.to_email.clone()), envelope_to: vec![to], ..Facts::default() };
+    let arrival = Arrival { door: Door::Mock, door_ref: None, tenant: None, facts, raw: raw.into() };
+    let applied = mail_in::receive(&api.app, &api.ingest, arrival).await?;
+    Ok(Redirect::to(&format!("/dev/mail/{id}?answered={}", applied.mail_id)).into_response())
+}
+
+async fn find(api: &Api, visit: &Visit, id: OutboxId) -> Result<(Listed, Bytes), Problem> {
+    visit.developer()?;
+    let missing = || Problem::new(codes::OUTBOX_MAIL_NOT_FOUND);
+    let listed = read::get(&api.app.db, Scope::All, id).await?.ok_or_else(missing)?;
+    let octets = read::octets(&api.app, Scope::All, id).await.map_err(Problem::internal)?;
+    Ok((listed, octets.ok_or_else(missing)?))
+}
+
+async fn answer(
+    api: &Api,
+    visit: &Visit,
+    id: Option<OutboxId>,
+    params: &Params,
+    mail: Option<Captured>,
+) -> Result<Response, Problem> {
+    let filter = OutboxFilter { states: TAKEN.to_vec(), before: params.before.map(OutboxId), ..Default::default() };
+    let mut mails = read::list(&api.app.db, Scope::All, &filter, PAGE + 1).await?;
+    let more = mails.len() as i64 > PAGE;
+    mails.truncate(PAGE as usize);
+    let answered = match params.answered {
+        Some(id) => mail_in::get(&api.app, Scope::All, MailId(id)).await?,
+        None => None,
+    };
+    let page = DevMailPage {
+        next: mails.last().filter(|_| more).map(|l| format!("/dev/mail?before={}", l.mail.id)),
+        mails: mails.iter().map(|l| CapturedLine::new(visit.locale, visit.now, l, Some(l.mail.id) == id)).collect(),
+        mail,
+        answered: answered.map(|m| Answered {
+            text: i18n::text(
+                visit.locale,
+                "answered",
+                &[("outcome", &i18n::word(visit.locale, "outcome", mail::outcome(&m)))],
+            ),
+            href: m.pid.as_deref().map(|pid| TicketLink::new(pid).href),
+            pid: m.pid.clone(),
+            trace: format!("/dev/inbound?mail={}", m.id),
+        }),
+    };
+    Ok(render::page(StatusCode::OK, &visit.shell("captured"), &page))
+}
+
+/// Returns the recipient's answer, and where it goes, as a mail program makes it.
+fn answer_to(sent: &shared::mail_out::outbox::OutboxMail, mail: &Mail, form: &FormData) -> (Draft, String) {
+    let to = reply_address(mail);
+    let subject = mail.subject.trim_start_matches("Re: ");
+    let quote = |text: &str| text.lines().map(|l| format!("> {l}\n")).collect::<String>();
+    let text = match form.get("quote") {
+        "" => form.text("text").to_owned(),
+        _ => {
+            let from = mail.from.as_ref().map(shown).unwrap_or_default();
+            let date = mail.date.unwrap_or(sent.created_at).format("%a, %d %b %Y at %H:%M");
+            format!("{}\n\nOn {date}, {from} wrote:\n{}", form.text("text"), quote(&mail.body_text))
+        }
+    };
+    let threaded = form.get("unthreaded").is_empty();
+    let thread = mail.references.iter().chain(&mail.message_id).cloned().collect::<Vec<_>>();
+    let ids = |ids: Vec<String>| (threaded && !ids.is_empty()).then_some(OneOrMany::Many(ids));
+    let file = |f: &shared::attachments::Upload| compose::File {
+        filename: Some(f.filename.clone()),
+        content_type: Some(f.content_type.clone()),
+        content_base64: STANDARD.encode(&f.bytes),
+        content_id: None,
+        inline: false,
+    };
+    let person = |email: &str| People::One(Person::Parts { email: email.to_owned(), name: None });
+    let draft = Draft {
+        from: Some(person(&sent.to_email)),
+        to: Some(person(&to)),
+        subject: Some(format!("Re: {subject}")),
+        text: Some(text),
+        in_reply_to: ids(mail.message_id.iter().cloned().collect()),
+        references: ids(thread),
+        attachments: form.files().iter().map(file).collect(),
+        ..Draft::default()
+    };
+    (draft, to)
 }
 
 impl Page for DevMailPage {
@@ -212,8 +379,8 @@ impl Page for DevMailPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::ids::{OutboxId, TenantId};
-    use shared::mail_out::kinds::{Kind, OutboxState};
+    use shared::ids::TenantId;
+    use shared::mail_out::kinds::Kind;
     use shared::mail_out::outbox::OutboxMail;
 
     const OCTETS: &[u8] = b"From: \"Mara via Desk\" <help@desk.example>\r\nTo: d@x.example\r\n\
@@ -241,7 +408,8 @@ mod tests {
             created_at: now,
             sent_at: Some(now),
         };
-        Captured::new(Locale::En, now, &Listed { mail, pid: Some("202611-0001".into()) }, OCTETS, show)
+        let listed = Listed { mail, pid: Some("202611-0001".into()), envelope_from: String::new() };
+        Captured::new(Locale::En, now, &listed, OCTETS, show)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A refused request as a page.
 
 use super::parts::{Refused, WrongField};
-use super::reader;
+use super::reader::{self, Visit};
 use super::render::{self, Page, Shell};
 use crate::problem::{FieldError, Shown};
 use axum::http::{HeaderMap, StatusCode};
@@ -63,6 +63,13 @@ pub fn answer(headers: &HeaderMap, shown: &Shown, here: &str) -> Response {
     let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let back = if shown.status == 404 { "/" } else { here };
     render::page(status, &shell, &ErrorPage::new(locale, shown, back))
+}
+
+/// Answers with a refusal that gives back what was typed.
+pub fn with_draft(visit: &Visit, shown: &Shown, draft: &str) -> Response {
+    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let page = ErrorPage { draft: Some(draft.to_owned()), ..ErrorPage::new(visit.locale, shown, visit.here()) };
+    render::page(status, &visit.shell(""), &page)
 }
 
 /// Returns what a problem means, in words: those of its code, else of its status.

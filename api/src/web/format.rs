@@ -1,5 +1,6 @@
 //! How values look to people: times, sizes, names, plain text as HTML. Pure functions of value and language.
 
+use base64::Engine;
 use chrono::{Datelike, Timelike};
 use serde::Serialize;
 use shared::clock::Time;
@@ -91,6 +92,16 @@ pub fn size(locale: Locale, bytes: u64) -> String {
         Locale::En => format!("{digits} {unit}"),
         Locale::De => format!("{} {unit}", digits.replace('.', ",")),
     }
+}
+
+/// Whether a browser shows files of this type as images.
+pub fn is_image(content_type: &str) -> bool {
+    ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"].contains(&content_type)
+}
+
+/// Returns bytes as a `data:` address (RFC 2397). `content_type` is one of those that [`is_image`] knows.
+pub fn data_url(content_type: &str, bytes: &[u8]) -> String {
+    format!("data:{content_type};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
 /// Returns up to two letters for a person: of first and last name, else of the address.

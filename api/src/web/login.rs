@@ -1,9 +1,23 @@
 //! Signing in and out.
 
+use super::error;
+use super::form_data::FormData;
 use super::parts::Refused;
-use super::render::Page;
-use serde::Serialize;
+use super::reader::{self, Visit};
+use super::render::{self, Page};
+use crate::Api;
+use crate::extract::Query;
+use crate::extract::caller::set_cookie;
+use crate::problem::{Problem, codes};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
 use shared::i18n::{self, Locale};
+use shared::sessions::{self, Attempt, LoginError};
+
+/// Where a login leads that nobody asked for.
+const HOME: &str = "/dashboard/support";
 
 /// `login.hbs`
 #[derive(Debug, Clone, Default, Serialize)]
@@ -18,6 +32,79 @@ pub struct LoginPage {
     pub ask_tenant: bool,
     /// Why it was refused.
     pub refused: Option<Refused>,
+}
+
+/// The address's parameters.
+#[derive(Debug, Default, Deserialize)]
+pub struct Params {
+    next: Option<String>,
+}
+
+/// `GET /login`
+pub async fn show(visit: Visit, Query(params): Query<Params>) -> Response {
+    let next = params.next.as_deref().and_then(reader::own_path);
+    if visit.known().is_some() {
+        return Redirect::to(next.unwrap_or(HOME)).into_response();
+    }
+    let page = LoginPage { asked: next.is_some(), next: next.unwrap_or_default().to_owned(), ..Default::default() };
+    render::page(StatusCode::OK, &visit.shell(""), &page)
+}
+
+/// `POST /login`
+///
+/// # Errors
+/// If the store fails; a refusal shows the page again.
+pub async fn login(State(api): State<Api>, visit: Visit, form: FormData) -> Result<Response, Problem> {
+    let next = reader::own_path(form.get("next")).unwrap_or(HOME);
+    let attempt = Attempt {
+        email: form.get("email"),
+        password: form.text("password"),
+        tenant: form.some("tenant"),
+        user_agent: visit.user_agent.as_deref(),
+        origin: visit.origin.clone(),
+    };
+    let problem = match sessions::login(&api.app.db, attempt).await {
+        Ok(opened) => {
+            let cookie = set_cookie(&api.app.config, Some(&opened.token));
+            return Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response());
+        }
+        Err(e @ LoginError::Store(_)) => return Err(e.into()),
+        Err(e) => Problem::from(e),
+    };
+    let shown = problem.shown();
+    let page = LoginPage {
+        email: form.get("email").to_owned(),
+        next: next.to_owned(),
+        asked: false,
+        ask_tenant: shown.code == codes::TENANT_REQUIRED.code,
+        refused: Some(error::refused(visit.locale, shown, |_| None)),
+    };
+    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNAUTHORIZED);
+    Ok(render::page(status, &visit.shell(""), &page))
+}
+
+/// `POST /logout`
+///
+/// # Errors
+/// If the store fails.
+pub async fn logout(State(api): State<Api>, visit: Visit, _: FormData) -> Result<Response, Problem> {
+    if let Some(caller) = visit.known() {
+        sessions::logout(&api.app.db, caller).await?;
+    }
+    let cookie = set_cookie(&api.app.config, None);
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response())
+}
+
+/// `POST /theme`: remembers the appearance in a cookie and leads back.
+pub async fn theme(State(api): State<Api>, form: FormData) -> Response {
+    let back = reader::own_path(form.get("back")).unwrap_or("/");
+    let (value, age) = match form.get("theme") {
+        chosen @ ("light" | "dark") => (chosen, 365 * 24 * 3600),
+        _ => ("", 0),
+    };
+    let secure = if api.app.config.is_tls() { "; Secure" } else { "" };
+    let cookie = format!("{}={value}; Path=/; SameSite=Lax; Max-Age={age}{secure}", reader::THEME_COOKIE);
+    ([(header::SET_COOKIE, cookie)], Redirect::to(back)).into_response()
 }
 
 impl Page for LoginPage {

@@ -1,16 +1,36 @@
 //! Mail in and out, for operators: what arrived and why it is where it is; what went out and what became of it.
 
+use super::form_data::FormData;
 use super::format::When;
 use super::parts::{Fact, Step, TicketLink};
-use super::render::Page;
+use super::reader::{self, Visit};
+use super::render::{self, Page};
 use super::words::{self, Fate};
 use super::{format, story};
-use serde::Serialize;
+use crate::Api;
+use crate::extract::{Path, Query};
+use crate::problem::{Problem, codes};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
+use shared::access::{Actor, Capability};
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
-use shared::mail_in::{InboundMail, Trace};
+use shared::ids::{MailId, OutboxId};
+use shared::mail_in::{self, InboundMail, MailFilter, MailState, Trace};
 use shared::mail_out::kinds::OutboxState;
-use shared::mail_out::outbox::read;
+use shared::mail_out::outbox::read::{self, Listed, OutboxFilter};
+use shared::mail_out::outbox::{self, OutboxMail};
+
+/// How many mails a page lists.
+const PAGE: i64 = 50;
+/// States that want somebody's decision.
+const FAILED: [OutboxState; 4] =
+    [OutboxState::Dead, OutboxState::Bounced, OutboxState::Complained, OutboxState::Suppressed];
+/// States of mail that is still on its way.
+const WAITING: [OutboxState; 5] =
+    [OutboxState::Held, OutboxState::Queued, OutboxState::Sending, OutboxState::Deferred, OutboxState::MaybeSent];
 
 /// `mail.hbs`
 #[derive(Debug, Clone, Default, Serialize)]
@@ -170,7 +190,7 @@ pub struct Attempt {
 }
 
 /// Returns what was decided about an arrival: the outcome's text, or `kept`.
-fn outcome(mail: &InboundMail) -> &'static str {
+pub fn outcome(mail: &InboundMail) -> &'static str {
     mail.outcome.map_or("kept", |o| o.as_str())
 }
 
@@ -246,7 +266,7 @@ fn known<const N: usize>(facts: [(&'static str, String); N]) -> Vec<Fact> {
 
 impl OutboxRow {
     /// Returns an outbox mail as a line of the list. `may_act`: whether the reader may retry and cancel.
-    pub fn new(locale: Locale, now: Time, listed: &read::Listed, open: bool, may_act: bool) -> OutboxRow {
+    pub fn new(locale: Locale, now: Time, listed: &Listed, open: bool, may_act: bool) -> OutboxRow {
         let mail = &listed.mail;
         let next = next_try(locale, now, mail);
         let fate = Fate {
@@ -274,14 +294,14 @@ impl OutboxRow {
 }
 
 /// Returns when a deferred mail is tried again.
-pub fn next_try(locale: Locale, now: Time, mail: &shared::mail_out::outbox::OutboxMail) -> Option<When> {
+pub fn next_try(locale: Locale, now: Time, mail: &OutboxMail) -> Option<When> {
     let due = mail.due_at.filter(|_| mail.state == OutboxState::Deferred)?;
     Some(When::new(locale, due, now))
 }
 
 impl Letter {
     /// Returns an outbox mail with its tries.
-    pub fn new(locale: Locale, now: Time, listed: &read::Listed, tries: &[read::Attempt]) -> Letter {
+    pub fn new(locale: Locale, now: Time, listed: &Listed, tries: &[read::Attempt]) -> Letter {
         let mail = &listed.mail;
         let attempt = |a: &read::Attempt| {
             let codes = Fate { state: mail.state, code: a.code, enhanced: a.enhanced.as_deref(), next: None }.codes();
@@ -315,6 +335,205 @@ impl Letter {
             attempts: tries.iter().map(attempt).collect(),
         }
     }
+}
+
+/// The address's parameters.
+#[derive(Debug, Default, Deserialize)]
+pub struct Params {
+    state: Option<String>,
+    before: Option<i64>,
+    did: Option<String>,
+}
+
+impl Params {
+    fn state(&self) -> &str {
+        self.state.as_deref().unwrap_or("all")
+    }
+}
+
+/// `GET /dashboard/mail`
+///
+/// # Errors
+/// 401, 403 without `support.mail.read`.
+pub async fn inbound(State(api): State<Api>, visit: Visit, Query(params): Query<Params>) -> Result<Response, Problem> {
+    show_inbound(&api, &visit, &params, None).await
+}
+
+/// `GET /dashboard/mail/{id}`
+///
+/// # Errors
+/// 401, 403, 404 `mail_not_found`.
+pub async fn inbound_one(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<MailId>,
+    Query(params): Query<Params>,
+) -> Result<Response, Problem> {
+    show_inbound(&api, &visit, &params, Some(id)).await
+}
+
+async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<MailId>) -> Result<Response, Problem> {
+    let actor = allowed(visit)?;
+    let open = match id {
+        Some(id) => {
+            let found = mail_in::get(&api.app, actor.rows(), id).await?;
+            Some(found.ok_or_else(|| Problem::new(codes::MAIL_NOT_FOUND))?)
+        }
+        None => None,
+    };
+    let state = match params.state() {
+        "quarantined" => Some(MailState::Quarantined),
+        "failed" => Some(MailState::Failed),
+        "kept" => Some(MailState::Kept),
+        _ => None,
+    };
+    let filter = MailFilter { state, before: params.before.map(MailId), ..MailFilter::default() };
+    let mut mails = mail_in::list(&api.app, actor.rows(), &filter, PAGE + 1).await?;
+    let more = mails.len() as i64 > PAGE;
+    mails.truncate(PAGE as usize);
+    let failed = OutboxFilter { states: FAILED[..2].to_vec(), ..OutboxFilter::default() };
+    let failures = outbox::list(&api.app, actor, &failed, 100).await?.len() as i64;
+    let next = mails.last().filter(|_| more).map(|m| link("/dashboard/mail", params.state(), m.id.0));
+    let row = |m: &InboundMail| InboundRow::new(visit.locale, visit.now, m, Some(m.id) == id);
+    let page = MailPage {
+        inbound: Some(InboundList {
+            failures,
+            states: filters("/dashboard/mail", &["all", "quarantined", "failed", "kept"], params.state()),
+            rows: mails.iter().map(row).collect(),
+        }),
+        side: open.is_some(),
+        mail: open.map(|m| Inbound::new(visit.locale, visit.now, &m, actor.can(Capability::MailRaw))),
+        paged: next.is_some() || params.before.is_some(),
+        newest: params.before.map(|_| "/dashboard/mail".to_owned()),
+        next,
+        ..MailPage::default()
+    };
+    Ok(render::page(StatusCode::OK, &visit.shell("mail"), &page))
+}
+
+/// `GET /dashboard/mail/outbox`
+///
+/// # Errors
+/// 401, 403 without `support.mail.read`.
+pub async fn outbox_list(
+    State(api): State<Api>,
+    visit: Visit,
+    Query(params): Query<Params>,
+) -> Result<Response, Problem> {
+    show_outbox(&api, &visit, &params, None).await
+}
+
+/// `GET /dashboard/mail/outbox/{id}`
+///
+/// # Errors
+/// 401, 403, 404 `outbox_mail_not_found`.
+pub async fn outbox_one(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<OutboxId>,
+    Query(params): Query<Params>,
+) -> Result<Response, Problem> {
+    show_outbox(&api, &visit, &params, Some(id)).await
+}
+
+async fn show_outbox(api: &Api, visit: &Visit, params: &Params, id: Option<OutboxId>) -> Result<Response, Problem> {
+    let actor = allowed(visit)?;
+    let letter = match id {
+        Some(id) => {
+            let found = outbox::find(&api.app, actor, id).await?;
+            let tries = read::attempts(&api.app.db, actor.rows(), &[id]).await?;
+            Some(Letter::new(visit.locale, visit.now, &found, &tries))
+        }
+        None => None,
+    };
+    let states = match params.state() {
+        "waiting" => WAITING.to_vec(),
+        "failed" => FAILED.to_vec(),
+        "sent" => vec![OutboxState::Sent],
+        _ => Vec::new(),
+    };
+    let filter = OutboxFilter { states, before: params.before.map(OutboxId), ..OutboxFilter::default() };
+    let mut mails = outbox::list(&api.app, actor, &filter, PAGE + 1).await?;
+    let more = mails.len() as i64 > PAGE;
+    mails.truncate(PAGE as usize);
+    let next = mails.last().filter(|_| more).map(|l| link("/dashboard/mail/outbox", params.state(), l.mail.id.0));
+    let may_act = actor.can(Capability::MailReplay);
+    let row = |l: &Listed| OutboxRow::new(visit.locale, visit.now, l, Some(l.mail.id) == id, may_act);
+    let page = MailPage {
+        outbox: Some(OutboxList {
+            states: filters("/dashboard/mail/outbox", &["all", "waiting", "failed", "sent"], params.state()),
+            rows: mails.iter().map(row).collect(),
+        }),
+        side: letter.is_some(),
+        letter,
+        done: done(visit.locale, params.did.as_deref()),
+        paged: next.is_some() || params.before.is_some(),
+        newest: params.before.map(|_| "/dashboard/mail/outbox".to_owned()),
+        next,
+        ..MailPage::default()
+    };
+    Ok(render::page(StatusCode::OK, &visit.shell("mail"), &page))
+}
+
+/// `POST /dashboard/mail/outbox/{id}/retry`
+///
+/// # Errors
+/// 401, 403 without `support.mail.replay`, 404, 409 `too_late`.
+pub async fn retry(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<OutboxId>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    outbox::retry(&api.app, visit.actor()?, id, None).await?;
+    Ok(back(&form, "retry"))
+}
+
+/// `POST /dashboard/mail/outbox/{id}/cancel`
+///
+/// # Errors
+/// As [`retry`].
+pub async fn cancel(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<OutboxId>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    outbox::cancel(&api.app, visit.actor()?, id).await?;
+    Ok(back(&form, "cancel"))
+}
+
+fn back(form: &FormData, did: &str) -> Response {
+    let to = reader::own_path(form.get("back")).unwrap_or("/dashboard/mail/outbox");
+    Redirect::to(&with_did(to, did)).into_response()
+}
+
+/// Returns an address of ours that says what was done there.
+pub fn with_did(path: &str, did: &str) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let kept: Vec<&str> = query.split('&').filter(|p| !p.is_empty() && !p.starts_with("did=")).collect();
+    let query = kept.into_iter().map(str::to_owned).chain([format!("did={did}")]).collect::<Vec<_>>().join("&");
+    format!("{path}?{query}")
+}
+
+/// Returns what was just done, in words.
+pub fn done(locale: Locale, did: Option<&str>) -> Option<String> {
+    i18n::lookup(locale, &format!("did-{}", did?), &[])
+}
+
+fn allowed(visit: &Visit) -> Result<&Actor, Problem> {
+    let actor = visit.actor()?;
+    actor.require(Capability::MailRead)?;
+    Ok(actor)
+}
+
+fn link(path: &str, state: &str, before: i64) -> String {
+    format!("{path}?state={state}&before={before}")
+}
+
+fn filters(path: &str, keys: &[&'static str], current: &str) -> Vec<StateFilter> {
+    let one = |key: &&'static str| StateFilter { key, href: format!("{path}?state={key}"), current: *key == current };
+    keys.iter().map(one).collect()
 }
 
 impl Page for MailPage {

@@ -4,13 +4,17 @@
 //! every word comes from the catalogue. Read `render` next.
 
 pub mod assets;
+pub mod clocks;
+pub mod conversation;
 pub mod dev_inbound;
 pub mod dev_mail;
 pub mod error;
 pub mod form;
+pub mod form_data;
 pub mod format;
 pub mod frame;
 mod helpers;
+pub mod lists;
 pub mod login;
 pub mod mail;
 pub mod new;
@@ -21,4 +25,6 @@ pub mod render;
 pub mod samples;
 pub mod story;
 pub mod ticket;
+pub mod ticket_acts;
+pub mod ticket_show;
 pub mod words;

@@ -1,7 +1,114 @@
-//! Who reads a page and how: language and appearance, from cookies and headers.
+//! Who reads a page and how: the session, language and appearance, from cookies and headers.
 
+use super::form_data;
+use super::format;
+use super::render::{Me, Shell};
+use crate::Api;
+use crate::extract::{Caller, Peer, caller};
+use crate::problem::{Problem, codes};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use shared::i18n::Locale;
+use shared::access::{Actor, Capability, Origin};
+use shared::clock::{self, Time};
+use shared::i18n::{self, Locale};
+
+/// A look at a page.
+pub struct Visit {
+    /// The language of the page.
+    pub locale: Locale,
+    /// The present moment, for all times on the page.
+    pub now: Time,
+    /// Where the request came from, for throttling and the audit.
+    pub origin: Origin,
+    /// The browser's name for itself.
+    pub user_agent: Option<String>,
+    caller: Option<Caller>,
+    theme: Option<String>,
+    csrf: String,
+    here: String,
+    dev: bool,
+    site: String,
+}
+
+impl FromRequestParts<Api> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Visit, Problem> {
+        let Ok(peer) = Peer::from_request_parts(parts, api).await;
+        let origin = caller::origin(parts, api).await;
+        let caller = <Caller as OptionalFromRequestParts<Api>>::from_request_parts(parts, api).await?;
+        let headers = &parts.headers;
+        let own = caller.as_ref().and_then(|c| c.user.locale);
+        let locale = own.unwrap_or_else(|| locale(headers, Locale::En));
+        Ok(Visit {
+            locale,
+            now: clock::now(),
+            user_agent: headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned),
+            theme: cookie(headers, THEME_COOKIE).map(str::to_owned),
+            csrf: form_data::token(api, caller.as_ref()),
+            here: parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+            dev: api.app.config.is_development() && peer.local,
+            site: i18n::text(locale, "brand", &[]),
+            origin,
+            caller,
+        })
+    }
+}
+
+impl Visit {
+    /// Returns who is logged in.
+    ///
+    /// # Errors
+    /// 401, which leads a browser to the login.
+    pub fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or_else(|| Problem::new(codes::UNAUTHENTICATED))
+    }
+
+    /// Returns who acts.
+    ///
+    /// # Errors
+    /// 401.
+    pub fn actor(&self) -> Result<&Actor, Problem> {
+        Ok(&self.caller()?.actor)
+    }
+
+    /// Returns who is logged in, if anybody is.
+    pub fn known(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    /// Whether the reader is on the helping side.
+    pub fn is_agent(&self) -> bool {
+        self.caller.as_ref().is_some_and(|c| c.actor.is_agent())
+    }
+
+    /// Returns this page's path and query.
+    pub fn here(&self) -> &str {
+        &self.here
+    }
+
+    /// Asks that this is a developer at their own machine.
+    ///
+    /// # Errors
+    /// 404: elsewhere the page does not exist.
+    pub fn developer(&self) -> Result<(), Problem> {
+        if self.dev { Ok(()) } else { Err(Problem::new(codes::NOT_FOUND)) }
+    }
+
+    /// Returns the frame of a page that stands at `key` of the rail.
+    pub fn shell(&self, key: &str) -> Shell {
+        let shell =
+            Shell::new(self.locale, self.theme.as_deref(), self.csrf.clone(), self.here.clone(), self.site.clone());
+        let Some(caller) = &self.caller else {
+            return if self.dev { shell.with_tools(false, true).at(key) } else { shell };
+        };
+        let name = caller.user.name.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| caller.user.email.clone());
+        let me = Me { initials: format::initials(&name), email: caller.user.email.clone(), name };
+        let mail = caller.actor.can(Capability::MailRead);
+        shell.with_user(me, caller.actor.is_agent(), mail, self.dev).at(key)
+    }
+}
 
 /// The cookie of the theme switch.
 pub const THEME_COOKIE: &str = "theme";

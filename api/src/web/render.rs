@@ -130,6 +130,12 @@ impl Shell {
                 item("all", "all", "/dashboard/support?view=all"),
             ],
         };
+        self.with_tools(mail, dev)
+    }
+
+    /// Adds what stands below the views.
+    pub fn with_tools(mut self, mail: bool, dev: bool) -> Shell {
+        let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
         if mail {
             self.tools.push(item("mail", "tray", "/dashboard/mail"));
         }
@@ -320,5 +326,54 @@ mod tests {
             let words: String = words.replace("&nbsp;", "");
             assert!(!words.contains(char::is_alphabetic), "{file} holds words of its own: {}", words.trim());
         }
+    }
+
+    #[test]
+    fn every_text_is_used() {
+        let mut used: BTreeSet<String> = BTreeSet::new();
+        let mut prefixes: BTreeSet<String> = BTreeSet::new();
+        for (_, source) in sources() {
+            used.extend(quoted_after(&source, "t \""));
+            prefixes.extend(quoted_after(&source, "word \""));
+        }
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for folder in ["api/src", "shared/src", "worker/src", "templates/mail"] {
+            for text in read_all(&root.join(folder)) {
+                // A key is a string of its own; in mail templates it follows the helper's name.
+                used.extend(text.split('"').skip(1).step_by(1).map(str::to_owned).filter(|s| s.len() < 60));
+                prefixes.extend(quoted_after(&text, "word \""));
+                prefixes.extend(quoted_after(&text, "word(locale, \""));
+                prefixes.extend(keyed(&text));
+            }
+        }
+        let keys = i18n::keys(Locale::En);
+        let unused: Vec<_> = keys
+            .iter()
+            .filter(|k| !used.contains(**k))
+            .filter(|k| !prefixes.iter().any(|p| k.strip_prefix(p.as_str()).is_some_and(|r| r.starts_with('-'))))
+            .collect();
+        assert!(unused.is_empty(), "texts that nobody shows: {unused:?}");
+    }
+
+    fn quoted_after(text: &str, mark: &str) -> Vec<String> {
+        text.split(mark).skip(1).filter_map(|p| p.split('"').next()).map(str::to_owned).collect()
+    }
+
+    fn read_all(folder: &std::path::Path) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        entries
+            .flatten()
+            .flat_map(|e| match e.path() {
+                p if p.is_dir() => read_all(&p),
+                p => std::fs::read_to_string(p).into_iter().collect(),
+            })
+            .collect()
+    }
+
+    /// Prefixes of keys that code puts together: the first text in a call of `word` or `choices`, or of `format!`.
+    fn keyed(text: &str) -> Vec<String> {
+        let calls = ["word(", "choices(", "lookup("].into_iter().flat_map(|call| text.split(call).skip(1));
+        let first = calls.filter_map(|rest| rest.split('"').nth(1)).map(str::to_owned);
+        first.map(|key| key.split("-{").next().unwrap_or_default().to_owned()).filter(|k| k.len() > 2).collect()
     }
 }

@@ -177,6 +177,8 @@ pub struct Message {
     pub files: Vec<FileLink>,
     /// The page that tells why it is here.
     pub mail: Option<String>,
+    /// Where to take it back, while it can be.
+    pub take_back: Option<String>,
     /// What became of it, per recipient.
     pub delivery: Vec<Delivery>,
 }
@@ -326,6 +328,7 @@ mod tests {
             html: Some("/dashboard/support/messages/1/html".into()),
             files: vec![file],
             mail: Some("/dashboard/mail/1".into()),
+            take_back: None,
             delivery: vec![],
         };
         let delivery = |id, state: &str, act| Delivery {
@@ -348,10 +351,12 @@ mod tests {
             files: vec![],
             mail: None,
             withdrawn: true,
+            take_back: Some("/dashboard/support/202611-0001/messages/2/withdraw".into()),
             delivery: vec![delivery(1, "sent", None), delivery(2, "dead", Some("retry"))],
             ..message.clone()
         };
-        let note = Message { id: 3, class: Some("note"), note: true, delivery: vec![], ..reply.clone() };
+        let note =
+            Message { id: 3, class: Some("note"), note: true, take_back: None, delivery: vec![], ..reply.clone() };
         let said = |m| Entry { message: Some(m), event: None };
         let event = Event { seq: 2, glyph: "me", text: "Mara took the ticket".into(), at: at.clone() };
         TicketPage {

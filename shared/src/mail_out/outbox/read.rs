@@ -17,6 +17,8 @@ pub struct Listed {
     pub mail: OutboxMail,
     /// The ticket's public id.
     pub pid: Option<String>,
+    /// MAIL FROM: where reports go.
+    pub envelope_from: String,
 }
 
 /// Which rows to list.

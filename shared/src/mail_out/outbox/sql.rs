@@ -66,7 +66,8 @@ pub(super) struct Octets {
 
 fn select(scope: Scope) -> Q {
     let q = sql("SELECT o.id, o.tenant_id, o.kind, o.ticket_id, o.ticket_message_id, o.to_email, o.subject, o.state, \
-         o.message_id, o.due_at, o.attempts, o.reply_code, o.enhanced, o.reply_text, o.created_at, o.sent_at, t.pid \
+         o.message_id, o.due_at, o.attempts, o.reply_code, o.enhanced, o.reply_text, o.created_at, o.sent_at, \
+         o.envelope_from, t.pid \
          FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket_id WHERE 1 = 1");
     match scope {
         Scope::All => q,

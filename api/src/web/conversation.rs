@@ -1,0 +1,343 @@
+//! A ticket's messages and events as the conversation that a page shows, oldest first. Pure.
+
+use super::format::{self, When};
+use super::parts::FileLink;
+use super::ticket::{Delivery, Entry, Event, Message, Quoted, TrailLine, VerdictChip};
+use super::words::{self, Fate};
+use super::{mail, story};
+use shared::clock::Time;
+use shared::events;
+use shared::i18n::{self, Locale};
+use shared::ids::{MessageId, UserId};
+use shared::mail_in::types::{Class, Verdict};
+use shared::mail_out::kinds::{Kind, OutboxState};
+use shared::mail_out::outbox::read::Listed;
+use shared::messages::{self, MessageKind, Side};
+use shared::tickets::EventView;
+use std::collections::HashMap;
+
+/// How many events the side panel shows.
+const TRAIL: usize = 12;
+
+/// A file as the page needs it.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The message that it hangs on.
+    pub message: MessageId,
+    /// Its row, for its address.
+    pub id: i64,
+    /// Its name.
+    pub filename: String,
+    /// Its type.
+    pub content_type: String,
+    /// Its size.
+    pub size_bytes: i64,
+    /// Shown within the HTML rather than as a file of its own.
+    pub inline: bool,
+}
+
+/// What a conversation is made of.
+pub struct Parts<'a> {
+    /// The ticket's page.
+    pub url: &'a str,
+    /// The reader's language.
+    pub locale: Locale,
+    /// The present moment.
+    pub now: Time,
+    /// The reader.
+    pub reader: Option<UserId>,
+    /// Whether the reader is an agent: sees notes, events, doors and deliveries.
+    pub agent: bool,
+    /// Whether the reader may see why a mail is where it is.
+    pub may_explain: bool,
+    /// Whether the reader may retry and cancel mail.
+    pub may_act: bool,
+    /// Whether there are earlier messages.
+    pub cut: bool,
+    /// The messages.
+    pub messages: &'a [messages::Message],
+    /// Their files.
+    pub files: &'a [File],
+    /// What became of the mails about the ticket.
+    pub deliveries: &'a [Listed],
+    /// The timeline.
+    pub events: &'a [EventView],
+    /// What users are called.
+    pub names: &'a HashMap<UserId, String>,
+}
+
+impl Parts<'_> {
+    /// Returns messages and what happened between them, in the order of the timeline.
+    pub fn entries(&self) -> Vec<Entry> {
+        let shown = |m: &&messages::Message| self.agent || m.kind == MessageKind::Reply;
+        let messages = self.messages.iter().filter(shown).map(|m| (m.seq, self.message(m), None));
+        let told = |e: &&EventView| match self.agent {
+            true => story::is_told(e.event.kind),
+            false => story::is_public(e.event.kind),
+        };
+        // Events before the first message shown belong to earlier ones.
+        let first = if self.cut { self.messages.first().map_or(0, |m| m.seq) } else { 0 };
+        let events = self
+            .events
+            .iter()
+            .filter(told)
+            .map(|e| &e.event)
+            .filter(|e| e.seq >= first)
+            .map(|e| (e.seq, self.event(e)));
+        let mut all: Vec<(i64, Entry)> = messages
+            .map(|(seq, message, event)| (seq, Entry { message: Some(message), event }))
+            .chain(events.map(|(seq, event)| (seq, Entry { message: None, event: Some(event) })))
+            .collect();
+        all.sort_by_key(|(seq, _)| *seq);
+        all.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// Returns the newest events for the side panel, newest first; nothing for customers.
+    pub fn trail(&self) -> Vec<TrailLine> {
+        if !self.agent {
+            return Vec::new();
+        }
+        let newest = self.events.iter().rev().take(TRAIL);
+        newest
+            .map(|e| &e.event)
+            .map(|e| TrailLine { text: self.sentence(e), actor: None, at: When::new(self.locale, e.at, self.now) })
+            .collect()
+    }
+
+    fn sentence(&self, event: &events::Event) -> String {
+        story::event(self.locale, event, |id| self.names.get(&id).cloned())
+    }
+
+    fn event(&self, event: &events::Event) -> Event {
+        Event {
+            seq: event.seq,
+            glyph: story::event_glyph(event.kind),
+            text: self.sentence(event),
+            at: When::new(self.locale, event.at, self.now),
+        }
+    }
+
+    fn message(&self, m: &messages::Message) -> Message {
+        let locale = self.locale;
+        let ours = matches!(m.side, Side::Agent | Side::System);
+        let note = m.kind == MessageKind::Note;
+        let name = m.author_name.as_deref().filter(|n| !n.trim().is_empty()).or(m.author_email.as_deref());
+        let author = name.map_or_else(|| i18n::text(locale, "somebody", &[]), str::to_owned);
+        let label = if note { "note-by" } else { "message-from" };
+        // A ticket's first message is shown whole: what it quotes is news to the reader.
+        let first = self.messages.first().is_some_and(|f| f.id == m.id && m.seq <= 2);
+        let visible = if first || m.visible_text.trim().is_empty() { &m.body } else { &m.visible_text };
+        let quoted =
+            format::folded(&m.body, visible).map(|(lines, text)| Quoted { lines, text: format::text_html(&text) });
+        let class = if note { Some("note") } else { ours.then_some("us") };
+        Message {
+            id: m.id.0,
+            class,
+            ours,
+            note,
+            label: i18n::text(locale, label, &[("name", &author)]),
+            initials: format::initials(&author),
+            email: m.author_email.clone().filter(|e| self.agent && !ours && *e != author),
+            author,
+            door: self.agent.then(|| door(locale, m)).flatten(),
+            verdict: self.agent.then(|| m.verdict.and_then(|v| verdict(locale, v))).flatten(),
+            auto: m.class.filter(|c| *c != Class::Person).map(|c| i18n::word(locale, "class", c.as_str())),
+            withdrawn: m.withdrawn_at.is_some(),
+            at: When::new(locale, m.created_at, self.now),
+            text: format::text_html(visible.trim()),
+            quoted,
+            html: m.body_html.as_ref().map(|_| format!("{}/messages/{}/html", self.url, m.id)),
+            files: self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| file(locale, f)).collect(),
+            mail: m.mail_id.filter(|_| self.may_explain).map(|id| format!("/dashboard/mail/{id}")),
+            take_back: self.take_back(m),
+            delivery: self.deliveries_of(m),
+        }
+    }
+
+    /// Returns where to take a reply back that the reader wrote and that has not left.
+    fn take_back(&self, m: &messages::Message) -> Option<String> {
+        let mine = self.reader.is_some() && m.author_id == self.reader && m.withdrawn_at.is_none();
+        let mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m));
+        let states: Vec<OutboxState> = mails.map(|d| d.mail.state).collect();
+        let open = |s: &OutboxState| OutboxState::CANCELLABLE.contains(s) || *s == OutboxState::Suppressed;
+        let can = mine && states.iter().all(open) && states.iter().any(|s| OutboxState::CANCELLABLE.contains(s));
+        can.then(|| format!("{}/messages/{}/withdraw", self.url, m.id))
+    }
+
+    fn is_reply_of(&self, listed: &Listed, m: &messages::Message) -> bool {
+        listed.mail.ticket_message_id == Some(m.id) && listed.mail.kind == Kind::Reply
+    }
+
+    fn deliveries_of(&self, m: &messages::Message) -> Vec<Delivery> {
+        let shown = self.agent && m.kind == MessageKind::Reply && m.side == Side::Agent;
+        let of_message = |d: &&Listed| shown && self.is_reply_of(d, m);
+        let mut rows: Vec<&Listed> = self.deliveries.iter().filter(of_message).collect();
+        rows.sort_by_key(|d| d.mail.id);
+        rows.into_iter().map(|d| self.delivery(d)).collect()
+    }
+
+    fn delivery(&self, listed: &Listed) -> Delivery {
+        let mail = &listed.mail;
+        let next = mail::next_try(self.locale, self.now, mail);
+        let fate = Fate {
+            state: mail.state,
+            code: mail.reply_code,
+            enhanced: mail.enhanced.as_deref(),
+            next: next.as_ref().map(|w| w.short.as_str()),
+        };
+        let act = words::state_acts(mail.state).into_iter().find(|act| *act == "retry" && self.may_act);
+        Delivery {
+            id: mail.id.0,
+            to: mail.to_email.clone(),
+            state: mail.state.as_str().to_owned(),
+            glyph: words::state_glyph(mail.state),
+            text: fate.text(self.locale),
+            act,
+            at: mail.sent_at.map(|at| When::new(self.locale, at, self.now)),
+        }
+    }
+}
+
+/// By which way a message came; nothing for what was written in the dashboard.
+fn door(locale: Locale, m: &messages::Message) -> Option<String> {
+    match (m.mail_id, m.side) {
+        (Some(_), _) => Some(i18n::text(locale, "by-mail", &[])),
+        (None, Side::Customer | Side::Staff) => Some(i18n::text(locale, "by-form", &[])),
+        (None, Side::Agent | Side::System) => None,
+    }
+}
+
+/// Whether the sender is proven; nothing where no door could check.
+fn verdict(locale: Locale, verdict: Verdict) -> Option<VerdictChip> {
+    let (class, glyph) = match verdict {
+        Verdict::Pass => ("ok", "shield"),
+        Verdict::Weak => ("warn", "shield-q"),
+        Verdict::Fail => ("bad", "shield-q"),
+        Verdict::None => return None,
+    };
+    Some(VerdictChip {
+        class: Some(class),
+        glyph,
+        text: i18n::word(locale, "verdict", verdict.as_str()),
+        title: i18n::word(locale, "verdict-title", verdict.as_str()),
+    })
+}
+
+fn file(locale: Locale, file: &File) -> FileLink {
+    FileLink {
+        filename: file.filename.clone(),
+        size: format::size(locale, file.size_bytes.unsigned_abs()),
+        glyph: if file.content_type.starts_with("image/") { "image" } else { "file" },
+        href: format!("/api/support/attachments/{}", file.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::events::{ByKind, EventKind};
+    use shared::ids::{MailId, TenantId, TicketId};
+
+    fn message(id: i64, seq: i64, kind: MessageKind, side: Side, body: &str, visible: &str) -> messages::Message {
+        messages::Message {
+            id: MessageId(id),
+            tenant_id: TenantId(1),
+            ticket_id: TicketId(1),
+            seq,
+            kind,
+            side,
+            author_id: None,
+            author_name: Some("Daniel".into()),
+            author_email: Some("d@x.example".into()),
+            body: body.into(),
+            body_html: None,
+            visible_text: visible.into(),
+            class: Some(Class::Person),
+            verdict: Some(Verdict::None),
+            mail_id: Some(MailId(3)),
+            message_id: None,
+            withdrawn_at: None,
+            created_at: shared::clock::now(),
+        }
+    }
+
+    fn event(seq: i64, kind: EventKind) -> events::Event {
+        events::Event {
+            ticket_id: TicketId(1),
+            seq,
+            tenant_id: TenantId(1),
+            kind,
+            actor_kind: ByKind::System,
+            actor_id: None,
+            data: r#"{"from":"new","to":"triaged"}"#.into(),
+            at: shared::clock::now(),
+            hash: vec![],
+        }
+    }
+
+    fn entries(agent: bool) -> Vec<Entry> {
+        use MessageKind::{Note, Reply};
+        let messages = [
+            message(1, 2, Reply, Side::Customer, "Hi\n> forwarded", "Hi"),
+            message(2, 4, Note, Side::Agent, "psst", "psst"),
+            message(3, 6, Reply, Side::Customer, "Thanks\n> Hi", "Thanks"),
+        ];
+        let views = |e: events::Event| EventView { event: e, actor_name: None, actor_email: None, content: None };
+        let events = [
+            event(1, EventKind::Created),
+            event(2, EventKind::MessageAdded),
+            event(3, EventKind::StatusChanged),
+            event(4, EventKind::MessageAdded),
+            event(5, EventKind::Assigned),
+            event(6, EventKind::MessageAdded),
+        ]
+        .map(views);
+        let parts = Parts {
+            url: "/dashboard/support/202611-0001",
+            reader: None,
+            cut: false,
+            locale: Locale::En,
+            now: shared::clock::now(),
+            agent,
+            may_explain: agent,
+            may_act: agent,
+            messages: &messages,
+            files: &[],
+            deliveries: &[],
+            events: &events,
+            names: &HashMap::new(),
+        };
+        parts.entries()
+    }
+
+    fn order(entries: &[Entry]) -> Vec<String> {
+        let name = |e: &Entry| match (&e.message, &e.event) {
+            (Some(m), _) => format!("m{}", m.id),
+            (_, Some(e)) => format!("e{}", e.seq),
+            _ => String::new(),
+        };
+        entries.iter().map(name).collect()
+    }
+
+    #[test]
+    fn events_stand_between_messages_by_time() {
+        assert_eq!(order(&entries(true)), ["m1", "e3", "m2", "e5", "m3"]);
+    }
+
+    #[test]
+    fn customers_see_neither_notes_nor_how_we_work() {
+        let shown = entries(false);
+        assert_eq!(order(&shown), ["m1", "e3", "m3"]);
+        let first = shown[0].message.as_ref().unwrap();
+        assert!(first.mail.is_none() && first.verdict.is_none() && first.email.is_none() && first.door.is_none());
+    }
+
+    #[test]
+    fn the_first_message_is_whole_and_later_ones_are_folded() {
+        let shown = entries(true);
+        let first = shown[0].message.as_ref().unwrap();
+        assert!(first.quoted.is_none() && first.text.contains("forwarded"));
+        let last = shown[4].message.as_ref().unwrap();
+        assert_eq!((last.text.as_str(), last.quoted.as_ref().map(|q| q.lines)), ("Thanks", Some(1)));
+    }
+}

@@ -1,0 +1,236 @@
+//! Changing a ticket by the page's forms. Each goes back to the page, with a line that says what was done; a refused
+//! one shows the page again with what was typed.
+
+use super::error;
+use super::form_data::FormData;
+use super::parts::TicketLink;
+use super::reader::Visit;
+use super::ticket_show::{self, Leftover};
+use crate::Api;
+use crate::extract::Path;
+use crate::problem::{Problem, codes};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use shared::access::Actor;
+use shared::ids::{MessageId, TicketId};
+use shared::messages::{self, Post};
+use shared::tickets::{self, Priority, Status, TicketRef};
+
+/// How long a reply can be taken back (DESIGN 7).
+const UNDO_SECONDS: i64 = 10;
+
+/// `POST /dashboard/support/{ticket}/messages`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page with the text that was typed.
+pub async fn message(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let note = form.get("kind") == "note";
+    let post = Post {
+        body: form.text("body").to_owned(),
+        note,
+        status_after: form.some("status_after").and_then(|s| s.parse().ok()),
+        undo_seconds: if visit.is_agent() && !note { UNDO_SECONDS } else { 0 },
+        expected_version: form.version(),
+        attachments: form.attach(),
+        ..Post::default()
+    };
+    let which = ticket(&which);
+    match messages::post(&api.app, visit.actor()?, &which, post).await {
+        Ok(id) => {
+            let did = if note { "note" } else { "reply" };
+            back(&api, visit.actor()?, &which, did, Some(id)).await
+        }
+        Err(e) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
+    }
+}
+
+/// `POST /dashboard/support/{ticket}/messages/{message}/withdraw`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn withdraw(
+    State(api): State<Api>,
+    visit: Visit,
+    Path((which, message)): Path<(String, MessageId)>,
+    _: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    match messages::withdraw(&api.app, visit.actor()?, &which, message).await {
+        Ok(()) => back(&api, visit.actor()?, &which, "withdraw", Some(message)).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
+    }
+}
+
+/// `POST /dashboard/support/{ticket}/status`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn status(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let Ok(status) = form.get("status").parse::<Status>() else {
+        return refuse(&api, &visit, &which, unknown("status"), None).await;
+    };
+    let done = tickets::set_status(&api.app, visit.actor()?, &which, status, None, form.version()).await;
+    answer(&api, &visit, &which, done, "status").await
+}
+
+/// `POST /dashboard/support/{ticket}/priority`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn priority(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let Ok(priority) = form.get("priority").parse::<Priority>() else {
+        return refuse(&api, &visit, &which, unknown("priority"), None).await;
+    };
+    let done = tickets::set_priority(&api.app, visit.actor()?, &which, priority, form.version()).await;
+    answer(&api, &visit, &which, done, "priority").await
+}
+
+/// `POST /dashboard/support/{ticket}/assign`: to nobody if the field is empty.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn assign(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let to = match form.some("assigned_to").map(str::parse) {
+        None => None,
+        Some(Ok(id)) => Some(id),
+        Some(Err(_)) => return refuse(&api, &visit, &which, unknown("assigned_to"), None).await,
+    };
+    let done = tickets::assign(&api.app, visit.actor()?, &which, to, form.version()).await;
+    answer(&api, &visit, &which, done, "assign").await
+}
+
+/// `POST /dashboard/support/{ticket}/take`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn take(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let done = tickets::take(&api.app, visit.actor()?, &which, form.version()).await;
+    answer(&api, &visit, &which, done, "assign").await
+}
+
+/// `POST /dashboard/support/{ticket}/close`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn close(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let done = tickets::close(&api.app, visit.actor()?, &which, form.version()).await;
+    answer(&api, &visit, &which, done, "close").await
+}
+
+/// `POST /dashboard/support/{ticket}/reopen`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn reopen(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let done = tickets::reopen(&api.app, visit.actor()?, &which, form.version()).await;
+    answer(&api, &visit, &which, done, "reopen").await
+}
+
+fn ticket(which: &str) -> TicketRef {
+    which.parse().unwrap_or_else(|never| match never {})
+}
+
+fn unknown(field: &str) -> Problem {
+    Problem::field(field, "unknown_value", "is not known")
+}
+
+async fn answer(
+    api: &Api,
+    visit: &Visit,
+    which: &TicketRef,
+    done: tickets::Result<TicketId>,
+    did: &str,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(_) => back(api, visit.actor()?, which, did, None).await,
+        Err(e) => refuse(api, visit, which, e.into(), None).await,
+    }
+}
+
+/// Leads back to the ticket's page, at the message that was written.
+async fn back(
+    api: &Api,
+    actor: &Actor,
+    which: &TicketRef,
+    did: &str,
+    at: Option<MessageId>,
+) -> Result<Response, Problem> {
+    let pid = tickets::view(&api.app, actor, which).await?.ticket.pid;
+    let at = at.map(|id| format!("#m-{id}")).unwrap_or_default();
+    Ok(Redirect::to(&format!("{}?did={did}{at}", TicketLink::new(&pid).href)).into_response())
+}
+
+/// Shows the page again with why, and with what was typed; if not even that can be done, the text stands on the page
+/// that says so.
+async fn refuse(
+    api: &Api,
+    visit: &Visit,
+    which: &TicketRef,
+    problem: Problem,
+    form: Option<&FormData>,
+) -> Result<Response, Problem> {
+    let shown = problem.shown();
+    if [401, 404].contains(&shown.status) {
+        return Err(problem);
+    }
+    let typed = form.map_or("", |f| f.text("body"));
+    let note_mode = form.is_some_and(|f| f.get("kind") == "note");
+    let stale = form.is_some() && shown.code == codes::STALE_TICKET.code;
+    let mut left = Leftover { note_mode, stale, ..Leftover::default() };
+    if !stale {
+        left.refused = Some(error::refused(visit.locale, shown, |_| Some(if note_mode { "note" } else { "reply" })));
+    }
+    if note_mode {
+        left.note = typed.to_owned()
+    } else {
+        left.reply = typed.to_owned()
+    }
+    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::CONFLICT);
+    match ticket_show::answer(api, visit, which, &Default::default(), left, status).await {
+        Ok(page) => Ok(page),
+        Err(_) if !typed.is_empty() => Ok(error::with_draft(visit, shown, typed)),
+        Err(_) => Err(problem),
+    }
+}

@@ -1,0 +1,288 @@
+//! Showing a ticket: reads what belongs to it and fills the page, fresh or after a form that was refused.
+
+use super::conversation::{File, Parts};
+use super::format::{self, When};
+use super::parts::{Person, Refused, TicketLink, choices};
+use super::reader::Visit;
+use super::render;
+use super::ticket::{Can, Participant, Requester, TicketPage};
+use super::{clocks, frame, lists, mail};
+use crate::Api;
+use crate::extract::{Path, Query};
+use crate::problem::{Problem, codes};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use shared::access::{Actor, Capability};
+use shared::i18n;
+use shared::ids::{MessageId, UserId};
+use shared::mail_in::sanitise;
+use shared::mail_out::outbox;
+use shared::messages;
+use shared::tickets::{self, EventView, ParticipantKind, ParticipantState, Priority, Status, TicketRef, TicketView};
+use shared::users::{self, User};
+use std::collections::HashMap;
+
+/// How many messages a page shows; earlier ones on demand.
+const MESSAGES: i64 = 50;
+/// How many events and deliveries are read along; more belong to earlier messages.
+const EVENTS: i64 = 2_000;
+
+/// The address's parameters.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Params {
+    before: Option<i64>,
+    did: String,
+}
+
+/// What a refused form leaves behind on the page.
+#[derive(Debug, Default)]
+pub struct Leftover {
+    /// The text of a reply.
+    pub reply: String,
+    /// The text of a note.
+    pub note: String,
+    /// The composer stands on note.
+    pub note_mode: bool,
+    /// Somebody wrote meanwhile.
+    pub stale: bool,
+    /// Why it was refused.
+    pub refused: Option<Refused>,
+}
+
+/// `GET /dashboard/support/{ticket}`
+///
+/// # Errors
+/// 401, 404 `ticket_not_found`.
+pub async fn show(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    Query(params): Query<Params>,
+) -> Result<Response, Problem> {
+    let which: TicketRef = which.parse().unwrap_or_else(|never| match never {});
+    answer(&api, &visit, &which, &params, Leftover::default(), StatusCode::OK).await
+}
+
+/// Answers with the ticket's page.
+///
+/// # Errors
+/// 401, 404 `ticket_not_found`.
+pub async fn answer(
+    api: &Api,
+    visit: &Visit,
+    which: &TicketRef,
+    params: &Params,
+    left: Leftover,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let actor = visit.actor()?;
+    let app = &api.app;
+    let view = tickets::view(app, actor, which).await?;
+    let which = TicketRef::Id(view.ticket.id);
+    let page = messages::page(app, actor, &which, params.before, MESSAGES).await?;
+    let ids: Vec<MessageId> = page.messages.iter().map(|m| m.id).collect();
+    let mut read = app.db.read(actor.tickets().rows());
+    let files = shared::attachments::of_messages(&mut read, &ids).await?;
+    let people = tickets::participants(&mut read, &[view.ticket.id]).await?;
+    let events = tickets::events(app, actor, &which, view.ticket.version - EVENTS, EVENTS).await?;
+    let deliveries = outbox::of_ticket(app, actor, &which, EVENTS).await?;
+    let agents = if visit.is_agent() { users::agents(&app.db, Some(view.ticket.tenant_id)).await? } else { Vec::new() };
+    let names = names(&view, &events, &people, &agents);
+    let url = TicketLink::new(&view.ticket.pid).href;
+    let file = |f: shared::attachments::Attachment| {
+        Some(File {
+            message: f.ticket_message_id?,
+            id: f.id.0,
+            filename: f.filename,
+            content_type: f.content_type,
+            size_bytes: f.size_bytes,
+            inline: f.inline,
+        })
+    };
+    let files: Vec<File> = files.into_iter().filter_map(file).collect();
+    let parts = Parts {
+        url: &url,
+        locale: visit.locale,
+        now: visit.now,
+        reader: actor.user,
+        agent: visit.is_agent(),
+        may_explain: actor.can(Capability::MailRead),
+        may_act: actor.can(Capability::MailReplay),
+        cut: page.earlier.is_some(),
+        messages: &page.messages,
+        files: &files,
+        deliveries: &deliveries,
+        events: &events,
+        names: &names,
+    };
+    let can = can(actor, &view);
+    let locale = visit.locale;
+    let ticket = &view.ticket;
+    let me = |id: Option<UserId>| id.is_some() && id == actor.user;
+    let shown = TicketPage {
+        list: "/dashboard/support".to_owned(),
+        subject: clocks::subject(locale, &ticket.subject),
+        version: ticket.version,
+        status: ticket.status.as_str().to_owned(),
+        priority: ticket.priority.as_str().to_owned(),
+        channel: ticket.channel.as_str().to_owned(),
+        created: When::new(locale, ticket.created_at, visit.now),
+        category: view.category_name.clone(),
+        tags: view.tags.clone(),
+        sla: if visit.is_agent() { clocks::next(locale, visit.now, ticket) } else { None },
+        clocks: if visit.is_agent() { clocks::both(locale, visit.now, ticket) } else { Vec::new() },
+        requester: requester(visit, &view),
+        assignee: ticket.assigned_to.map(|id| {
+            let email = view.assignee_email.as_deref().unwrap_or_default();
+            Person::new(view.assignee_name.as_deref(), email, me(Some(id)))
+        }),
+        participants: people.iter().filter(|p| p.kind != ParticipantKind::Requester).map(participant).collect(),
+        entries: parts.entries(),
+        earlier: page.earlier.map(|seq| format!("{url}?before={seq}")),
+        trail: parts.trail(),
+        agent: visit.is_agent(),
+        closed_text: (!can.write && can.reopen).then(|| i18n::text(locale, "closed-customer", &[])),
+        recipients: if visit.is_agent() { recipients(&people) } else { Vec::new() },
+        can,
+        note_mode: left.note_mode,
+        reply_draft: left.reply,
+        note_draft: left.note,
+        stale: left.stale,
+        refused: left.refused,
+        done: mail::done(locale, Some(&params.did)),
+        statuses: choices(locale, "status", &texts(Status::ALL, Status::as_str), ticket.status.as_str(), None),
+        priorities: choices(
+            locale,
+            "priority",
+            &texts(Priority::ALL, Priority::as_str),
+            ticket.priority.as_str(),
+            None,
+        ),
+        assignees: match visit.is_agent() {
+            true => lists::owners(visit, agents, ticket.assigned_to),
+            false => Vec::new(),
+        },
+        pid: ticket.pid.clone(),
+        url,
+    };
+    Ok(render::page(status, &visit.shell(""), &shown))
+}
+
+fn texts<T: Copy>(all: &[T], text: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|v| text(*v)).collect()
+}
+
+/// What the reader may do: the page offers what the verbs would allow.
+fn can(actor: &Actor, view: &TicketView) -> Can {
+    let status = view.ticket.status;
+    let agent = actor.is_agent();
+    let open = agent || status != Status::Closed;
+    let reply = open && actor.can(Capability::TicketsReply);
+    let note = actor.can(Capability::TicketsNote);
+    let close = actor.can(Capability::TicketsClose);
+    Can {
+        write: reply || note,
+        reply,
+        note,
+        update: actor.can(Capability::TicketsUpdate),
+        assign: actor.can(Capability::TicketsAssign),
+        take: actor.can(Capability::TicketsTake) && view.ticket.assigned_to != actor.user,
+        close: close && status != Status::Closed,
+        reopen: close && status.is_done(),
+    }
+}
+
+fn requester(visit: &Visit, view: &TicketView) -> Requester {
+    let person = Person::new(view.requester_name.as_deref(), &view.requester_email, false);
+    let id = view.ticket.requester_id;
+    let href = visit.is_agent().then(|| format!("/dashboard/support?view=all&requester={id}"));
+    Requester { name: person.name, email: person.email, href }
+}
+
+fn participant(p: &tickets::Participant) -> Participant {
+    let person = Person::new(p.name.as_deref(), &p.email, false);
+    let kind = match p.state {
+        ParticipantState::NewSender => "new_sender",
+        ParticipantState::Accepted => p.kind.as_str(),
+    };
+    Participant { initials: person.initials, name: person.name, email: person.email, kind: kind.to_owned() }
+}
+
+/// Who gets a reply: everybody on the ticket whom an agent accepted.
+fn recipients(people: &[tickets::Participant]) -> Vec<Person> {
+    let accepted = people.iter().filter(|p| p.state == ParticipantState::Accepted);
+    let mailed = accepted.filter(|p| p.kind != ParticipantKind::Follower);
+    mailed.map(|p| Person::new(p.name.as_deref(), &p.email, false)).collect()
+}
+
+/// What users are called, as far as the page names any.
+fn names(
+    view: &TicketView,
+    events: &[EventView],
+    people: &[tickets::Participant],
+    agents: &[User],
+) -> HashMap<UserId, String> {
+    let name = |name: Option<&str>, email: &str| Person::new(name, email, false).name;
+    let mut names = HashMap::new();
+    for user in agents {
+        names.insert(user.id, name(user.name.as_deref(), &user.email));
+    }
+    for person in people {
+        names.insert(person.user_id, name(person.name.as_deref(), &person.email));
+    }
+    for e in events {
+        if let (Some(id), Some(email)) = (e.event.actor_id, &e.actor_email) {
+            names.insert(id, name(e.actor_name.as_deref(), email));
+        }
+    }
+    if let (Some(id), Some(email)) = (view.ticket.assigned_to, &view.assignee_email) {
+        names.insert(id, name(view.assignee_name.as_deref(), email));
+    }
+    names
+}
+
+/// `GET /dashboard/support/{ticket}/messages/{message}/html`: a mail's HTML, made safe, for the frame.
+///
+/// # Errors
+/// 401, 404 `ticket_not_found` or `message_not_found`.
+pub async fn html(
+    State(api): State<Api>,
+    visit: Visit,
+    Path((which, message)): Path<(String, MessageId)>,
+) -> Result<Response, Problem> {
+    let actor = visit.actor()?;
+    let which: TicketRef = which.parse().unwrap_or_else(|never| match never {});
+    let ticket = tickets::find(&api.app, actor, &which).await?;
+    let missing = || Problem::new(codes::MESSAGE_NOT_FOUND);
+    let found = messages::get(&api.app, actor, ticket, message).await.map_err(|e| match e {
+        tickets::Error::NotFound => missing(),
+        e => e.into(),
+    })?;
+    let html = found.body_html.ok_or_else(missing)?;
+    let files = shared::attachments::of_messages(&mut api.app.db.read(actor.tickets().rows()), &[message]).await?;
+    let images = inline_images(&api, files).await?;
+    Ok(frame::sanitised(&sanitise::html(&html, |cid| images.get(cid).cloned()).html))
+}
+
+/// The largest image that is put into the document itself, in bytes.
+const MOST_INLINE: i64 = 1024 * 1024;
+
+/// Returns a message's inline images as `data:` addresses by Content-ID: the frame has no session to ask with.
+async fn inline_images(
+    api: &Api,
+    files: Vec<shared::attachments::Attachment>,
+) -> Result<HashMap<String, String>, Problem> {
+    let mut images = HashMap::new();
+    for file in files.into_iter().filter(|f| f.size_bytes <= MOST_INLINE) {
+        let (Some(cid), Some(sha256), true) = (&file.content_id, &file.sha256, format::is_image(&file.content_type))
+        else {
+            continue;
+        };
+        let bytes = api.app.blobs.get(file.tenant_id, sha256).await?;
+        images.insert(cid.clone(), format::data_url(&file.content_type, &bytes));
+    }
+    Ok(images)
+}
