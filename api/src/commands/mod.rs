@@ -1,12 +1,20 @@
 //! The command line: `postroom serve` and the operator's commands.
 
 mod flags;
+pub mod tenant;
+pub mod token;
+pub mod user;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use flags::Flags;
+use shared::access::Refused;
+use shared::app::App;
 use shared::config::Config;
-use shared::store::Db;
+use shared::setup;
+use shared::store::{Db, Scope};
+use shared::tenants::{self, Tenant};
+use shared::users::PrintedOnce;
 
 /// Email-first ticketing: mail comes in, tickets are answered, mail goes out.
 #[derive(Debug, Parser)]
@@ -26,6 +34,15 @@ enum Command {
     Migrate,
     /// Show the effective settings, secrets masked
     Config,
+    /// Users
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// API tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
 }
 
 /// Runs what the command line says; returns the process's exit code.
@@ -65,12 +82,71 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<u8> {
                 std::fs::create_dir_all(&config.data_dir)?;
             }
             let db = Db::open(&config.database_url, 1).await?;
-            for (version, name) in shared::store::applied_migrations(&mut db.read(shared::store::Scope::All)).await? {
+            for (version, name) in shared::store::applied_migrations(&mut db.read(Scope::All)).await? {
                 println!("{version:04} {name}");
             }
             db.close().await;
         }
+        Command::User(command) => {
+            let app = open(config).await?;
+            let said = user::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
+        Command::Token(command) => {
+            let app = open(config).await?;
+            let said = token::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
+        Command::Tenant(command) => {
+            let app = open(config).await?;
+            let said = tenant::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
         Command::Config => unreachable!("answered before anything is opened"),
     }
     Ok(0)
+}
+
+/// Opens the application for a command: an empty installation gets what its first start would.
+async fn open(config: Config) -> anyhow::Result<App> {
+    let app = App::start(config).await?;
+    if let Some(PrintedOnce { email, password: Some(password) }) = setup::ensure(&app).await.map_err(plain)? {
+        eprintln!("The first admin is {email}, password {password} (shown only now)");
+    }
+    Ok(app)
+}
+
+fn say(text: anyhow::Result<String>) -> anyhow::Result<()> {
+    print!("{}", text?);
+    Ok(())
+}
+
+/// Says what is wrong with which value, in one line.
+fn plain(refused: Refused) -> anyhow::Error {
+    match refused {
+        Refused::Invalid(wrong) => {
+            let all: Vec<String> = wrong.into_iter().map(|w| format!("{} {}", w.field, w.message)).collect();
+            anyhow::anyhow!(all.join("; "))
+        }
+        other => other.into(),
+    }
+}
+
+async fn find_tenant(app: &App, name: Option<&str>) -> anyhow::Result<Option<Tenant>> {
+    let Some(name) = name else { return Ok(None) };
+    let found = tenants::find(&mut app.db.read(Scope::All), name).await?;
+    Ok(Some(found.with_context(|| format!("no tenant {name}"))?))
+}
+
+/// Returns the password that was given; `-` reads it from standard input, where no other user of the machine sees it.
+fn read_password(given: Option<String>) -> anyhow::Result<Option<String>> {
+    if given.as_deref() != Some("-") {
+        return Ok(given);
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("standard input cannot be read")?;
+    Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
