@@ -3,11 +3,20 @@
 //! `POSTROOM_FAULT=after_claim` makes the process die at that point, the first time it comes there. Compiled into
 //! debug builds only.
 
+/// Whether the environment names this point. Never in release builds.
+#[inline]
+pub fn is_armed(_name: &str) -> bool {
+    #[cfg(debug_assertions)]
+    return armed() == Some(_name);
+    #[cfg(not(debug_assertions))]
+    false
+}
+
 /// Dies here if the environment names this point.
 #[inline]
 pub fn point(_name: &str) {
     #[cfg(debug_assertions)]
-    if armed() == Some(_name) {
+    if is_armed(_name) {
         tracing::error!(point = _name, "dying here, as POSTROOM_FAULT asks");
         kill();
     }

@@ -73,8 +73,12 @@ pub struct Config {
     pub log: String,
     /// Whether the server sends mail itself.
     pub worker: WorkerMode,
+    /// How many connections to the relay may be open at once (E9.10).
+    pub smtp_connections: usize,
     /// How long mail of unknown fate rests before it is tried again.
     pub maybe_retry: Duration,
+    /// How long a worker's claim on a mail lasts unless it is renewed (E9.4).
+    pub lease: Duration,
     /// The largest mail that a door takes.
     pub max_mail_bytes: usize,
     /// The largest uploaded file.
@@ -184,6 +188,8 @@ impl Config {
             "POSTROOM_INBOUND_TOKEN" => text(self.inbound_token.as_ref().map(Secret::reveal)),
             "POSTROOM_LOG" => self.log.clone(),
             "POSTROOM_WORKER" => self.worker.to_string(),
+            "POSTROOM_SMTP_CONNECTIONS" => self.smtp_connections.to_string(),
+            "POSTROOM_LEASE_SECONDS" => self.lease.as_secs().to_string(),
             "POSTROOM_MAYBE_RETRY_S" => self.maybe_retry.as_secs().to_string(),
             "POSTROOM_MAX_MAIL_BYTES" => self.max_mail_bytes.to_string(),
             "POSTROOM_MAX_FILE_BYTES" => self.max_file_bytes.to_string(),

@@ -75,6 +75,8 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         inbound_token: r.secret("POSTROOM_INBOUND_TOKEN", 8),
         log: r.parsed("POSTROOM_LOG", log).unwrap_or_else(|| "info".to_owned()),
         worker: r.parsed("POSTROOM_WORKER", WorkerMode::from_str).unwrap_or(default_worker),
+        smtp_connections: r.parsed("POSTROOM_SMTP_CONNECTIONS", |v| number(v, 1, 64)).unwrap_or(4) as usize,
+        lease: Duration::from_secs(r.parsed("POSTROOM_LEASE_SECONDS", |v| number(v, 2, 3600)).unwrap_or(60)),
         maybe_retry: Duration::from_secs(
             r.parsed("POSTROOM_MAYBE_RETRY_S", |v| number(v, 1, 7 * 86_400)).unwrap_or(900),
         ),
