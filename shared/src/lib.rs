@@ -15,6 +15,7 @@ pub mod coverage;
 pub mod doorbell;
 pub mod events;
 pub mod fault;
+pub mod housekeeping;
 pub mod i18n;
 pub mod ids;
 pub mod instance;

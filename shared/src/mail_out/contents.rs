@@ -49,12 +49,20 @@ impl Content {
     /// Returns the title of the HTML: the ticket's number, or the team's name.
     pub fn title(&self) -> &str {
         match self {
-            Content::Reply(c) => &c.pid,
-            Content::Ack(c) => &c.pid,
-            Content::Notice(c) => &c.pid,
-            Content::Mention(c) => &c.pid,
-            Content::Solved(c) => &c.pid,
             Content::Invite(c) | Content::Password(c) | Content::Link(c) => &c.team,
+            _ => self.pid().unwrap_or_default(),
+        }
+    }
+
+    /// Returns the ticket's number, if it is about one.
+    pub fn pid(&self) -> Option<&str> {
+        match self {
+            Content::Reply(c) => Some(&c.pid),
+            Content::Ack(c) => Some(&c.pid),
+            Content::Notice(c) => Some(&c.pid),
+            Content::Mention(c) => Some(&c.pid),
+            Content::Solved(c) => Some(&c.pid),
+            Content::Invite(_) | Content::Password(_) | Content::Link(_) => None,
         }
     }
 

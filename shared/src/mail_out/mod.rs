@@ -1,5 +1,6 @@
 //! How a mail goes out: signed addresses and ids, outbox rows, composing, templates, and when to try again.
 
+pub mod build;
 pub mod compose;
 pub mod contents;
 mod encode;
@@ -8,6 +9,7 @@ pub mod headers;
 pub mod kinds;
 pub mod message_id;
 pub mod outbox;
+pub mod relays;
 pub mod render;
 pub mod retry;
 pub mod threading;

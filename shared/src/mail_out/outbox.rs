@@ -9,10 +9,10 @@ pub mod read;
 mod record;
 mod sql;
 
-pub use claim::{Claimed, LEASE_SECONDS, claim, free_expired, renew};
+pub use claim::{Claimed, claim, free_expired, renew};
 pub use manage::{cancel, find, list, of_ticket, retry};
 pub use record::{Record, Step, record};
-pub use sql::insert;
+pub use sql::{PastAttempt, insert, past_attempts};
 
 use crate::clock::Time;
 use crate::i18n::Locale;
@@ -106,6 +106,15 @@ pub struct NewOutbox {
     pub state: OutboxState,
     /// When it may leave, by the database's clock; None at rest.
     pub due_at: Option<Time>,
+}
+
+/// Where a mail's octets are kept, so that every attempt sends the same (E9.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// In the row.
+    Row(Vec<u8>),
+    /// In the blob store, by this name.
+    Blob(String),
 }
 
 /// A row as lists and pages show it.

@@ -10,8 +10,8 @@ mod error;
 mod migrate;
 mod pool;
 mod query;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod value;
 
 pub use error::Error;

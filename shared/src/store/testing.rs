@@ -2,6 +2,8 @@
 
 use super::pool::Pools;
 use super::{Db, sql};
+use crate::app::App;
+use crate::config::Config;
 
 /// Runs `case` on a new database of each kind.
 pub async fn on_both<F: Future<Output = ()>>(case: impl Fn(Db) -> F) {
@@ -42,27 +44,37 @@ pub async fn seed(db: &Db, text: &'static str) {
 }
 
 /// Runs `case` on a new application of each kind, with one tenant and one mailbox (`support@desk.example`).
-pub async fn on_both_apps<F: Future<Output = ()>>(case: impl Fn(crate::app::App) -> F) {
+pub async fn on_both_apps<F: Future<Output = ()>>(case: impl Fn(App) -> F) {
+    on_both_apps_with(|_| None, case).await;
+}
+
+/// As [`on_both_apps`], with settings of the case's own.
+pub async fn on_both_apps_with<F: Future<Output = ()>>(
+    settings: impl Fn(&str) -> Option<String>,
+    case: impl Fn(App) -> F,
+) {
     const ROWS: &str = "
         INSERT INTO tenants (slug, name, audience, pid_prefix, locale, settings, created_at) VALUES
             ('default', 'Desk', 'public', NULL, 'en', '{}', '2026-11-01T00:00:00+00:00');
         INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES
             (1, 'support@desk.example', 'support@desk.example', 'Desk', '+', TRUE, '2026-11-01T00:00:00+00:00')";
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let data = folder.path().display().to_string();
     let start = async |url: String| {
-        let config = crate::config::Config::read(|name| match name {
+        // Each application has a folder of its own: its secret lies there.
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().display().to_string();
+        let url = if url.is_empty() { format!("sqlite://{data}/test.db") } else { url };
+        let config = Config::read(|name| match name {
             "DATABASE_URL" => Some(url.clone()),
             "BLOB_URL" => Some(format!("file://{data}/blobs")),
-            _ => None,
+            _ => settings(name),
         })
         .expect("the settings are right");
-        let app = crate::app::App::start(config).await.expect("the application starts");
+        let app = App::start(config).await.expect("the application starts");
         seed(&app.db, ROWS).await;
         case(app.clone()).await;
         app.db.close().await;
     };
-    start(format!("sqlite://{data}/test.db")).await;
+    start(String::new()).await;
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
         println!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
         return;
@@ -73,5 +85,5 @@ pub async fn on_both_apps<F: Future<Output = ()>>(case: impl Fn(crate::app::App)
     let mut url: url::Url = server.parse().expect("TEST_POSTGRES_URL is a URL");
     url.set_path(&name);
     start(url.to_string()).await;
-    run(&admin, format!("DROP DATABASE {name}")).await;
+    run(&admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }

@@ -2,13 +2,15 @@
 
 use super::Draft;
 use crate::clock::Time;
+use crate::events::{By, EventKind};
 use crate::ids::{MessageId, OutboxId, TenantId, TicketId};
+use crate::keys::Keys;
 use crate::mail_out::kinds::{Kind, OutboxState};
-use crate::store::{Db, Exec, Result, Scope, Tx, dialect, sql};
-use chrono::Duration;
-
-/// How long a lease lasts unless it is renewed. A killed worker's mail moves on when it ran out.
-pub const LEASE_SECONDS: i64 = 60;
+use crate::mail_out::retry::{self, Maybe};
+use crate::store::{Db, Result, Scope, Tx, dialect, insert_many, sql};
+use crate::tickets::Work;
+use chrono::TimeDelta;
+use serde_json::json;
 
 /// A row under this worker's lease.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -23,6 +25,8 @@ pub struct Claimed {
     pub ticket_id: Option<TicketId>,
     /// The message it carries.
     pub ticket_message_id: Option<MessageId>,
+    /// The recipient, if a user.
+    pub user_id: Option<crate::ids::UserId>,
     /// RCPT TO.
     pub to_email: String,
     /// The recipient's name.
@@ -39,7 +43,7 @@ pub struct Claimed {
     pub mime: Option<Vec<u8>>,
     /// The blob of the octets, once built, if they are large.
     pub mime_blob: Option<String>,
-    /// How often it was tried before.
+    /// Which try this is, from 1.
     pub attempts: i64,
     /// How often nobody answered.
     pub maybes: i64,
@@ -59,14 +63,14 @@ impl Claimed {
     }
 }
 
-/// Takes up to `n` due rows under the lease `token`, the most urgent and longest due first.
+/// Takes up to `n` due rows for `lease` under `token`, which must be fresh, the most urgent and longest due first.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn claim(db: &Db, token: &str, n: i64) -> Result<Vec<Claimed>> {
+pub async fn claim(db: &Db, token: &str, n: i64, lease: std::time::Duration) -> Result<Vec<Claimed>> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;
-    let until = now + Duration::seconds(LEASE_SECONDS);
+    let until = now + lease;
     let skip = dialect::for_update_skip_locked(&tx);
     // A `maybe_sent` row that is due passes through `queued` here (E9.9): nobody could see it there.
     // The free-condition stands again outside the sub-select, so that a row that changed meanwhile is not taken.
@@ -82,8 +86,8 @@ pub async fn claim(db: &Db, token: &str, n: i64) -> Result<Vec<Claimed>> {
         .arg(n)
         .push(skip)
         .push(
-            ") RETURNING id, tenant_id, kind, ticket_id, ticket_message_id, to_email, to_name, subject, message_id, \
-               envelope_from, letter, mime, mime_blob, attempts, maybes, created_at, lease_token",
+            ") RETURNING id, tenant_id, kind, ticket_id, ticket_message_id, user_id, to_email, to_name, subject, \
+               message_id, envelope_from, letter, mime, mime_blob, attempts, maybes, created_at, lease_token",
         )
         .all(&mut tx)
         .await?;
@@ -92,16 +96,17 @@ pub async fn claim(db: &Db, token: &str, n: i64) -> Result<Vec<Claimed>> {
     Ok(rows)
 }
 
-/// Renews the lease of the rows that are still under `token`, for another [`LEASE_SECONDS`].
+/// Renews the lease of the rows that are still under one of `tokens`, for `lease` from now.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn renew(db: &Db, token: &str) -> Result<u64> {
+pub async fn renew(db: &Db, tokens: &[String], lease: std::time::Duration) -> Result<u64> {
     let mut tx = db.write(Scope::All).await?;
-    let until = dialect::now(&mut tx).await? + Duration::seconds(LEASE_SECONDS);
-    let renewed = sql("UPDATE outbox SET lease_until = $1 WHERE state = 'sending' AND lease_token = $2")
-        .bind(until)
-        .bind(token)
+    let until = dialect::now(&mut tx).await? + lease;
+    let renewed = sql("UPDATE outbox SET lease_until = ")
+        .arg(until)
+        .push(" WHERE state = 'sending' AND lease_token IN ")
+        .list(tokens)
         .exec(&mut tx)
         .await?;
     tx.commit().await?;
@@ -120,75 +125,89 @@ struct Expired {
     maybes: i64,
 }
 
+/// How many leases are freed in one transaction.
+const MOST_FREED: i64 = 200;
+const EXPIRED: &str = "SELECT id, tenant_id, ticket_id, kind, phase, attempts, maybes FROM outbox \
+     WHERE state = 'sending' AND lease_until < $1";
+
 /// Frees rows whose lease ran out: before the body they are queued again; in the body nobody knows whether the mail
 /// arrived, and E9.9 decides. Returns the rows that are due again.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn free_expired(db: &Db, keys: &crate::keys::Keys) -> Result<Vec<OutboxId>> {
+pub async fn free_expired(db: &Db, keys: &Keys) -> Result<Vec<OutboxId>> {
+    let mut read = db.read(Scope::All);
+    let now = dialect::now(&mut read).await?;
+    let seen: Vec<Expired> = sql(EXPIRED).bind(now).push(" ORDER BY id LIMIT ").arg(MOST_FREED).all(&mut read).await?;
+    if seen.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut tx = db.write(Scope::All).await?;
-    let now = dialect::now(&mut tx).await?;
+    // Tickets before outbox rows, as everybody locks them.
+    let mut work = Work::new(keys);
+    work.lock(&mut tx, &seen.iter().filter_map(|r| r.ticket_id).collect::<Vec<_>>()).await?;
     let skip = dialect::for_update_skip_locked(&tx);
-    let rows: Vec<Expired> = sql("SELECT id, tenant_id, ticket_id, kind, phase, attempts, maybes FROM outbox \
-         WHERE state = 'sending' AND lease_until < $1 ORDER BY id LIMIT 200")
-    .bind(now)
-    .push(skip)
-    .all(&mut tx)
-    .await?;
+    let rows: Vec<Expired> = sql(EXPIRED)
+        .bind(now)
+        .push(" AND id IN ")
+        .list(seen.iter().map(|r| r.id))
+        .push(" ORDER BY id")
+        .push(skip)
+        .all(&mut tx)
+        .await?;
     let mut due = Vec::new();
-    let mut steps = Vec::new();
+    let mut attempts = Vec::new();
     for row in rows {
         let in_body = row.phase.as_deref() == Some("body");
         tracing::warn!(outbox.id = row.id.0, in_body, "a worker died with this mail; its lease ran out");
-        let (state, due_at) = if !in_body {
-            (OutboxState::Queued, Some(now))
-        } else {
-            let again = row.kind.is_resent_after_maybe() && row.maybes == 0;
-            (OutboxState::MaybeSent, again.then_some(now))
+        let (state, due_at) = match in_body {
+            false => (OutboxState::Queued, Some(now)),
+            true => (OutboxState::MaybeSent, due_after_maybe(&row, now)),
         };
-        if due_at.is_some() {
-            due.push(row.id);
+        due.extend(due_at.map(|_| row.id));
+        free(&mut tx, &row, state, due_at, now).await?;
+        attempts.push(vec![
+            row.id.into(),
+            row.attempts.into(),
+            row.tenant_id.into(),
+            now.into(),
+            if in_body { "body" } else { "before_body" }.into(),
+            "lost".into(),
+            "the worker died".into(),
+        ]);
+        if let Some(ticket) = row.ticket_id.filter(|_| in_body) {
+            let data = json!({"outbox_id": row.id, "attempt": row.attempts, "result": "lost"});
+            work.event(ticket, EventKind::MailMaybeSent, By::WORKER, data, None);
         }
-        free(&mut tx, &row, state, due_at, now, in_body).await?;
-        steps.push((row, state));
     }
-    for (row, state) in steps.iter().filter(|(_, s)| *s == OutboxState::MaybeSent) {
-        super::record::maybe_event(&mut tx, keys, row.ticket_id, row.id, *state).await?;
-    }
+    insert_many(
+        &mut tx,
+        "INSERT INTO outbox_attempts (outbox_id, n, tenant_id, at, phase, result, text)",
+        attempts,
+        "ON CONFLICT (outbox_id, n) DO NOTHING",
+    )
+    .await?;
+    work.flush(&mut tx).await?;
     tx.commit().await?;
     Ok(due)
 }
 
-async fn free(
-    tx: &mut Tx,
-    row: &Expired,
-    state: OutboxState,
-    due: Option<Time>,
-    now: Time,
-    in_body: bool,
-) -> Result<()> {
+fn due_after_maybe(row: &Expired, now: Time) -> Option<Time> {
+    let maybes = u32::try_from(row.maybes + 1).unwrap_or(u32::MAX);
+    match retry::after_maybe(row.kind, maybes, true, TimeDelta::zero()) {
+        Maybe::RetryAfter(wait) => Some(now + wait),
+        Maybe::Rest => None,
+    }
+}
+
+async fn free(tx: &mut Tx, row: &Expired, state: OutboxState, due: Option<Time>, now: Time) -> Result<()> {
     sql("UPDATE outbox SET state = $1, due_at = $2, lease_token = NULL, lease_until = NULL, phase = NULL, \
          maybes = maybes + $3, updated_at = $4 WHERE id = $5")
     .bind(state)
     .bind(due)
-    .bind(i64::from(in_body))
+    .bind(i64::from(state == OutboxState::MaybeSent))
     .bind(now)
     .bind(row.id)
-    .exec(tx)
-    .await?;
-    let phase = if in_body { "body" } else { "before_body" };
-    lost_attempt(tx, row, phase, now).await
-}
-
-async fn lost_attempt(tx: &mut impl Exec, row: &Expired, phase: &'static str, now: Time) -> Result<()> {
-    sql("INSERT INTO outbox_attempts (outbox_id, n, tenant_id, at, phase, result, text) VALUES ($1, $2, $3, $4, $5, 'lost', $6) \
-         ON CONFLICT (outbox_id, n) DO NOTHING")
-    .bind(row.id)
-    .bind(row.attempts)
-    .bind(row.tenant_id)
-    .bind(now)
-    .bind(phase)
-    .bind("the worker died")
     .exec(tx)
     .await?;
     Ok(())

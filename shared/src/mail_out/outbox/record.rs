@@ -5,6 +5,7 @@ use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId, TicketId};
 use crate::keys::Keys;
 use crate::mail_out::kinds::OutboxState;
+use crate::mail_out::outbox::Kept;
 use crate::store::{Db, Result, Scope, Tx, Value, dialect, insert_many, sql, update_many};
 use crate::tickets::{NewMessageId, Work};
 use chrono::Duration;
@@ -32,11 +33,11 @@ pub struct Record {
 pub enum Step {
     /// The octets were built; the body goes out next. Nothing may leave before this is committed.
     Body {
-        /// The octets, if small; else they lie in the blob store.
-        mime: Option<Vec<u8>>,
-        /// The blob of the octets.
-        mime_blob: Option<String>,
+        /// The octets, unless the row has them already.
+        kept: Option<Kept>,
     },
+    /// Nothing was tried: the row is given back as it was before the claim, due now.
+    Release,
     /// The attempt is over.
     Done {
         /// The state it leads to.
@@ -46,7 +47,7 @@ pub enum Step {
         /// `sent`, `temporary`, `permanent`, `relay_fault`, `unknown`.
         result: &'static str,
         /// How far the attempt came.
-        phase: String,
+        phase: &'static str,
         /// The relay's reply code.
         code: Option<u16>,
         /// The relay's enhanced status code.
@@ -56,22 +57,27 @@ pub enum Step {
         /// The id that the relay gave the mail (E3.7).
         relay_id: Option<String>,
         /// The octets, where the attempt ended before the body and they may be needed again.
-        mime: Option<Vec<u8>>,
+        kept: Option<Kept>,
     },
 }
 
 /// Writes records in one transaction and returns, for each, whether it was accepted: a record is refused if its lease
 /// is no longer the row's, unless it reports a 250, which is always worth knowing (E9.4). Sent, deferred, failed and
-/// maybe-sent mails become events of their tickets.
+/// maybe-sent mails become events of their tickets. No row may occur twice.
 ///
 /// # Errors
 /// See [`crate::store::Error`]; nothing was written then.
 pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool>> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;
+    // Tickets before outbox rows, as everybody locks them.
+    let mut work = Work::new(keys);
+    let done = |r: &&Record| matches!(r.step, Step::Done { .. });
+    let tickets: Vec<TicketId> = records.iter().filter(done).filter_map(|r| r.ticket_id).collect();
+    work.lock(&mut tx, &tickets).await?;
     let held = lock(&mut tx, records).await?;
     let mut accepted = Vec::with_capacity(records.len());
-    let (mut bodies, mut dones, mut attempts, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut bodies, mut dones, mut attempts, mut released) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for r in records {
         let Some(row) = held.iter().find(|h| h.id == r.id) else {
             accepted.push(false);
@@ -79,8 +85,13 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
         };
         let ours = row.state == OutboxState::Sending && row.lease_token.as_deref() == Some(&r.lease_token);
         let ok = match &r.step {
-            Step::Body { mime, mime_blob } if ours => {
-                bodies.push(vec![r.id.into(), mime.clone().into(), mime_blob.clone().into(), now.into()]);
+            Step::Body { kept } if ours => {
+                let (mime, mime_blob) = columns(kept);
+                bodies.push(vec![r.id.into(), mime, mime_blob, now.into()]);
+                true
+            }
+            Step::Release if ours => {
+                released.push(vec![r.id.into(), now.into()]);
                 true
             }
             Step::Done { state, .. }
@@ -88,7 +99,7 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
             {
                 dones.push(done_row(r, now));
                 attempts.push(attempt_row(r, now));
-                events.push(r);
+                add_event(&mut work, r);
                 true
             }
             _ => false,
@@ -105,24 +116,44 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
     .await?;
     update_many(
         &mut tx,
+        "UPDATE outbox SET state = 'queued', due_at = v.column2, updated_at = v.column2, attempts = outbox.attempts - 1, \
+         phase = NULL, lease_token = NULL, lease_until = NULL",
+        released,
+        "outbox.id = v.column1",
+    )
+    .await?;
+    update_many(
+        &mut tx,
         "UPDATE outbox SET state = v.column2, due_at = v.column3, reply_code = v.column4, enhanced = v.column5, \
          reply_text = v.column6, relay_id = COALESCE(v.column7, outbox.relay_id), mime = COALESCE(v.column8, outbox.mime), \
-         maybes = outbox.maybes + v.column9, sent_at = COALESCE(v.column10, outbox.sent_at), updated_at = v.column11, \
+         mime_blob = COALESCE(v.column9, outbox.mime_blob), maybes = outbox.maybes + v.column10, \
+         sent_at = COALESCE(v.column11, outbox.sent_at), updated_at = v.column12, \
          phase = NULL, lease_token = NULL, lease_until = NULL",
         dones,
         "outbox.id = v.column1",
     )
     .await?;
+    // A 250 that comes late knows better than the sweep that gave its worker up.
     insert_many(
         &mut tx,
         "INSERT INTO outbox_attempts (outbox_id, n, tenant_id, at, phase, result, code, enhanced, text)",
         attempts,
-        "ON CONFLICT (outbox_id, n) DO NOTHING",
+        "ON CONFLICT (outbox_id, n) DO UPDATE SET at = excluded.at, phase = excluded.phase, result = excluded.result, \
+         code = excluded.code, enhanced = excluded.enhanced, text = excluded.text",
     )
     .await?;
-    ticket_events(&mut tx, keys, &events).await?;
+    work.flush(&mut tx).await?;
     tx.commit().await?;
     Ok(accepted)
+}
+
+/// The columns `mime` and `mime_blob`.
+fn columns(kept: &Option<Kept>) -> (Value, Value) {
+    match kept {
+        Some(Kept::Row(octets)) => (octets.clone().into(), None::<String>.into()),
+        Some(Kept::Blob(name)) => (None::<Vec<u8>>.into(), name.into()),
+        None => (None::<Vec<u8>>.into(), None::<String>.into()),
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -143,9 +174,10 @@ async fn lock(tx: &mut Tx, records: &[Record]) -> Result<Vec<HeldRow>> {
 }
 
 fn done_row(r: &Record, now: Time) -> Vec<Value> {
-    let Step::Done { state, again_in, code, enhanced, text, relay_id, mime, .. } = &r.step else {
+    let Step::Done { state, again_in, code, enhanced, text, relay_id, kept, .. } = &r.step else {
         unreachable!("only finished attempts come here")
     };
+    let (mime, mime_blob) = columns(kept);
     vec![
         r.id.into(),
         (*state).into(),
@@ -154,7 +186,8 @@ fn done_row(r: &Record, now: Time) -> Vec<Value> {
         enhanced.clone().into(),
         text.as_str().into(),
         relay_id.clone().into(),
-        mime.clone().into(),
+        mime,
+        mime_blob,
         i64::from(*state == OutboxState::MaybeSent).into(),
         (*state == OutboxState::Sent).then_some(now).into(),
         now.into(),
@@ -170,7 +203,7 @@ fn attempt_row(r: &Record, now: Time) -> Vec<Value> {
         r.attempt.into(),
         r.tenant_id.into(),
         now.into(),
-        phase.as_str().into(),
+        (*phase).into(),
         (*result).into(),
         code.map(i64::from).into(),
         enhanced.clone().into(),
@@ -178,59 +211,26 @@ fn attempt_row(r: &Record, now: Time) -> Vec<Value> {
     ]
 }
 
-/// Adds the events of finished attempts to their tickets; a relay's own id becomes an alias that answers may name
-/// (E3.7).
-async fn ticket_events(tx: &mut Tx, keys: &Keys, records: &[&Record]) -> Result<()> {
-    let ids: Vec<TicketId> = records.iter().filter_map(|r| r.ticket_id).collect();
-    if ids.is_empty() {
-        return Ok(());
+/// Adds the event of a finished attempt to its ticket; a relay's own id becomes an alias that answers may name (E3.7).
+fn add_event(work: &mut Work<'_>, r: &Record) {
+    let Step::Done { state, result, code, enhanced, relay_id, .. } = &r.step else { return };
+    let Some(ticket) = r.ticket_id.filter(|t| work.ticket(*t).is_some()) else { return };
+    let kind = match state {
+        OutboxState::Sent => EventKind::MailSent,
+        OutboxState::Deferred | OutboxState::Queued => EventKind::MailDeferred,
+        OutboxState::MaybeSent => EventKind::MailMaybeSent,
+        _ => EventKind::MailFailed,
+    };
+    let data = json!({"outbox_id": r.id, "attempt": r.attempt, "result": result, "code": code, "enhanced": enhanced});
+    work.event(ticket, kind, By::WORKER, data, None);
+    if let Some(alias) = relay_id.as_deref().filter(|id| id.contains('@')) {
+        work.message_id(NewMessageId {
+            tenant_id: r.tenant_id,
+            message_id: alias.trim_matches(['<', '>']).to_owned(),
+            ticket_id: ticket,
+            ticket_message_id: None,
+            kind: "alias",
+            public: false,
+        });
     }
-    let mut work = Work::new(keys);
-    work.lock(tx, &ids).await?;
-    for r in records {
-        let (Some(ticket), Step::Done { state, result, code, enhanced, relay_id, .. }) = (r.ticket_id, &r.step) else {
-            continue;
-        };
-        let kind = match state {
-            OutboxState::Sent => EventKind::MailSent,
-            OutboxState::Deferred | OutboxState::Queued => EventKind::MailDeferred,
-            OutboxState::MaybeSent => EventKind::MailMaybeSent,
-            _ => EventKind::MailFailed,
-        };
-        let data =
-            json!({"outbox_id": r.id, "attempt": r.attempt, "result": result, "code": code, "enhanced": enhanced});
-        work.event(ticket, kind, By::WORKER, data, None);
-        if let Some(alias) = relay_id.as_deref().filter(|id| id.contains('@')) {
-            work.message_id(NewMessageId {
-                tenant_id: r.tenant_id,
-                message_id: alias.trim_matches(['<', '>']).to_owned(),
-                ticket_id: ticket,
-                ticket_message_id: None,
-                kind: "alias",
-                public: false,
-            });
-        }
-    }
-    work.flush(tx).await
-}
-
-/// Adds the event of a mail whose worker died in the body.
-pub(super) async fn maybe_event(
-    tx: &mut Tx,
-    keys: &Keys,
-    ticket: Option<TicketId>,
-    id: OutboxId,
-    state: OutboxState,
-) -> Result<()> {
-    let Some(ticket) = ticket else { return Ok(()) };
-    let mut work = Work::new(keys);
-    work.lock(tx, &[ticket]).await?;
-    work.event(
-        ticket,
-        EventKind::MailMaybeSent,
-        By::WORKER,
-        json!({"outbox_id": id, "result": "lost", "state": state}),
-        None,
-    );
-    work.flush(tx).await
 }

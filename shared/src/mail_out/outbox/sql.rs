@@ -5,7 +5,24 @@ use super::read::{Attempt, Listed, OutboxFilter};
 use crate::address;
 use crate::clock::Time;
 use crate::ids::{OutboxId, TenantId};
-use crate::store::{Db, Q, Result, Scope, Tx, insert_many, sql};
+use crate::store::{Db, Exec, Q, Result, Scope, Tx, insert_many, sql};
+
+/// An attempt that is over.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PastAttempt {
+    /// When its end was recorded.
+    pub at: Time,
+    /// `sent`, `temporary`, `permanent`, `relay_fault`, `unknown`, `lost`, `cancelled`.
+    pub result: String,
+}
+
+/// Returns what was tried with a mail so far, newest first.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn past_attempts(ex: &mut impl Exec, id: OutboxId) -> Result<Vec<PastAttempt>> {
+    sql("SELECT at, result FROM outbox_attempts WHERE outbox_id = $1 ORDER BY n DESC LIMIT 500").bind(id).all(ex).await
+}
 
 /// Inserts rows.
 ///

@@ -1,0 +1,345 @@
+//! From claimed rows to octets: what a mail says is looked up for a whole batch in a handful of queries, then each
+//! mail is put into words and composed. What was built once is kept with the row and sent again as it is (E9.1).
+
+mod sql;
+
+use crate::app::App;
+use crate::blobs;
+use crate::ids::{MessageId, TicketId};
+use crate::mail_in::types::Address;
+use crate::mail_out::compose::{File, Letter, Sender, compose};
+use crate::mail_out::contents::{
+    AccountLink, Ack, Content, Mention, Notice, NoticeEvent, Quoted, Reply, Solved, excerpt,
+};
+use crate::mail_out::headers;
+use crate::mail_out::outbox::{Claimed, Draft, Kept, Template};
+use crate::mail_out::render::Templates;
+use crate::mail_out::{compose::Form, message_id, threading};
+use crate::messages::types::MessageKind;
+use crate::store::{Db, Result, Scope};
+use bytes::Bytes;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Octets up to this size lie in the row, larger ones in the blob store.
+const MAX_IN_ROW: usize = 64 * 1024;
+
+/// A mail cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// It never will: the text says why, for people.
+    #[error("{0}")]
+    Never(String),
+    /// Something is out of reach, or missing that an operator can put back.
+    #[error("{0}")]
+    NotNow(String),
+}
+
+/// Octets ready to go.
+#[derive(Debug, Clone)]
+pub struct Mime {
+    /// The mail.
+    pub bytes: Bytes,
+    /// How the row shall keep it; None if it does already.
+    pub kept: Option<Kept>,
+}
+
+/// All that a claimed mail says, bytes of files excepted.
+#[derive(Debug, Clone)]
+pub struct Material(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// Built at an earlier attempt.
+    Built,
+    /// To be built.
+    Draft { draft: Box<Draft>, content: Box<Content>, files: Vec<sql::FileFacts>, customer: Option<String> },
+    /// Cannot be.
+    Broken(String),
+}
+
+/// Looks up what the rows' mails say; one for each row, in their order.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn load(db: &Db, base_url: &str, rows: &[Claimed]) -> Result<Vec<Material>> {
+    let unbuilt = |r: &&Claimed| r.mime.is_none() && r.mime_blob.is_none();
+    let replies = |r: &&Claimed| r.kind == crate::mail_out::kinds::Kind::Reply;
+    let unique = |mut ids: Vec<i64>| {
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    };
+    let ids = |rows: Vec<Option<i64>>| unique(rows.into_iter().flatten().collect());
+    let tickets = ids(rows.iter().filter(unbuilt).map(|r| r.ticket_id.map(|t| t.0)).collect());
+    let messages = ids(rows.iter().filter(unbuilt).map(|r| r.ticket_message_id.map(|m| m.0)).collect());
+    let carried = ids(rows.iter().filter(unbuilt).filter(replies).map(|r| r.ticket_message_id.map(|m| m.0)).collect());
+    let answered = ids(rows.iter().filter(unbuilt).filter(replies).map(|r| r.ticket_id.map(|t| t.0)).collect());
+    let carried: Vec<MessageId> = carried.into_iter().map(MessageId).collect();
+    let mut read = db.read(Scope::All);
+    let known = Known {
+        base_url,
+        tickets: sql::tickets(&mut read, &tickets.into_iter().map(TicketId).collect::<Vec<_>>()).await?,
+        messages: sql::messages(&mut read, &messages.into_iter().map(MessageId).collect::<Vec<_>>()).await?,
+        files: sql::files(&mut read, &carried).await?,
+        last_words: sql::last_words(&mut read, &carried).await?,
+        parties: sql::parties(&mut read, &answered.into_iter().map(TicketId).collect::<Vec<_>>()).await?,
+    };
+    Ok(rows
+        .iter()
+        .map(|row| match unbuilt(&row) {
+            true => known.material(row),
+            false => Material(Source::Built),
+        })
+        .collect())
+}
+
+impl Material {
+    /// Returns the PID of the ticket that the mail is about, for logs; None where it was built before.
+    pub fn pid(&self) -> Option<&str> {
+        match &self.0 {
+            Source::Draft { content, .. } => content.pid(),
+            _ => None,
+        }
+    }
+
+    /// Returns the row's octets: those it has, or built now.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub async fn octets(
+        &self,
+        app: &App,
+        templates: &Templates,
+        row: &Claimed,
+    ) -> std::result::Result<Mime, BuildError> {
+        let (draft, content, files, customer) = match &self.0 {
+            Source::Broken(why) => return Err(BuildError::Never(why.clone())),
+            Source::Draft { draft, content, files, customer } => (draft, content, files, customer),
+            Source::Built => return built(app, row).await,
+        };
+        let mut attached = Vec::with_capacity(files.len());
+        for file in files {
+            let bytes = app.blobs.get(row.tenant_id, &file.sha256).await.map_err(out_of_reach)?;
+            attached.push(File {
+                filename: file.filename.clone(),
+                content_type: file.content_type.clone(),
+                content_id: file.content_id.clone(),
+                bytes,
+            });
+        }
+        // A fault of ours in one mail must not stop all others.
+        let octets = catch_unwind(AssertUnwindSafe(|| {
+            let rendered = templates.render(draft.locale, content).map_err(|e| BuildError::Never(e.to_string()))?;
+            let letter = letter(app, row, draft, content.form(), customer.as_deref(), rendered, attached)?;
+            compose(&letter).map_err(|e| BuildError::Never(e.to_string()))
+        }))
+        .unwrap_or_else(|_| Err(BuildError::Never("building this mail failed by a fault of the program".to_owned())))?;
+        if octets.len() <= MAX_IN_ROW {
+            return Ok(Mime { bytes: octets.clone().into(), kept: Some(Kept::Row(octets)) });
+        }
+        let bytes = Bytes::from(octets);
+        let name = app.blobs.put(row.tenant_id, bytes.clone()).await.map_err(out_of_reach)?;
+        Ok(Mime { bytes, kept: Some(Kept::Blob(name)) })
+    }
+}
+
+async fn built(app: &App, row: &Claimed) -> std::result::Result<Mime, BuildError> {
+    let bytes = match (&row.mime, &row.mime_blob) {
+        (Some(octets), _) => octets.clone().into(),
+        (None, Some(name)) => app.blobs.get(row.tenant_id, name).await.map_err(out_of_reach)?,
+        (None, None) => return Err(BuildError::Never("the mail has no octets".to_owned())),
+    };
+    Ok(Mime { bytes, kept: None })
+}
+
+fn out_of_reach(e: blobs::Error) -> BuildError {
+    match e {
+        blobs::Error::Missing { .. } => {
+            BuildError::NotNow("a file of this mail is missing in the blob store".to_owned())
+        }
+        blobs::Error::Name(_) => {
+            BuildError::Never("a file of this mail has no valid name in the blob store".to_owned())
+        }
+        e => BuildError::NotNow(e.to_string()),
+    }
+}
+
+fn letter(
+    app: &App,
+    row: &Claimed,
+    draft: &Draft,
+    form: Form,
+    customer: Option<&str>,
+    rendered: crate::mail_out::render::Rendered,
+    files: Vec<File>,
+) -> std::result::Result<Letter, BuildError> {
+    // Whom the row is for must be writable, the others need not: their own rows say so.
+    headers::spec("To", &row.to_email).map_err(|e| BuildError::Never(e.to_string()))?;
+    let writable = |a: &&Address| headers::spec("To", &a.email).is_ok();
+    let recipient = Address { name: row.to_name.clone(), email: row.to_email.clone() };
+    // Of one recipient alone the row knows best: an operator may have put its address right.
+    let to = Some(&draft.to).filter(|to| writable(to) && !draft.cc.is_empty()).unwrap_or(&recipient);
+    let (team, mailbox) = (draft.from.name.as_deref().unwrap_or_default(), draft.from.email.as_str());
+    let from = match customer.filter(|_| form == Form::AgentNotice) {
+        Some(customer) => Sender::via(draft.locale, &one_line(customer), team, mailbox),
+        None => Sender::team(&one_line(team), mailbox),
+    };
+    let mut ids = draft.references.iter().map(String::as_str);
+    let (anchor, root) = (ids.next(), ids.next());
+    Ok(Letter {
+        form,
+        from,
+        reply_to: draft.reply_to.clone().map(|email| Address { name: None, email }),
+        to: vec![plain(to)],
+        cc: draft.cc.iter().filter(writable).map(plain).collect(),
+        subject: row.subject.clone(),
+        message_id: row.message_id.clone(),
+        in_reply_to: draft.in_reply_to.clone().filter(|id| threading::is_writable(id)),
+        references: threading::references(anchor, root, &draft.references, draft.in_reply_to.as_deref()),
+        date: row.created_at,
+        text: rendered.text,
+        html: Some(rendered.html),
+        files,
+        loop_guard: message_id::mint_loop_guard(&app.keys, row.tenant_id, draft.row),
+        list_unsubscribe: None,
+        thread_index: None,
+        thread_topic: None,
+    })
+}
+
+/// Names come from anywhere; a line break in one is no reason not to answer.
+fn plain(address: &Address) -> Address {
+    Address { name: address.name.as_deref().map(one_line), email: address.email.clone() }
+}
+
+fn one_line(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// What was looked up for a batch.
+struct Known<'a> {
+    base_url: &'a str,
+    tickets: Vec<sql::TicketFacts>,
+    messages: Vec<sql::MessageFacts>,
+    files: Vec<sql::FileFacts>,
+    last_words: Vec<sql::LastWords>,
+    parties: Vec<sql::Party>,
+}
+
+impl Known<'_> {
+    fn material(&self, row: &Claimed) -> Material {
+        Material(self.source(row).unwrap_or_else(|why| Source::Broken(why.to_owned())))
+    }
+
+    fn source(&self, row: &Claimed) -> std::result::Result<Source, &'static str> {
+        let draft = row.draft().map_err(|_| "what the mail should say cannot be read")?;
+        let ticket = row.ticket_id.and_then(|id| self.tickets.iter().find(|t| t.id == id));
+        let message = row.ticket_message_id.and_then(|id| self.messages.iter().find(|m| m.id == id));
+        let content = self.content(row, &draft, ticket, message)?;
+        let files = match (draft.template, message) {
+            (Template::Reply, Some(m)) => self.files.iter().filter(|f| f.ticket_message_id == m.id).cloned().collect(),
+            _ => Vec::new(),
+        };
+        Ok(Source::Draft { draft: draft.into(), content: content.into(), files, customer: ticket.map(customer) })
+    }
+
+    fn content(
+        &self,
+        row: &Claimed,
+        draft: &Draft,
+        ticket: Option<&sql::TicketFacts>,
+        message: Option<&sql::MessageFacts>,
+    ) -> std::result::Result<Content, &'static str> {
+        let team = draft.from.name.clone().unwrap_or_else(|| draft.from.email.clone());
+        let about = ticket.ok_or("the ticket that the mail is about is gone");
+        let notice = |event| -> std::result::Result<Content, &'static str> {
+            let t = about?;
+            Ok(Content::Notice(Notice {
+                event,
+                pid: t.pid.clone(),
+                subject: t.subject.clone(),
+                customer: customer(t),
+                actor: message.and_then(author).unwrap_or_else(|| team.clone()),
+                excerpt: message.and_then(|m| excerpt(&m.visible_text)),
+                url: self.page(t),
+            }))
+        };
+        Ok(match draft.template {
+            Template::Reply => {
+                let m = message.ok_or("the message that the mail carries is gone")?;
+                if m.kind != MessageKind::Reply {
+                    return Err("an internal note is never sent");
+                }
+                Content::Reply(Reply {
+                    pid: about?.pid.clone(),
+                    url: None,
+                    body_text: m.body.clone(),
+                    body_html: m.body_html.as_deref().map(Reply::safe_html),
+                    quoted: self.quoted(row, m.id),
+                    reply_line: true,
+                })
+            }
+            Template::Ack => Content::Ack(Ack { pid: about?.pid.clone(), team, url: None, answer_by: None }),
+            Template::NoticeCreated => notice(NoticeEvent::Created)?,
+            Template::NoticeAssigned => notice(NoticeEvent::Assigned)?,
+            Template::NoticeAnswered => notice(NoticeEvent::Answered)?,
+            Template::NoticeSolved => {
+                let t = about?;
+                Content::Solved(Solved {
+                    pid: t.pid.clone(),
+                    subject: t.subject.clone(),
+                    team,
+                    resolution: t.resolution_notes.clone().filter(|r| !r.trim().is_empty()),
+                    url: None,
+                })
+            }
+            Template::Mention => {
+                let t = about?;
+                Content::Mention(Mention {
+                    pid: t.pid.clone(),
+                    subject: t.subject.clone(),
+                    actor: message.and_then(author).unwrap_or(team),
+                    excerpt: message.and_then(|m| excerpt(&m.visible_text)),
+                    url: self.page(t),
+                })
+            }
+            Template::Invite => Content::Invite(account(row, draft, team)?),
+            Template::Password => Content::Password(account(row, draft, team)?),
+            Template::Link => Content::Link(account(row, draft, team)?),
+        })
+    }
+
+    /// The customer's last message before `reply`, if this row's recipient wrote it or was in the conversation when it
+    /// came (E8.11).
+    fn quoted(&self, row: &Claimed, reply: MessageId) -> Option<Quoted> {
+        let last = self.last_words.iter().find(|l| l.reply_id == reply)?;
+        let reader = row.user_id?;
+        let was_party = self
+            .parties
+            .iter()
+            .any(|p| p.ticket_id == last.ticket_id && p.user_id == reader && p.created_at <= last.applied_at);
+        if last.author_id != Some(reader) && !was_party || last.visible_text.trim().is_empty() {
+            return None;
+        }
+        let name = last.author_name.as_deref().or(last.author_email.as_deref()).unwrap_or_default();
+        Some(Quoted::of(name, last.created_at, &last.visible_text))
+    }
+
+    fn page(&self, ticket: &sql::TicketFacts) -> String {
+        format!("{}/dashboard/support/{}", self.base_url, ticket.id)
+    }
+}
+
+fn account(row: &Claimed, draft: &Draft, team: String) -> std::result::Result<AccountLink, &'static str> {
+    let link = draft.link.clone().ok_or("the mail has no link")?;
+    Ok(AccountLink { team, email: row.to_email.clone(), link, expires_at: None })
+}
+
+fn customer(ticket: &sql::TicketFacts) -> String {
+    let name = ticket.requester_name.as_deref().map(str::trim).filter(|n| !n.is_empty());
+    name.unwrap_or(&ticket.requester_email).to_owned()
+}
+
+fn author(message: &sql::MessageFacts) -> Option<String> {
+    message.author_name.clone().or_else(|| message.author_email.clone())
+}
