@@ -11,6 +11,7 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
+use shared::fault;
 use tokio::time::timeout;
 
 use super::Timeouts;
@@ -195,7 +196,10 @@ impl Session {
         self.wire.forget_reply();
         let mut taken = 0;
         while taken < body.len() {
-            let end = body.len().min(taken + BLOCK);
+            let mut end = body.len().min(taken + BLOCK);
+            if fault::is_armed("in_body") {
+                end = end.min(if taken < body.len() / 2 { body.len() / 2 } else { body.len() });
+            }
             let block = async {
                 while taken < end {
                     taken += self.wire.write(&body[taken..end]).await?;
@@ -206,6 +210,9 @@ impl Session {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => return self.cut_short(broken("the body", &e)).await,
                 Err(_) => return self.cut_short(late("the body", self.timeouts.block)).await,
+            }
+            if taken == body.len() / 2 {
+                fault::point("in_body");
             }
         }
         // From here on the end of the body may have reached the relay: no failure is certain any more.

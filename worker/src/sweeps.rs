@@ -1,0 +1,65 @@
+//! What must happen although nobody asks for it.
+
+use std::time::Duration;
+
+use shared::app::App;
+use shared::housekeeping;
+use shared::mail_in::Ingest;
+use shared::mail_out::outbox;
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::Dispatcher;
+use crate::inbound;
+
+/// How often expired leases and undecided mail are looked for.
+const OFTEN: Duration = Duration::from_secs(5);
+/// How often old things are closed and forgotten.
+const SELDOM: Duration = Duration::from_secs(60);
+/// How many batches are forgotten in one round.
+const ROUNDS: usize = 20;
+
+/// Frees the leases of dead workers and takes up undecided mail, until `stop`.
+pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: CancellationToken) {
+    let app = dispatcher.app.clone();
+    // Shortened leases, as tests use them, are looked at more often.
+    let pause = OFTEN.min(app.config.lease / 2);
+    loop {
+        match outbox::free_expired(&app.db, &app.keys).await {
+            Ok(due) if due.is_empty() => {}
+            Ok(_) => dispatcher.wake(),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "expired leases could not be freed"),
+        }
+        match inbound::sweep(&app, &ingest).await {
+            Ok(0) => {}
+            Ok(mails) => tracing::info!(mails, "took up mail that was kept but not decided"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "undecided mail could not be looked for"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Closes and forgets what is old, until `stop`.
+pub(crate) async fn seldom(app: App, stop: CancellationToken) {
+    loop {
+        match housekeeping::close_solved(&app).await {
+            Ok(0) => {}
+            Ok(tickets) => tracing::info!(tickets, "closed tickets that were solved long ago"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "solved tickets could not be closed"),
+        }
+        for _ in 0..ROUNDS {
+            match housekeeping::forget_old(&app.db).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(e) => {
+                    tracing::warn!(error = &e as &dyn std::error::Error, "old rows could not be deleted");
+                    break;
+                }
+            }
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(SELDOM)).await.is_none() {
+            return;
+        }
+    }
+}

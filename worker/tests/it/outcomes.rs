@@ -1,0 +1,381 @@
+//! What becomes of mail, by what the relay does: through the whole worker, on both databases.
+
+use std::time::Duration;
+
+use mail_parser::{MessageParser, MimeHeaders};
+use shared::app::App;
+use shared::ids::TicketId;
+use shared::mail_in::Ingest;
+use shared::mail_out::kinds::OutboxState::{Dead, Deferred, MaybeSent, Queued, Sending, Sent};
+use shared::mail_out::outbox;
+use shared::store::testing::on_both_apps;
+use worker::dispatch::{Counts, Dispatcher, Transport};
+use worker::sink::{Act, Rule, Sink, SinkOptions, Step};
+use worker::transport::{SmtpOptions, Timeouts};
+
+use crate::desk::{self, Answer, answer, change, count, make_due, password_mail, row_to, rows, ticket};
+use crate::support::{self, sink, smtp, smtp_with, timeouts, until};
+
+const ANNA: &str = "anna@customer.example";
+
+fn dispatcher(app: &App, sink: &Sink) -> Dispatcher {
+    Dispatcher::new(app.clone(), Transport::Smtp(smtp(&sink.url()))).expect("the templates are whole")
+}
+
+async fn drain(dispatcher: &Dispatcher) -> Counts {
+    dispatcher.drain().await.expect("the store answers")
+}
+
+/// A ticket whose acknowledgement was sent already, and an answer in the outbox.
+async fn answered(app: &App, sink: &Sink, cc: &[&str]) -> TicketId {
+    let ingest = Ingest::start(app.clone());
+    let id = ticket(app, &ingest, ANNA).await.ticket_id.expect("a ticket was made");
+    drain(&dispatcher(app, sink)).await;
+    sink.forget();
+    answer(app, Answer { ticket: id, body: "Try again now.", cc, file: None }).await;
+    id
+}
+
+#[tokio::test]
+async fn everything_is_sent_once_with_its_envelope_and_headers() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        let ingest = Ingest::start(app.clone());
+        let made = ticket(&app, &ingest, ANNA).await;
+        password_mail(&app, "user@desk.example").await;
+        answer(&app, Answer { ticket: made.ticket_id.unwrap(), body: "Try again now.", cc: &[], file: None }).await;
+        let dispatcher = dispatcher(&app, &sink);
+        assert_eq!(drain(&dispatcher).await.of(Sent), 3);
+        assert_eq!(drain(&dispatcher).await, Counts::default());
+        let received = sink.received();
+        assert_eq!(received.len(), 3);
+        for mail in &received {
+            assert!(mail.mail_from.starts_with("support+") && mail.mail_from.ends_with("@desk.example"));
+            let parsed = MessageParser::new().parse(&mail.data).unwrap();
+            let header = |name: &str| parsed.header_raw(name).map(|v| v.trim().to_owned());
+            assert!(header("X-Loop-Guard").is_some() && header("Date").is_some());
+            assert_eq!(parsed.from().unwrap().first().unwrap().address.as_deref(), Some("support@desk.example"));
+            let subject = parsed.subject().unwrap();
+            match mail.rcpt[0].as_str() {
+                ANNA => assert_eq!(subject, format!("Re: Broken [{}]", made.pid.as_deref().unwrap())),
+                other => assert_eq!((other, header("In-Reply-To")), ("user@desk.example", None)),
+            }
+            if parsed.body_text(0).unwrap().contains("Try again now.") {
+                assert_eq!(header("Auto-Submitted"), None);
+                assert!(header("References").unwrap().contains("<first-anna@customer.example>"));
+                assert!(parsed.body_text(0).unwrap().contains("> Please help."), "the customer's words are quoted");
+                assert!(header("From").unwrap().contains("Priya"));
+            } else {
+                assert!(header("Auto-Submitted").is_some());
+            }
+        }
+        for row in rows(&app).await {
+            assert_eq!((row.state, row.due_at, row.attempts, row.reply_code), (Sent, None, 1, Some(250)), "{row:?}");
+            assert!(row.mime.is_some() && row.lease_token.is_none() && row.phase.is_none());
+            let sent = received.iter().filter(|m| Some(&m.data) == row.mime.as_ref()).count();
+            assert_eq!(sent, 1, "what is kept is what was sent");
+        }
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM outbox_attempts WHERE result = 'sent'").await, 3);
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'MAIL_SENT'").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_relay_mail_is_captured() {
+    on_both_apps(async |app| {
+        let ingest = Ingest::start(app.clone());
+        ticket(&app, &ingest, ANNA).await;
+        let dispatcher = Dispatcher::new(app.clone(), Transport::Capture).unwrap();
+        assert_eq!(drain(&dispatcher).await.of(Sent), 1);
+        let row = row_to(&app, ANNA).await;
+        assert_eq!((row.state, row.reply_code), (Sent, None));
+        assert!(row.mime.is_some_and(|m| m.starts_with(b"Date: ")));
+    })
+    .await;
+}
+
+/// T54.
+#[tokio::test]
+async fn a_greylisted_mail_goes_out_later_with_the_same_octets() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        answered(&app, &sink, &[]).await;
+        sink.add_rule(Rule::answer(Step::Rcpt, "450 4.2.0 greylisted").times(1));
+        let dispatcher = dispatcher(&app, &sink);
+        assert_eq!(drain(&dispatcher).await.of(Deferred), 1);
+        let waiting = rows(&app).await.pop().unwrap();
+        assert_eq!(
+            (waiting.state, waiting.reply_code, waiting.enhanced.as_deref()),
+            (Deferred, Some(450), Some("4.2.0"))
+        );
+        let wait = waiting.due_at.unwrap() - shared::clock::now();
+        assert!((230..=370).contains(&wait.num_seconds()), "greylisting wants five minutes, not {wait}");
+        let first = waiting.mime.expect("the octets are kept for the next attempt");
+        // What the mail would be built from has changed meanwhile.
+        change(&app, "UPDATE ticket_messages SET body = 'changed'").await;
+        make_due(&app).await;
+        assert_eq!(drain(&dispatcher).await.of(Sent), 1);
+        assert_eq!(sink.received().len(), 1);
+        assert_eq!(sink.received()[0].data, first);
+        assert_eq!(rows(&app).await.pop().unwrap().attempts, 2);
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'MAIL_DEFERRED'").await, 1);
+    })
+    .await;
+}
+
+/// T55.
+#[tokio::test]
+async fn one_of_three_recipients_is_refused() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        sink.add_rule(Rule::answer(Step::Rcpt, "550 5.1.1 no such user").rcpt("gone@customer.example"));
+        answered(&app, &sink, &["gone@customer.example", "bert@customer.example"]).await;
+        let counts = drain(&dispatcher(&app, &sink)).await;
+        assert_eq!((counts.of(Sent), counts.of(Dead)), (2, 1));
+        let dead = row_to(&app, "gone@customer.example").await;
+        assert_eq!((dead.state, dead.reply_code, dead.due_at), (Dead, Some(550), None));
+        assert_eq!(dead.reply_text.as_deref(), Some("no such user"));
+        let ids: Vec<String> = sink.received().iter().map(|m| message_id(&m.data)).collect();
+        assert!(ids.len() == 2 && ids[0] == ids[1], "all copies are one message: {ids:?}");
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'MAIL_FAILED'").await, 1);
+    })
+    .await;
+}
+
+/// T56.
+#[tokio::test]
+async fn an_answer_lost_after_the_dot_is_sent_once_more_and_an_acknowledgement_is_not() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        answered(&app, &sink, &[]).await;
+        ticket(&app, &Ingest::start(app.clone()), "ben@customer.example").await;
+        sink.add_rule(Rule::new(Step::Dot, Act::KeepThenDrop));
+        let dispatcher = dispatcher(&app, &sink);
+        assert_eq!(drain(&dispatcher).await.of(MaybeSent), 2);
+        let all = rows(&app).await;
+        let (reply, ack) = (&all[1], &all[2]);
+        assert_eq!((reply.state, reply.maybes, ack.state, ack.due_at), (MaybeSent, 1, MaybeSent, None));
+        let wait = reply.due_at.unwrap() - shared::clock::now();
+        assert!((880..=900).contains(&wait.num_seconds()), "{wait}");
+        make_due(&app).await;
+        assert_eq!(drain(&dispatcher).await.of(MaybeSent), 1);
+        make_due(&app).await;
+        assert_eq!(drain(&dispatcher).await, Counts::default(), "a second time it rests");
+        let reply = &rows(&app).await[1];
+        assert_eq!((reply.state, reply.maybes, reply.due_at), (MaybeSent, 2, None));
+        let received = sink.received();
+        let copies = |rcpt: &str| received.iter().filter(|m| m.rcpt[0] == rcpt).count();
+        assert_eq!((copies(ANNA), copies("ben@customer.example")), (2, 1));
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'MAIL_MAYBE_SENT'").await, 3);
+    })
+    .await;
+}
+
+/// T57 with shorter waits.
+#[tokio::test]
+async fn a_slow_answer_to_the_dot_is_waited_for() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        password_mail(&app, ANNA).await;
+        sink.add_rule(Rule::new(Step::Dot, Act::Slow(Duration::from_millis(900))));
+        assert_eq!(drain(&dispatcher(&app, &sink)).await.of(Sent), 1);
+        assert_eq!(sink.count(), 1);
+        // Too slow even for a patient worker.
+        sink.add_rule(Rule::new(Step::Dot, Act::Stall));
+        sink.clear_rules();
+        sink.add_rule(Rule::new(Step::Dot, Act::KeepThenStall));
+        password_mail(&app, "ben@customer.example").await;
+        let limits = Timeouts { dot: Duration::from_millis(200), ..timeouts() };
+        let impatient = Transport::Smtp(smtp_with(&sink.url(), limits));
+        assert_eq!(drain(&Dispatcher::new(app.clone(), impatient).unwrap()).await.of(MaybeSent), 1);
+    })
+    .await;
+}
+
+/// T58.
+#[tokio::test]
+async fn a_wrong_password_pauses_the_relay_and_keeps_the_mail() {
+    on_both_apps(async |app| {
+        let login = Some(("desk".to_owned(), "right".to_owned()));
+        let sink = Sink::start(SinkOptions { login, ..SinkOptions::default() }).await.unwrap();
+        for n in 0..40 {
+            password_mail(&app, &format!("c{n}@customer.example")).await;
+        }
+        let with = |password: &str| {
+            let smtp = smtp(&format!("smtp://desk:{password}@{}", sink.addr()));
+            Dispatcher::new(app.clone(), Transport::Smtp(smtp)).unwrap()
+        };
+        let wrong = with("wrong");
+        let first = drain(&wrong).await;
+        assert!((1..=4).contains(&first.of(Queued)) && first.attempts() == first.of(Queued), "{first:?}");
+        let connections = sink.connections();
+        assert_eq!(drain(&wrong).await, Counts::default());
+        assert_eq!(drain(&with("right")).await, Counts::default(), "every process obeys the pause");
+        assert_eq!(sink.connections(), connections);
+        let all = rows(&app).await;
+        assert!(all.iter().all(|r| r.state == Queued && r.due_at.is_some() && r.lease_token.is_none()), "{all:?}");
+        assert_eq!(all.iter().filter(|r| r.attempts == 0).count(), 40 - first.of(Queued), "the others were not tried");
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM relays WHERE reason IS NOT NULL").await, 1);
+        // The pause is over, the fault is not: one mail finds out, and the next pause is longer.
+        let over =
+            "UPDATE relays SET paused_until = '2026-01-01T00:01:00+00:00', updated_at = '2026-01-01T00:00:00+00:00'";
+        change(&app, over).await;
+        make_due(&app).await;
+        assert_eq!(drain(&with("wrong")).await.of(Queued), 1);
+        // Over again, and the password is right now.
+        change(&app, over).await;
+        make_due(&app).await;
+        assert_eq!(drain(&with("right")).await.of(Sent), 40);
+        assert_eq!(
+            (sink.count(), count(&app, "SELECT COUNT(*) FROM relays WHERE paused_until IS NOT NULL").await),
+            (40, 0)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_250_is_recorded_even_if_the_lease_was_lost() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        password_mail(&app, ANNA).await;
+        sink.add_rule(Rule::new(Step::Dot, Act::Slow(Duration::from_millis(1500))));
+        let dispatcher = dispatcher(&app, &sink);
+        let sending = tokio::spawn(async move { drain(&dispatcher).await });
+        while rows(&app).await[0].phase.as_deref() != Some("body") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        change(&app, "UPDATE outbox SET lease_until = '2026-01-01T00:00:00+00:00'").await;
+        outbox::free_expired(&app.db, &app.keys).await.unwrap();
+        let row = &rows(&app).await[0];
+        assert_eq!((row.state, row.maybes, row.due_at.is_some()), (MaybeSent, 1, true));
+        assert_eq!(sending.await.unwrap().of(Sent), 1);
+        let row = &rows(&app).await[0];
+        assert_eq!((row.state, row.due_at, row.reply_code), (Sent, None, Some(250)));
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM outbox_attempts WHERE result = 'sent'").await, 1);
+    })
+    .await;
+}
+
+/// E9.4: a worker that stalled before the body must not send what another has taken over.
+#[tokio::test]
+async fn a_mail_whose_lease_was_lost_before_the_body_does_not_leave() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        password_mail(&app, ANNA).await;
+        sink.add_rule(Rule::new(Step::Data, Act::Slow(Duration::from_millis(1000))).times(1));
+        let stalled = dispatcher(&app, &sink);
+        let stalled = tokio::spawn(async move { drain(&stalled).await });
+        while rows(&app).await[0].state != Sending {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        change(&app, "UPDATE outbox SET lease_until = '2026-01-01T00:00:00+00:00'").await;
+        assert_eq!(outbox::free_expired(&app.db, &app.keys).await.unwrap().len(), 1);
+        assert_eq!(drain(&dispatcher(&app, &sink)).await.of(Sent), 1);
+        stalled.await.unwrap();
+        let row = &rows(&app).await[0];
+        assert_eq!((row.state, sink.count()), (Sent, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_is_dead_with_its_reason() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        answered(&app, &sink, &["jörg@customer.example"]).await;
+        password_mail(&app, "line@customer.example").await;
+        change(&app, "UPDATE outbox SET subject = 'a\nBcc: x@y.example' WHERE to_email = 'line@customer.example'")
+            .await;
+        let counts = drain(&dispatcher(&app, &sink)).await;
+        assert_eq!((counts.of(Sent), counts.of(Dead)), (1, 2));
+        let line = row_to(&app, "line@customer.example").await;
+        assert_eq!(line.reply_text.as_deref(), Some("Subject: line break or NUL in a header's value"));
+        let umlaut = row_to(&app, "jörg@customer.example").await;
+        assert!(umlaut.state == Dead && umlaut.due_at.is_none() && !umlaut.reply_text.unwrap().is_empty());
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'MAIL_FAILED'").await, 1);
+        assert_eq!(sink.count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_large_mail_lies_in_the_blob_store_and_waits_for_a_missing_file() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        let id = answered(&app, &sink, &[]).await;
+        let dispatcher = dispatcher(&app, &sink);
+        drain(&dispatcher).await;
+        sink.forget();
+        let bytes: Vec<u8> = (0..200_000u32).map(|n| (n * 7 % 251) as u8).collect();
+        let file = Some(bytes.clone());
+        answer(&app, Answer { ticket: id, body: "The log.", cc: &[], file }).await;
+        let name = shared::blobs::sha256_hex(&bytes);
+        app.blobs.delete(shared::ids::TenantId(1), &name).await.unwrap();
+        assert_eq!(drain(&dispatcher).await.of(Deferred), 1);
+        app.blobs.put(shared::ids::TenantId(1), bytes.clone()).await.unwrap();
+        make_due(&app).await;
+        sink.add_rule(Rule::answer(Step::Rcpt, "451 4.3.0 later").times(1));
+        assert_eq!(drain(&dispatcher).await.of(Deferred), 1);
+        let row = rows(&app).await.pop().unwrap();
+        assert!(row.mime.is_none() && row.mime_blob.is_some(), "kept outside the row");
+        make_due(&app).await;
+        assert_eq!(drain(&dispatcher).await.of(Sent), 1);
+        let mail = sink.received().pop().unwrap().data;
+        let parsed = MessageParser::new().parse(&mail).unwrap();
+        let file = parsed.attachments().next().unwrap();
+        assert_eq!((file.attachment_name(), file.contents()), (Some("log.bin"), bytes.as_slice()));
+    })
+    .await;
+}
+
+/// E8.11: who joined later was not party to what the customer wrote before.
+#[tokio::test]
+async fn only_who_was_there_reads_the_customers_words_again() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        answered(&app, &sink, &["later@customer.example"]).await;
+        drain(&dispatcher(&app, &sink)).await;
+        let quotes = |rcpt: &str| {
+            let mail = sink.received().into_iter().find(|m| m.rcpt[0] == rcpt).unwrap().data;
+            MessageParser::new().parse(&mail).unwrap().body_text(0).unwrap().contains("> It is broken.")
+        };
+        assert!(quotes(ANNA) && !quotes("later@customer.example"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_mails_use_few_connections_and_leave_once() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        for n in 0..150 {
+            password_mail(&app, &format!("c{n}@customer.example")).await;
+        }
+        let options = SmtpOptions { timeouts: timeouts(), ..SmtpOptions::default() };
+        let smtp = worker::transport::Smtp::from_url(&sink.url(), options).unwrap();
+        let dispatcher = Dispatcher::new(app.clone(), Transport::Smtp(smtp)).unwrap();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let running = tokio::spawn({
+            let (dispatcher, stop) = (dispatcher.clone(), stop.clone());
+            async move { dispatcher.run(stop).await }
+        });
+        assert!(sink.wait_for(150, support::LIMIT).await);
+        stop.cancel();
+        running.await.unwrap();
+        let mut rcpts: Vec<String> = sink.received().into_iter().map(|m| m.rcpt[0].clone()).collect();
+        rcpts.sort();
+        rcpts.dedup();
+        assert_eq!((rcpts.len(), sink.count()), (150, 150));
+        assert!(sink.most_open_connections() <= 4, "{}", sink.most_open_connections());
+        until("connections are closed", || sink.open_connections() == 0).await;
+        assert!(desk::rows(&app).await.iter().all(|r| r.state == Sent));
+    })
+    .await;
+}
+
+fn message_id(mail: &[u8]) -> String {
+    let parsed = MessageParser::new().parse(mail).expect("it is a mail");
+    parsed.message_id().expect("it has an id").to_owned()
+}
