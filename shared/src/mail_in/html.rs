@@ -100,6 +100,8 @@ pub fn to_text(html: &str) -> String {
 pub fn read(html: &str) -> Text {
     let mut reader = Reader { out: String::with_capacity(html.len() / 2), ..Reader::default() };
     let mut pos = 0;
+    // Silent elements that were seen never to end: looking again would make the scan quadratic.
+    let mut unclosed: Vec<String> = Vec::new();
     while pos < html.len() {
         let Some(lt) = html[pos..].find('<') else {
             reader.text(&html[pos..]);
@@ -110,8 +112,12 @@ pub fn read(html: &str) -> Text {
         pos = match tag(&html[pos..]) {
             Some(found) => {
                 let end = pos + found.len;
-                if !found.closing && SILENT.contains(&found.name.as_str()) && !found.self_closing {
-                    skip_element(html, end, &found.name)
+                let silent = !found.closing && SILENT.contains(&found.name.as_str()) && !found.self_closing;
+                if silent && !unclosed.contains(&found.name) {
+                    skip_element(html, end, &found.name).unwrap_or_else(|| {
+                        unclosed.push(found.name.clone());
+                        if matches!(found.name.as_str(), "script" | "style") { html.len() } else { end }
+                    })
                 } else {
                     reader.tag(&found);
                     end
@@ -132,22 +138,18 @@ pub fn read(html: &str) -> Text {
     reader.finish()
 }
 
-/// Finds where a silent element ends; one that never ends hides only its own tag, except a script or style.
-fn skip_element(html: &str, from: usize, name: &str) -> usize {
+/// Finds where a silent element ends; None if it never does: then it hides only its own tag, except a script or style.
+fn skip_element(html: &str, from: usize, name: &str) -> Option<usize> {
     let bytes = html.as_bytes();
     let mut pos = from;
     while let Some(n) = html[pos..].find("</") {
         let at = pos + n + 2;
         if bytes.get(at..at + name.len()).is_some_and(|b| b.eq_ignore_ascii_case(name.as_bytes())) {
-            return html[at..].find('>').map_or(html.len(), |n| at + n + 1);
+            return Some(html[at..].find('>').map_or(html.len(), |n| at + n + 1));
         }
         pos = at;
-        // A head that was not closed ends where the body begins.
-        if name == "head" {
-            continue;
-        }
     }
-    if matches!(name, "script" | "style") { html.len() } else { from }
+    None
 }
 
 struct Tag {
@@ -168,7 +170,10 @@ impl Tag {
     }
 }
 
-/// Reads the tag that `html` begins with. None if it is none or has no end within 64 KiB.
+/// Most attributes of one tag; more is no tag.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// Reads the tag that `html` begins with. None if it is none: no end, too many attributes, or another `<` within.
 fn tag(html: &str) -> Option<Tag> {
     let bytes = html.as_bytes();
     let closing = bytes.get(1) == Some(&b'/');
@@ -181,7 +186,7 @@ fn tag(html: &str) -> Option<Tag> {
     let name = html[start..start + name_len].to_ascii_lowercase();
     let mut attributes = Vec::new();
     let mut pos = start + name_len;
-    let limit = bytes.len().min(64 * 1024);
+    let limit = bytes.len();
     let mut self_closing = false;
     loop {
         while pos < limit && (bytes[pos].is_ascii_whitespace() || bytes[pos] == b'/') {
@@ -195,8 +200,11 @@ fn tag(html: &str) -> Option<Tag> {
             return Some(Tag { name, closing, self_closing, attributes, len: pos + 1 });
         }
         let key_start = pos;
-        while pos < limit && !bytes[pos].is_ascii_whitespace() && !matches!(bytes[pos], b'=' | b'>' | b'/') {
+        while pos < limit && !bytes[pos].is_ascii_whitespace() && !matches!(bytes[pos], b'=' | b'>' | b'/' | b'<') {
             pos += 1;
+        }
+        if bytes.get(pos) == Some(&b'<') || attributes.len() >= MAX_ATTRIBUTES {
+            return None;
         }
         let key = &bytes[key_start..pos];
         while pos < limit && bytes[pos].is_ascii_whitespace() {
@@ -216,8 +224,11 @@ fn tag(html: &str) -> Option<Tag> {
                 }
                 _ => {
                     let from = pos;
-                    while pos < limit && !bytes[pos].is_ascii_whitespace() && bytes[pos] != b'>' {
+                    while pos < limit && !bytes[pos].is_ascii_whitespace() && !matches!(bytes[pos], b'>' | b'<') {
                         pos += 1;
+                    }
+                    if bytes.get(pos) == Some(&b'<') {
+                        return None;
                     }
                     value = &bytes[from..pos];
                 }
@@ -225,10 +236,8 @@ fn tag(html: &str) -> Option<Tag> {
         } else if pos == key_start {
             pos += 1;
         }
-        if !closing && attributes.len() < 32 {
-            let lower = |b: &[u8]| String::from_utf8_lossy(b).to_ascii_lowercase();
-            attributes.push((lower(key), String::from_utf8_lossy(value).into_owned()));
-        }
+        let key = String::from_utf8_lossy(key).to_ascii_lowercase();
+        attributes.push((key, String::from_utf8_lossy(value).into_owned()));
     }
 }
 

@@ -178,3 +178,6 @@ fn date(value: &str) -> Option<Time> {
     let parsed = DateTime::parse_rfc822(value).filter(DateTime::is_valid)?;
     chrono::DateTime::from_timestamp(parsed.to_timestamp(), 0)
 }
+
+#[cfg(test)]
+mod tests;

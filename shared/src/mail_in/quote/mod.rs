@@ -116,34 +116,43 @@ fn by_containers(text: &str, html: &str, lines: &[Line<'_>], marks: &mut [Mark])
     if derived.text != text || derived.marks.is_empty() {
         return;
     }
+    // Behind the last line with words of its own everything is quote.
+    let words_end = lines.iter().rposition(|l| !l.is_blank() && !l.is_quoted()).map_or(0, |n| lines[n].end);
+    let first_words = lines.iter().find(|l| !l.is_blank()).map_or(0, |l| l.end);
+    let mut covered = 0;
     for mark in derived.marks {
-        let (reason, end) = match mark.kind {
-            html::Kind::Quote => (Reason::Quote, mark.end),
-            html::Kind::Signature => (Reason::Signature, mark.end),
-        };
-        let inside = |l: &Line<'_>| {
-            l.start >= mark.start && l.start < end
-                || l.start < mark.start && mark.start < l.end && text[l.start..mark.start].trim().is_empty()
-        };
-        let rest_is_quoted = derived_rest_is_quote(text, end);
-        if mark.kind == html::Kind::Quote && !rest_is_quoted {
-            // Answers follow: interleaved, or below the quote. Only what is no new word may go.
-            let lines_inside = lines.iter().filter(|l| inside(l)).count();
-            let above = lines.iter().any(|l| l.end <= mark.start && !l.is_blank());
-            if above && lines_inside <= MAX_KEPT_LINES {
-                continue;
-            }
+        // What lies within a container that was looked at needs no look of its own.
+        if mark.start < covered {
+            continue;
         }
-        for (line, m) in lines.iter().zip(marks.iter_mut()) {
-            if inside(line) && *m == Mark::Shown {
-                *m = Mark::Hidden(reason, mark.rule);
-            }
+        covered = mark.end;
+        let from = lines.partition_point(|l| {
+            l.end <= mark.start || text[l.start.max(mark.start)..l.end].trim().is_empty() && l.start < mark.start
+        });
+        // A line that the container shares with words before it stays.
+        let from = if from < lines.len()
+            && lines[from].start < mark.start
+            && !text[lines[from].start..mark.start].trim().is_empty()
+        {
+            from + 1
+        } else {
+            from
+        };
+        let to = lines.partition_point(|l| l.start < mark.end);
+        if from >= to {
+            continue;
         }
+        // Answers follow: interleaved, or below the quote. Only what is no new word may go.
+        let answered = mark.kind == html::Kind::Quote && words_end > lines[to - 1].end;
+        if answered && first_words <= mark.start && to - from <= MAX_KEPT_LINES {
+            continue;
+        }
+        let reason = match mark.kind {
+            html::Kind::Quote => Reason::Quote,
+            html::Kind::Signature => Reason::Signature,
+        };
+        hide(marks, from, to, reason, mark.rule);
     }
-}
-
-fn derived_rest_is_quote(text: &str, end: usize) -> bool {
-    text[end..].lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('>'))
 }
 
 /// Hides quotes: a cut to the end where nothing but quote can follow, else the quoted runs.
@@ -206,23 +215,21 @@ struct Run {
 /// The last run goes if nothing new follows; a sole first one goes, as the answer stands below it; runs between
 /// answers stay unless they are long.
 fn hide_runs(lines: &[Line<'_>], marks: &mut [Mark], runs: &[Run]) {
-    let interleaved = |n: usize| {
-        let end = runs[n].end;
-        (end..lines.len()).any(|l| marks_new(lines, marks, l) && !runs.iter().any(|r| (r.start..r.end).contains(&l)))
-    };
-    let between: Vec<bool> = (0..runs.len()).map(interleaved).collect();
-    let several = between.iter().filter(|b| **b).count() > 1;
-    for (run, answered_below) in runs.iter().zip(between) {
+    let mut in_run = vec![false; lines.len()];
+    for run in runs {
+        in_run[run.start..run.end].fill(true);
+    }
+    let signature = signature::begins(lines);
+    let is_new = |n: &usize| marks[*n] == Mark::Shown && !lines[*n].is_blank() && !in_run[*n];
+    let last_new = (0..signature).rev().find(is_new);
+    let answered = |run: &Run| last_new.is_some_and(|n| n >= run.end);
+    let several = runs.iter().filter(|r| answered(r)).count() > 1;
+    for run in runs {
         let long = run.end - run.start > MAX_KEPT_LINES;
-        if !answered_below || long || run.leads && !several {
+        if !answered(run) || long || run.leads && !several {
             hide(marks, run.start, run.end, Reason::Quote, run.rule);
         }
     }
-}
-
-/// Tells whether a line bears new words: shown, not blank, not of a signature at the end.
-fn marks_new(lines: &[Line<'_>], marks: &[Mark], at: usize) -> bool {
-    marks[at] == Mark::Shown && !lines[at].is_blank() && !signature::begins_at_or_above(lines, at)
 }
 
 fn hide(marks: &mut [Mark], from: usize, to: usize, reason: Reason, rule: &'static str) {

@@ -34,25 +34,32 @@ fn quote_below(marks: &[Mark], at: usize) -> bool {
     marks[at..].iter().any(|m| matches!(m, Mark::Hidden(Reason::Quote, _)))
 }
 
-/// Where the signature's delimiter stands: no quote behind it, and no more than a signature's length.
+/// Where the signature's delimiter stands, if no quote was hidden behind it.
 fn delimiter(lines: &[Line<'_>], marks: &[Mark]) -> Option<usize> {
-    let at =
-        (0..lines.len()).find(|&n| marks[n] == Mark::Shown && is_delimiter(lines[n].text) && fits(&lines[n + 1..]))?;
+    let at = last_delimiter(lines, |n| marks[n] == Mark::Shown)?;
     (!quote_below(marks, at)).then_some(at)
 }
 
-fn fits(rest: &[Line<'_>]) -> bool {
-    let mut lines = rest.iter().filter(|l| !l.is_blank());
-    let count = lines.clone().count();
-    count <= MAX_LINES
-        && lines.all(|l| !l.is_quoted())
-        && rest.iter().map(|l| l.text.chars().count()).sum::<usize>() <= MAX_CHARS
+/// The topmost delimiter whose signature is no longer than one is and holds no quote that is shown.
+fn last_delimiter(lines: &[Line<'_>], shown: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut count, mut chars, mut found) = (0, 0, None);
+    for (n, line) in lines.iter().enumerate().rev() {
+        if shown(n) && is_delimiter(line.text) {
+            found = Some(n);
+        }
+        count += usize::from(!line.is_blank());
+        chars += line.text.chars().count();
+        if count > MAX_LINES || chars > MAX_CHARS || line.is_quoted() {
+            break;
+        }
+    }
+    found
 }
 
-/// Tells whether a line stands in or below a signature that reaches to the end.
-pub(super) fn begins_at_or_above(lines: &[Line<'_>], at: usize) -> bool {
-    let from = at.saturating_sub(2 * MAX_LINES);
-    (from..=at).rev().any(|n| is_delimiter(lines[n].text) && fits(&lines[n + 1..]) || is_phone_line(lines[n].text))
+/// Number of the line where what is put under a text begins: the signature or a phone's line; all lines if neither.
+pub(super) fn begins(lines: &[Line<'_>]) -> usize {
+    let phone = lines.iter().position(|l| is_phone_line(l.text)).unwrap_or(lines.len());
+    phone.min(last_delimiter(lines, |_| true).unwrap_or(lines.len()))
 }
 
 /// `-- ` (RFC 3676, 4.3), its blank often lost; other dashes and a no-break space are seen too.

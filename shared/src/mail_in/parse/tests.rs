@@ -1,0 +1,253 @@
+use super::*;
+
+fn names(mail: &Mail) -> Vec<&str> {
+    mail.parts.iter().map(|p| p.filename.as_str()).collect()
+}
+
+fn multipart(kind: &str, parts: &[&str]) -> Mail {
+    let body: String = parts.iter().map(|p| format!("--b\r\n{p}\r\n")).collect();
+    parse(format!("From: a@b.example\r\nContent-Type: multipart/{kind}; boundary=b\r\n\r\n{body}--b--\r\n").as_bytes())
+}
+
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n\r\nhello";
+const HTML: &str = "Content-Type: text/html\r\n\r\n<p>hello <b>you</b></p>";
+const IMAGE: &str =
+    "Content-Type: image/png\r\nContent-ID: <i@x>\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=";
+
+#[test]
+fn single_text() {
+    let mail = parse(b"From: a@b.example\nSubject: s\n\nhello\n");
+    assert_eq!((mail.body_text.as_str(), mail.body_html, mail.parts.len()), ("hello\n", None, 0));
+    assert_eq!(mail.visible_text, "hello");
+    assert_eq!(mail.content_types, ["text/plain"]);
+}
+
+#[test]
+fn html_only_is_derived() {
+    let mail = parse(format!("From: a@b.example\r\n{HTML}").as_bytes());
+    assert_eq!(mail.body_text, "hello you");
+    assert!(mail.body_html.is_some() && mail.flags.contains(&"text_derived".to_owned()));
+}
+
+#[test]
+fn alternative_and_empty_text() {
+    let mail = multipart("alternative", &[TEXT, HTML]);
+    assert_eq!((mail.body_text.trim(), mail.parts.len()), ("hello", 0));
+    let mail = multipart("alternative", &["Content-Type: text/plain\r\n\r\n", HTML]);
+    assert_eq!(mail.body_text, "hello you");
+}
+
+#[test]
+fn what_hides_in_an_alternative_is_listed() {
+    let mail = multipart(
+        "alternative",
+        &[TEXT, "Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR", "Content-Type: text/x-amp-html\r\n\r\n<html>"],
+    );
+    assert_eq!(names(&mail), ["part-2.ics", "part-3.bin"]);
+}
+
+#[test]
+fn mixed_in_order() {
+    let mail = multipart("mixed", &[TEXT, IMAGE, "Content-Type: text/plain\r\n\r\nbye"]);
+    assert_eq!(mail.body_text.split_whitespace().collect::<Vec<_>>(), ["hello", "bye"]);
+    assert_eq!((names(&mail), mail.parts[0].bytes.as_slice()), (vec!["part-2.png"], &b"\x89PNG\r\n\x1a\n"[..]));
+}
+
+#[test]
+fn named_and_attached_texts_are_files() {
+    let named = "Content-Type: text/plain; name=notes.txt\r\n\r\nx";
+    let attached = "Content-Type: text/html\r\nContent-Disposition: attachment\r\n\r\nx";
+    let mail = multipart("mixed", &[TEXT, named, attached]);
+    assert_eq!((mail.body_text.trim(), names(&mail)), ("hello", vec!["notes.txt", "part-3.html"]));
+}
+
+#[test]
+fn related_images_are_inline() {
+    let mail = multipart("related", &[HTML, IMAGE]);
+    assert_eq!((mail.parts[0].inline, mail.parts[0].content_id.as_deref()), (true, Some("i@x")));
+}
+
+#[test]
+fn enclosed_messages_are_eml_files() {
+    let plain = "Content-Type: message/rfc822\r\n\r\nFrom: x@y.example\r\nSubject: inner\r\n\r\nhi";
+    let encoded = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeAoKaGk=";
+    let mail = multipart("mixed", &[TEXT, plain, encoded]);
+    assert_eq!(names(&mail), ["message-2.eml", "message-3.eml"]);
+    assert_eq!(mail.parts[1].bytes, b"Subject: x\n\nhi");
+    assert_eq!(mail.subject, "");
+    let digest = multipart("digest", &["\r\nSubject: one\r\n\r\nhi"]);
+    assert_eq!(digest.parts[0].content_type, "message/rfc822");
+}
+
+#[test]
+fn signed_and_encrypted() {
+    let mail = multipart("signed", &[TEXT, "Content-Type: application/pgp-signature\r\n\r\nsig"]);
+    assert_eq!((mail.body_text.trim(), names(&mail)), ("hello", vec!["part-2.asc"]));
+    let mail = multipart(
+        "encrypted",
+        &[
+            "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1",
+            "Content-Type: application/octet-stream\r\n\r\nxx",
+        ],
+    );
+    assert_eq!((mail.body_text.as_str(), mail.parts.len()), ("", 2));
+}
+
+#[test]
+fn boundaries_that_begin_alike() {
+    let mail = parse(
+        b"Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/alternative; boundary=ab\n\n--ab\n\none --a --ab\n--ab--\n--a\n\ntwo\n--a--\n",
+    );
+    assert_eq!(mail.body_text.split_whitespace().collect::<Vec<_>>(), ["one", "--a", "--ab", "two"]);
+    assert!(mail.defects.is_empty());
+}
+
+#[test]
+fn broken_boundaries() {
+    let open = parse(b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n");
+    assert_eq!((open.body_text.trim(), open.defects), ("hello", vec!["no_closing_boundary".to_owned()]));
+    let wrong =
+        parse(b"Content-Type: multipart/mixed; boundary=x\n\n--real\nContent-Type: text/plain\n\nhello\n--real--\n");
+    assert_eq!((wrong.body_text.as_str(), wrong.defects), ("hello", vec!["wrong_boundary".to_owned()]));
+    let none = parse(b"Content-Type: multipart/mixed\n\nhello\n");
+    assert_eq!((none.body_text.as_str(), none.defects), ("hello\n", vec!["no_boundary".to_owned()]));
+}
+
+#[test]
+fn wrong_encodings() {
+    let mail = parse(b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\naGVsbG8*=");
+    assert_eq!((mail.body_text.as_str(), mail.defects), ("hello", vec!["bad_base64".to_owned()]));
+}
+
+#[test]
+fn bare_carriage_returns_and_mbox_line() {
+    let mail = parse(b"From jane Mon Nov  2 10:00:00 2026\rFrom: a@b.example\rSubject: s\r\rhello\r");
+    assert_eq!((mail.subject.as_str(), mail.body_text.as_str()), ("s", "hello\n"));
+}
+
+#[test]
+fn several_from_and_none() {
+    let mail = parse(b"From: a@b.example, c@d.example\nCc: e@f.example\n\nx");
+    assert_eq!(mail.from.unwrap().email, "a@b.example");
+    assert_eq!(mail.cc.iter().map(|a| a.email.as_str()).collect::<Vec<_>>(), ["c@d.example", "e@f.example"]);
+    assert_eq!(parse(b"Sender: s@b.example\nSubject: x\n\nx").from.unwrap().email, "s@b.example");
+    assert_eq!(parse(b"Return-Path: <r@b.example>\nSubject: x\n\nx").from.unwrap().email, "r@b.example");
+    assert!(parse(b"Subject: x\n\nx").flags.contains(&"no_from".to_owned()));
+}
+
+#[test]
+fn headers_are_decoded_and_in_order() {
+    let mail =
+        parse(b"Subject: =?utf-8?Q?caf=C3?= =?utf-8?Q?=A9?=\nX-A: 1\n 2\nx-a: 3\nMessage-ID: <A@B.Example>\n\nx");
+    assert_eq!(mail.subject, "café");
+    assert_eq!(mail.header_all("x-a").collect::<Vec<_>>(), ["1 2", "3"]);
+    assert_eq!(mail.message_id.as_deref(), Some("A@b.example"));
+}
+
+#[test]
+fn charsets() {
+    let mail = parse(b"Subject: Gr\xfc\xdfe\nContent-Type: text/plain; charset=x-unknown\n\nGr\xfc\xdfe\0");
+    assert_eq!((mail.subject.as_str(), mail.body_text.as_str()), ("Grüße", "Grüße\u{fffd}"));
+    assert!(mail.flags.contains(&"guessed_charset".to_owned()));
+}
+
+#[test]
+fn dates() {
+    assert_eq!(
+        parse(b"Date: Mon, 2 Nov 2026 10:00:00 +0100\n\nx").date.unwrap().to_rfc3339(),
+        "2026-11-02T09:00:00+00:00"
+    );
+    assert!(parse(b"Date: soon\n\nx").flags.contains(&"no_date".to_owned()));
+}
+
+#[test]
+fn limits() {
+    let deep: String = (0..30).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n")).collect();
+    assert!(parse(deep.as_bytes()).flags.contains(&"limit:depth".to_owned()));
+    let wide = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(1100));
+    assert!(parse(wide.as_bytes()).flags.contains(&"limit:parts".to_owned()));
+    let long = format!("Subject: {}\nFrom: a@b.example\n\nx", "s".repeat(100_000));
+    let mail = parse(long.as_bytes());
+    assert!(mail.flags.contains(&"limit:headers".to_owned()) && mail.subject.len() <= 65_536);
+    assert_eq!(mail.body_text, "x");
+}
+
+#[test]
+fn machine_readable_bounce() {
+    let status = "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\n\
+        Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n\
+        Final-Recipient: rfc822; c@b.example\r\nAction: delayed\r\nStatus: 4.4.1\r\n";
+    let original = "Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: <o@O.example>\r\nSubject: s\r\n";
+    let mail = multipart("report; report-type=delivery-status", &[TEXT, status, original]);
+    let read: Vec<_> = mail
+        .bounces
+        .iter()
+        .map(|b| (b.recipient.as_deref().unwrap(), b.action.as_str(), b.status.as_deref().unwrap(), b.kind.as_str()))
+        .collect();
+    assert_eq!(read, [("a@b.example", "failed", "5.1.1", "hard"), ("c@b.example", "delayed", "4.4.1", "delayed")]);
+    assert_eq!(mail.reported_message_id.as_deref(), Some("o@o.example"));
+    assert_eq!(mail.report_type.as_deref(), Some("delivery-status"));
+}
+
+#[test]
+fn bounce_in_prose() {
+    let mail = parse(
+        b"From: MAILER-DAEMON@mx.example\nSubject: failure notice\n\nI wasn't able to deliver your message.\n\n<a@b.example>:\n\
+          550 5.2.2 mailbox full\n\n<c@b.example>:\nHost unknown\n\n--- Below this line is a copy of the message.\n\nMessage-ID: <o@o.example>\nTo: a@b.example\n",
+    );
+    let read: Vec<_> =
+        mail.bounces.iter().map(|b| (b.recipient.as_deref().unwrap(), b.status.as_deref(), b.kind.as_str())).collect();
+    assert_eq!(read, [("a@b.example", Some("5.2.2"), "soft"), ("c@b.example", None, "hard")]);
+    assert_eq!(mail.reported_message_id.as_deref(), Some("o@o.example"));
+}
+
+#[test]
+fn forwards() {
+    let mail = parse("Subject: WG: Rechnung\nFrom: a@b.example\nContent-Type: text/plain; charset=utf-8\n\nSiehe unten.\n\nVon: Jane Doe <jane@c.example>\nGesendet: Montag\nAn: a@b.example\nBetreff: Rechnung\n\nHallo\n".as_bytes());
+    let forward = mail.forward.unwrap();
+    assert_eq!(
+        (forward.from_email.as_deref(), forward.from_name.as_deref()),
+        (Some("jane@c.example"), Some("Jane Doe"))
+    );
+    assert_eq!(
+        (forward.subject.as_deref(), forward.body.as_str(), forward.message.as_str()),
+        (Some("Rechnung"), "Hallo", "Siehe unten.")
+    );
+    assert!(mail.visible_text.contains("Hallo"));
+    let attached = multipart(
+        "mixed",
+        &[TEXT, "Content-Type: message/rfc822\r\n\r\nFrom: Jane <jane@c.example>\r\nSubject: inner\r\n\r\nhi"],
+    );
+    assert_eq!(attached.forward.unwrap().from_email.as_deref(), Some("jane@c.example"));
+    let answer = parse(b"Subject: Re: x\nFrom: a@b.example\n\nNew.\n\nFrom: Jane <j@c.example>\nSent: Monday\nTo: a@b.example\nSubject: x\n\nold\n");
+    assert_eq!((answer.forward, answer.visible_text.as_str()), (None, "New."));
+}
+
+#[test]
+fn hostile_input_is_cheap() {
+    let html = |s: String| format!("From: a@b.example\nContent-Type: text/html\n\n{s}");
+    let text = |s: String| format!("From: a@b.example\nSubject: failure notice\n\n{s}");
+    for (name, raw) in [
+        ("nested divs", html("<div>".repeat(100_000))),
+        ("open quotes", html("<a href=\"".repeat(20_000))),
+        ("open heads", html("<head></".repeat(20_000))),
+        ("long line", text("x".repeat(5 << 20))),
+        ("attributions", text("On 2 Nov 2026 Jane\n".repeat(10_000))),
+        ("labels", text("From: x\nTo: y\n".repeat(10_000))),
+        ("interleaved", text("> q\nx\n".repeat(20_000))),
+        ("delimiters", text("-- \nx\n".repeat(20_000))),
+        ("uuencoded", text("begin 644 x\n#0V%T\n".repeat(10_000))),
+        ("encoded-words", format!("Subject: {}\n\nx", "=?a?Q?".repeat(10_000))),
+        (
+            "multiparts",
+            format!(
+                "Content-Type: multipart/mixed; boundary=b\n\n{}",
+                "--b\nContent-Type: multipart/mixed; boundary=b\n\n".repeat(10_000)
+            ),
+        ),
+    ] {
+        let started = std::time::Instant::now();
+        parse(raw.as_bytes());
+        assert!(started.elapsed().as_secs() < 5, "{name} took {:?}", started.elapsed());
+    }
+}
