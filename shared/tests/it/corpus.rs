@@ -41,6 +41,7 @@ const FLOORS: &[(&str, f64)] = &[
     ("from email", 100.0),
     ("from name", 100.0),
     ("in time", 100.0),
+    ("line ends", 99.4),
     ("is bounce", 100.0),
     ("references", 100.0),
     ("reply parts", 100.0),
@@ -116,6 +117,32 @@ fn scores_stay_above_their_floors() {
     assert!(under.is_empty(), "under the floor: {under:?}");
 }
 
+/// Line ends must not matter: the same mail with CRLF gives the same understanding.
+fn line_ends(file: &str, raw: &[u8], mail: &Mail, scores: &mut Scores) {
+    // Only where line ends are uniform and no part's bytes could be meant.
+    if raw.contains(&b'\r') || raw.contains(&0) {
+        return;
+    }
+    let mut crlf = Vec::with_capacity(raw.len() * 2);
+    for &b in raw {
+        if b == b'\n' {
+            crlf.push(b'\r');
+        }
+        crlf.push(b);
+    }
+    let other = parse(&crlf);
+    let differing = [
+        ("subject", mail.subject != other.subject),
+        ("body", squeezed(&mail.body_text) != squeezed(&other.body_text)),
+        ("visible", squeezed(&mail.visible_text) != squeezed(&other.visible_text)),
+        ("parts", mail.parts.len() != other.parts.len()),
+        ("bounces", mail.bounces != other.bounces),
+        ("forward", mail.forward.is_some() != other.forward.is_some()),
+    ];
+    let names: Vec<_> = differing.iter().filter(|(_, d)| *d).map(|(n, _)| *n).collect();
+    scores.check("line ends", file, names.is_empty(), || format!("{names:?}"));
+}
+
 fn one(folder: &std::path::Path, item: &Value, scores: &mut Scores) {
     let file = item["file"].as_str().expect("each item has a file");
     let bytes = std::fs::read(folder.join(file)).expect("each file is there");
@@ -144,6 +171,7 @@ fn one(folder: &std::path::Path, item: &Value, scores: &mut Scores) {
         let max = if cfg!(debug_assertions) { max * 10 } else { max };
         scores.check("in time", file, took.as_millis() <= u128::from(max), || format!("{took:?}"));
     }
+    line_ends(file, &raw, &mail, scores);
     headers(file, &mail, want, scores);
     body(file, &mail, want, scores);
     attachments(file, &mail, want, scores);
