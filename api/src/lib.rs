@@ -17,14 +17,12 @@ pub mod web;
 
 use axum::Router;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
-use shared::app::App;
 use tower_http::compression::CompressionLayer;
 
 pub use state::Api;
 
 /// Returns the whole server as a service: the door that tests use too.
-pub fn router(app: App) -> Router {
-    let api = Api::new(app);
+pub fn router(api: Api) -> Router {
     routes::router(&api)
         .layer(axum::middleware::from_fn_with_state(api.clone(), frame::frame))
         .layer(CompressionLayer::new().compress_when(is_page))

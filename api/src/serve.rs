@@ -1,7 +1,11 @@
 //! Binds, serves, and stops well: what is in flight finishes.
 
+use crate::Api;
+use shared::access::Refused;
 use shared::app::{self, App};
 use shared::config::{Config, WorkerMode};
+use shared::setup;
+use shared::users::PrintedOnce;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,6 +40,12 @@ pub enum Error {
     /// The application cannot start.
     #[error(transparent)]
     App(#[from] app::Error),
+    /// What the first start makes cannot be made as the settings want it.
+    #[error("the first start's tenant, mailbox or admin cannot be made")]
+    FirstStart(#[from] Refused),
+    /// The worker inside this process cannot start.
+    #[error("the worker cannot start")]
+    Worker(#[from] worker::Error),
     /// The listener broke.
     #[error("the server broke off")]
     Serve(#[source] std::io::Error),
@@ -49,10 +59,11 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let listener = bind(config.listen)?;
     let addr = listener.local_addr().map_err(Error::Serve)?;
     let app = App::start(config.bound_to(addr)).await?;
-    announce(&app)?;
+    let first_admin = setup::ensure(&app).await?;
+    announce(&app, first_admin)?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    let result = serve(app.clone(), listener, stop).await;
+    let result = serve(Api::new(app.clone()), listener, stop).await;
     app.db.close().await;
     result
 }
@@ -60,8 +71,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
 /// Serves until `stop` is cancelled, then lets requests in flight finish.
 ///
 /// # Errors
-/// If the listener breaks.
-pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
+/// If the listener breaks, or the worker inside cannot start.
+pub async fn serve(api: Api, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
     use axum::serve::ListenerExt;
     let listener = listener.tap_io(|tcp| {
         // Answers are small and complete: waiting to fill a packet only delays them.
@@ -69,19 +80,33 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
             tracing::debug!(error = %e, "cannot set TCP_NODELAY");
         }
     });
-    let service = crate::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let working = tokio::spawn(work(api.clone(), stop.clone()));
+    let service = crate::router(api).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let guard = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        result = server.into_future() => result.map_err(Error::Serve),
-        () = guard => {
-            tracing::warn!("requests were still in flight after {} s, stopped without them", GRACE.as_secs());
-            Ok(())
-        }
+        result = server.into_future() => result.map_err(Error::Serve)?,
+        () = guard => tracing::warn!("requests were still in flight after {} s, stopped without them", GRACE.as_secs()),
     }
+    // The listener may have broken by itself: the worker stops all the same.
+    stop.cancel();
+    working.await.map_err(|e| Error::Serve(std::io::Error::other(e)))?
+}
+
+/// Sends mail in this process, or only tells the workers elsewhere that there is some.
+async fn work(api: Api, stop: CancellationToken) -> Result<(), Error> {
+    let result = match api.app.config.worker {
+        WorkerMode::Inline => worker::run(api.app, api.ingest, stop.clone()).await,
+        WorkerMode::Off => worker::ring_only(api.app, worker::queue::Health::redis(), stop.clone()).await,
+    };
+    // A server that was told to send mail and cannot must not look as if it did.
+    if result.is_err() {
+        stop.cancel();
+    }
+    Ok(result?)
 }
 
 /// Opens the port. SO_REUSEADDR, so that a restart need not wait for the old connections to be forgotten.
@@ -99,7 +124,7 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// Tells people and scripts where the server is.
-fn announce(app: &App) -> Result<(), Error> {
+fn announce(app: &App, first_admin: Option<PrintedOnce>) -> Result<(), Error> {
     let config = &app.config;
     if let Some(path) = &config.port_file {
         write_port(path, config.listen.port()).map_err(|source| Error::PortFile { path: path.clone(), source })?;
@@ -111,9 +136,9 @@ fn announce(app: &App) -> Result<(), Error> {
     if config.is_development() {
         text.push_str(&format!("  sent mail    {base}/dev/mail\n"));
     }
-    if let Some(admin) = &app.first_admin {
+    if let Some(admin) = first_admin {
         text.push_str(&format!("\nThe first admin is {}", admin.email));
-        match &admin.password {
+        match admin.password {
             Some(password) => text.push_str(&format!(", password {password} (shown only now)\n")),
             None => text.push_str(", with the password of POSTROOM_ADMIN_PASSWORD\n"),
         }

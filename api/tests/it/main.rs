@@ -3,3 +3,4 @@
 mod doors;
 mod frame;
 mod harness;
+mod processes;

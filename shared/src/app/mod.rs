@@ -3,16 +3,12 @@
 pub mod health;
 pub mod idempotency;
 
-use crate::access::Refused;
 use crate::blobs::{self, Blobs};
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::doorbell::{BellReceiver, Doorbell};
 use crate::instance;
 use crate::keys::Keys;
-use crate::store::Scope;
 use crate::store::{self, Db};
-use crate::users::PrintedOnce;
-use crate::{categories, mailboxes, tenants, users};
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -37,8 +33,6 @@ pub struct Parts {
     pub blobs: Blobs,
     /// Rung after outbox rows were committed.
     pub bell: Doorbell,
-    /// The first admin, if this start made it: shown once.
-    pub first_admin: Option<PrintedOnce>,
     listener: Mutex<Option<BellReceiver>>,
 }
 
@@ -60,9 +54,6 @@ pub enum Error {
     /// Secret or epoch cannot be had.
     #[error(transparent)]
     Instance(#[from] instance::Error),
-    /// What the first start makes cannot be made as the settings want it.
-    #[error("the first start's tenant, mailbox or admin cannot be made")]
-    FirstStart(#[from] Refused),
     /// The blob store cannot be opened.
     #[error(transparent)]
     Blobs(#[from] blobs::Error),
@@ -81,29 +72,15 @@ impl App {
         let db = Db::open(&config.database_url, MAX_CONNECTIONS).await?;
         let keys = instance::keys(&config, &db).await?;
         let blobs = Blobs::in_folder(&config.blob_dir)?;
-        let first_admin = first_start(&config, &db).await?;
         let (bell, listener) = Doorbell::in_process();
         let listener = Mutex::new(Some(listener));
-        Ok(App(Arc::new(Parts { config, db, keys, blobs, bell, first_admin, listener })))
+        Ok(App(Arc::new(Parts { config, db, keys, blobs, bell, listener })))
     }
 
     /// Returns the doorbell's listening end, once: it belongs to whoever sends mail, or carries the rings to Redis.
     pub fn take_listener(&self) -> Option<BellReceiver> {
         self.listener.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
-}
-
-/// Makes the default tenant with its mailbox and categories, and the first admin, where they are not there yet. Hosts
-/// that start together agree.
-async fn first_start(config: &Config, db: &Db) -> Result<Option<PrintedOnce>, Error> {
-    let mut tx = db.write(Scope::All).await?;
-    let tenant = tenants::ensure_default(&mut tx).await?;
-    let name = config.mail_from_name.as_deref().unwrap_or(&tenant.name);
-    mailboxes::ensure_first(&mut tx, tenant.id, &config.mail_from, name).await?;
-    categories::ensure_seeded(&mut tx).await?;
-    tx.commit().await?;
-    let password = config.admin_password.as_ref().map(Secret::reveal);
-    Ok(users::ensure_first_admin(db, &config.admin_email, password).await?)
 }
 
 impl Deref for App {
@@ -123,6 +100,7 @@ impl std::fmt::Debug for App {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup;
 
     #[tokio::test]
     async fn starts_in_a_folder_that_is_not_there_and_again() {
@@ -132,10 +110,11 @@ mod tests {
         let app = App::start(config.clone()).await.unwrap();
         assert!(dir.path().join("deep/er/blobs").is_dir());
         assert!(app.take_listener().is_some() && app.take_listener().is_none());
-        let admin = app.first_admin.clone().expect("the first start makes an admin");
+        let admin = setup::ensure(&app).await.unwrap().expect("the first start makes an admin");
         assert_eq!((admin.email.as_str(), admin.password.is_some()), ("admin@postroom.localhost", true));
         app.db.close().await;
-        assert!(App::start(config).await.unwrap().first_admin.is_none());
+        let again = App::start(config).await.unwrap();
+        assert!(setup::ensure(&again).await.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -3,14 +3,17 @@
 mod database;
 pub mod http;
 
-use database::Database;
+pub use database::Database;
 pub use http::Request;
 use shared::app::App;
 use shared::config::Config;
+use shared::mail_in::Ingest;
+use shared::setup;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use worker::dispatch::{Counts, Dispatcher, Transport};
 
 /// The inbound token of every test server.
 pub const INBOUND_TOKEN: &str = "inbound-token-of-the-tests";
@@ -19,6 +22,8 @@ pub const INBOUND_TOKEN: &str = "inbound-token-of-the-tests";
 pub struct Server {
     pub app: App,
     pub addr: SocketAddr,
+    ingest: Ingest,
+    dispatcher: Dispatcher,
     stop: CancellationToken,
     task: JoinHandle<Result<(), api::serve::Error>>,
     database: Database,
@@ -55,9 +60,13 @@ impl Server {
         let listener = api::serve::bind(config.listen).expect("a free port");
         let addr = listener.local_addr().expect("an address");
         let app = App::start(config.bound_to(addr)).await.expect("the application starts");
+        setup::ensure(&app).await.expect("tenant, mailbox and admin are made");
+        let server = api::Api::new(app.clone());
+        let transport = Transport::from_config(&app.config).expect("the transport is fine");
+        let dispatcher = Dispatcher::new(app.clone(), transport).expect("the templates are fine");
         let stop = CancellationToken::new();
-        let task = tokio::spawn(api::serve::serve(app.clone(), listener, stop.clone()));
-        Server { app, addr, stop, task, database }
+        let task = tokio::spawn(api::serve::serve(server.clone(), listener, stop.clone()));
+        Server { app, addr, ingest: server.ingest, dispatcher, stop, task, database }
     }
 
     /// Stops as SIGTERM does, and removes the database.
@@ -66,6 +75,11 @@ impl Server {
         self.task.await.expect("the server does not panic").expect("the server ends well");
         self.app.db.close().await;
         self.database.drop_it().await;
+    }
+
+    /// Does once what the worker does again and again: nothing waits, nothing sleeps.
+    pub async fn drain(&self) -> Counts {
+        worker::run_once(&self.dispatcher, &self.ingest).await.expect("the worker works")
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {

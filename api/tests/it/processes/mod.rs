@@ -1,0 +1,6 @@
+//! The product as it is run: real processes, on both databases, with Redis and a real SMTP server where they belong.
+
+mod crowd;
+mod kill;
+mod run;
+mod whole_loop;
