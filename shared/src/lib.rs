@@ -12,6 +12,7 @@ pub mod categories;
 pub mod clock;
 pub mod config;
 pub mod coverage;
+pub mod doctor;
 pub mod doorbell;
 pub mod events;
 pub mod fault;
