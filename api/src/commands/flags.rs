@@ -13,6 +13,11 @@ impl Flags {
     pub fn lookup(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned().or_else(|| std::env::var(name).ok())
     }
+
+    /// Returns a flag's value, if it was given; what the environment says does not count.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
 }
 
 impl FromArgMatches for Flags {

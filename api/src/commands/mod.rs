@@ -1,6 +1,9 @@
 //! The command line: `postroom serve` and the operator's commands.
 
+mod audit;
+mod doctor;
 mod flags;
+mod sink;
 pub mod tenant;
 pub mod token;
 pub mod user;
@@ -43,6 +46,13 @@ enum Command {
     /// Tenants
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
+    /// Check on the live database that everything promised holds; exits with 1 if something does not
+    Doctor(doctor::Options),
+    /// Look after the tickets' timelines
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Run an SMTP server that shows what is sent to it and sends nothing on (--listen, 127.0.0.1:2525 by default)
+    Sink(sink::Options),
 }
 
 /// Runs what the command line says; returns the process's exit code.
@@ -68,10 +78,10 @@ pub fn run() -> anyhow::Result<u8> {
     }
     shared::logging::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(dispatch(cli.command.unwrap_or(Command::Serve), config))
+    runtime.block_on(dispatch(cli.command.unwrap_or(Command::Serve), &cli.flags, config))
 }
 
-async fn dispatch(command: Command, config: Config) -> anyhow::Result<u8> {
+async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Result<u8> {
     match command {
         Command::Serve => {
             crate::ops::metrics::start()?;
@@ -106,6 +116,9 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<u8> {
             say(said)?;
         }
         Command::Config => unreachable!("answered before anything is opened"),
+        Command::Doctor(options) => return doctor::run(config, options).await,
+        Command::Audit(what) => return audit::run(config, what).await,
+        Command::Sink(options) => sink::run(options, flags.given("POSTROOM_LISTEN")).await?,
     }
     Ok(0)
 }

@@ -51,7 +51,7 @@ const UNTOLD: &[Probe] = &[Probe::new(
      AND NOT EXISTS (SELECT 1 FROM ticket_events e WHERE e.ticket_id = m.ticket_id AND e.seq = m.seq) ORDER BY m.id",
 )];
 
-/// 4. Each change has exactly one event; seq is gapless; hashes chain.
+/// Promise 4: Each change has exactly one event; seq is gapless; hashes chain.
 pub(super) async fn whole(app: &App) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Timeline);
     let chains = chains(app).await?;

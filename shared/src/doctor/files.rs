@@ -12,7 +12,7 @@ const SIZES: &[Probe] = &[Probe::new(
      WHERE a.id > $1 AND a.id <= $2 AND a.size_bytes <> b.size_bytes ORDER BY a.id",
 )];
 
-/// 6. Every attachment's blob exists and hashes right; likewise the octets of large mail on its way out. Blobs that
+/// Promise 6: Every attachment's blob exists and hashes right; likewise the octets of large mail on its way out. Blobs that
 /// nothing names are the sweep's business.
 pub(super) async fn attachments(app: &App, depth: Depth) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Attachments);

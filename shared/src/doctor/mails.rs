@@ -32,7 +32,7 @@ const KEPT: &[Probe] = &[
     ),
 ];
 
-/// 1. A mail that got a 2xx or 250 has its bytes and its row, and was decided.
+/// Promise 1: A mail that got a 2xx or 250 has its bytes and its row, and was decided.
 pub(super) async fn kept(app: &App, now: Time) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Kept);
     sweep(app, &mut finding, Table::Mails, KEPT, now).await?;
@@ -84,7 +84,7 @@ const MESSAGES_ONCE: &[Probe] = &[Probe::new(
      AND (m.id IS NULL OR m.state <> 'applied' OR m.outcome = 'duplicate') ORDER BY t.id",
 )];
 
-/// 2. One mail, however often and by whichever door it comes, makes one message.
+/// Promise 2: One mail, however often and by whichever door it comes, makes one message.
 pub(super) async fn once(app: &App) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Once);
     sweep(app, &mut finding, Table::Mails, ONCE, clock::now()).await?;
@@ -92,7 +92,7 @@ pub(super) async fn once(app: &App) -> Result<Finding> {
     Ok(finding)
 }
 
-/// 8. What was received is never altered: its bytes still have the hash that they were kept under.
+/// Promise 8: What was received is never altered: its bytes still have the hash that they were kept under.
 pub(super) async fn unaltered(app: &App, depth: Depth) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Unaltered);
     if depth == Depth::Quick {

@@ -37,7 +37,7 @@ const LATE: &[Probe] = &[Probe::older(
     "SELECT 'outbox ' || CAST(o.id AS TEXT) FROM outbox o WHERE o.id > $1 AND o.id <= $2 AND o.due_at < $3 ORDER BY o.id",
 )];
 
-/// 5. Each public agent message has an outgoing mail per participant, each in exactly one state, none stuck.
+/// Promise 5: Each public agent message has an outgoing mail per participant, each in exactly one state, none stuck.
 pub(super) async fn posted(app: &App, now: Time) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Posted);
     let mut after = 0;
@@ -73,7 +73,7 @@ const WAITING: &[Probe] = &[
     ),
 ];
 
-/// 9. Emptying Redis at any moment loses nothing: every mail that still has a way to go is due or leased by its own row.
+/// Promise 9: Emptying Redis at any moment loses nothing: every mail that still has a way to go is due or leased by its own row.
 pub(super) async fn self_reliant(app: &App) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::SelfReliant);
     sweep(app, &mut finding, Table::Outbox, WAITING, clock::now()).await?;

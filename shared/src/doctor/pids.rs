@@ -36,7 +36,7 @@ impl Numbers {
     }
 }
 
-/// 3. The numbers of each tenant and month are 1 to the counter's, each once.
+/// Promise 3: The numbers of each tenant and month are 1 to the counter's, each once.
 ///
 /// Counters are read before the tickets and after them: below the first reading no ticket may be missing, above the
 /// second none may be.

@@ -102,7 +102,7 @@ const ATTACHMENTS: &[Probe] = &[Probe::new(
      AND (t.tenant_id <> a.tenant_id OR s.tenant_id <> a.tenant_id OR u.tenant_id <> a.tenant_id) ORDER BY a.id",
 )];
 
-/// 7. No row points across tenants.
+/// Promise 7: No row points across tenants.
 pub(super) async fn standing(app: &App) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Walls);
     let now = clock::now();
