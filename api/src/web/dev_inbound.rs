@@ -32,7 +32,7 @@ pub struct DevInboundPage {
     /// RCPT TO.
     pub to: String,
     /// The mail's source.
-    pub raw: String,
+    pub source: String,
     /// What became of the one just delivered.
     pub mail: Option<Inbound>,
     /// Why it was refused.
@@ -71,7 +71,7 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
         samples: choices(key),
         from: sample.from,
         to: sample.to,
-        raw: sample.raw,
+        source: sample.raw,
         mail: mail.map(|m| Inbound::new(visit.locale, visit.now, &m, true)),
         refused: None,
     };

@@ -122,7 +122,7 @@ pub struct Inbound {
     /// What is known of it.
     pub facts: Vec<Fact>,
     /// Where its bytes are, for who may see them.
-    pub raw: Option<String>,
+    pub original: Option<String>,
 }
 
 /// The outbox.
@@ -255,7 +255,7 @@ impl Inbound {
             ticket: mail.pid.as_deref().map(TicketLink::new),
             trace: trace.0.iter().map(step).collect(),
             facts: known(facts),
-            raw: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
+            original: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
         }
     }
 }
@@ -566,7 +566,7 @@ pub mod tests {
             ticket: Some(TicketLink::new("202611-0001")),
             trace: vec![step(Some("E4.4")), step(None)],
             facts: vec![Fact { key: "from", value: "a@b.example".into() }],
-            raw: Some("/api/mails/17/raw".into()),
+            original: Some("/api/mails/17/raw".into()),
         }
     }
 

@@ -328,6 +328,16 @@ mod tests {
         }
     }
 
+    /// A field of such a name would be taken for the helper, and print nothing.
+    #[test]
+    fn no_field_is_named_like_a_helper() {
+        for (file, source) in sources() {
+            for name in ["raw", "lookup", "log", "len", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not"] {
+                assert!(!source.contains(&format!("{{{{{name}}}}}")), "{file}: {name}");
+            }
+        }
+    }
+
     #[test]
     fn every_text_is_used() {
         let mut used: BTreeSet<String> = BTreeSet::new();

@@ -2,8 +2,8 @@
 //! users, ticket rows by id, counters by tenant, then the mails in arrival order, every row with its event, its outgoing
 //! mail and its trace. The locks are taken in that order by everybody, so batches cannot deadlock.
 //!
-//! The whole batch is written with one statement per table under a savepoint. If a constraint refuses, the batch goes
-//! back to it and each mail runs again under a savepoint of its own, so that one mail cannot hold up the others.
+//! The whole batch is written with one statement per table. If a constraint refuses, its transaction is taken back and
+//! each mail runs again under a savepoint of its own, so that one mail cannot hold up the others.
 
 use super::decide::{self, Decision, Read};
 use super::known::{self, Known};
@@ -20,7 +20,8 @@ use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::mail_out::outbox::Template;
 use crate::messages::{MessageKind, Side};
-use crate::store::{Scope, Tx, Value, dialect};
+use crate::store::dialect::{self, IdTable};
+use crate::store::{Scope, Tx, Value};
 use crate::tickets::{
     self, Channel, Folder, NewAttachment, NewMessage, NewMessageId, NewTicket, ParticipantKind, ParticipantState,
     Priority, Status, Ticket, Work,
@@ -82,14 +83,11 @@ pub async fn plan(app: &App, reads: Vec<Read>) -> Result<(Known, Vec<Planned>), 
 /// If the transaction as a whole failed: then nothing of it is true.
 pub async fn commit(app: &App, mut known: Known, mails: Vec<Planned>) -> Result<Vec<Result<Applied, Error>>, Error> {
     let mut tx = app.db.write(Scope::All).await?;
-    tx.savepoint().await?;
     let (results, rung) = match write(app, &mut tx, &mut known, &mails).await {
-        Ok((applied, rung)) => {
-            tx.release().await?;
-            (applied.into_iter().map(Ok).collect(), rung)
-        }
+        Ok((applied, rung)) => (applied.into_iter().map(Ok).collect(), rung),
         Err(Error::Store(e)) if e.is_conflict() && mails.len() > 1 => {
-            tx.rollback_to().await?;
+            tx.rollback().await?;
+            tx = app.db.write(Scope::All).await?;
             tracing::info!(mails = mails.len(), error = %e, "a constraint refused the batch; its mails run one by one");
             singly(app, &mut tx, &mut known, &mails).await?
         }
@@ -159,7 +157,7 @@ async fn write(
     mails: &[Planned],
 ) -> Result<(Vec<Applied>, Vec<OutboxId>), Error> {
     let ids: Vec<MailId> = mails.iter().map(|m| m.read.kept.id).collect();
-    let undecided = sql::lock_undecided(tx, &ids).await?;
+    let (undecided, due) = sql::lock_undecided(tx, &ids).await?;
     let keys = mails
         .iter()
         .filter(|m| undecided.contains(&m.read.kept.id) && !matches!(m.decision, Decision::Duplicate { .. }))
@@ -167,26 +165,21 @@ async fn write(
         .collect();
     let first = sql::insert_keys(tx, keys).await?;
     let late = late_duplicates(tx, mails, &undecided, &first).await?;
-    let users = ensure_users(tx, known, mails, app).await?;
+    let users = ensure_users(tx, known, mails).await?;
     let mut work = Work::new(&app.keys);
     work.lock(tx, &touched(mails)).await?;
+    let (n, files) = (mails.len(), mails.iter().map(|m| m.files.len()).sum());
+    let wanted = [(IdTable::Tickets, n), (IdTable::Messages, n), (IdTable::Outbox, n), (IdTable::Attachments, files)];
+    let [ticket_ids, message_ids, outbox, attachments] = dialect::take_ids_of(tx, wanted).await?;
     let mut batch = Batch {
-        due: dialect::now(tx).await?,
+        due,
         now: work.now(),
         users,
         agents: agents(tx, &work, mails).await?,
-        tickets: dialect::take_ids(tx, dialect::IdTable::Tickets, mails.len())
-            .await?
-            .into_iter()
-            .map(TicketId)
-            .collect(),
-        messages: dialect::take_ids(tx, dialect::IdTable::Messages, mails.len())
-            .await?
-            .into_iter()
-            .map(MessageId)
-            .collect(),
-        outbox: dialect::take_ids(tx, dialect::IdTable::Outbox, mails.len()).await?.into_iter().map(OutboxId).collect(),
-        attachments: files(tx, mails).await?,
+        tickets: ticket_ids.into_iter().map(TicketId).collect(),
+        messages: message_ids.into_iter().map(MessageId).collect(),
+        outbox: outbox.into_iter().map(OutboxId).collect(),
+        attachments: attachments.into_iter().map(AttachmentId).collect(),
         pids: BTreeMap::new(),
         caps: Caps::load(tx, mails, work.now()).await?,
         app,
@@ -264,12 +257,6 @@ fn touched(mails: &[Planned]) -> Vec<TicketId> {
     ids.into_iter().collect()
 }
 
-async fn files(tx: &mut Tx, mails: &[Planned]) -> Result<VecDeque<AttachmentId>, Error> {
-    let n = mails.iter().map(|m| m.files.len()).sum();
-    let ids = dialect::take_ids(tx, dialect::IdTable::Attachments, n).await?;
-    Ok(ids.into_iter().map(AttachmentId).collect())
-}
-
 /// The agents who are responsible for tickets that mails join: they get a notice.
 async fn agents(tx: &mut Tx, work: &Work<'_>, mails: &[Planned]) -> Result<HashMap<UserId, Recipient>, Error> {
     let ids: BTreeSet<UserId> =
@@ -282,7 +269,6 @@ async fn ensure_users(
     tx: &mut Tx,
     known: &Known,
     mails: &[Planned],
-    app: &App,
 ) -> Result<HashMap<(TenantId, String), UserId>, Error> {
     let mut users = HashMap::new();
     let mut missing: BTreeMap<(TenantId, String), (String, Option<String>)> = BTreeMap::new();
@@ -308,14 +294,20 @@ async fn ensure_users(
     }
     let tenants: Vec<TenantId> = missing.keys().map(|(t, _)| *t).collect::<BTreeSet<_>>().into_iter().collect();
     let keys: BTreeSet<String> = missing.keys().map(|(_, k)| k.clone()).collect();
+    let wanted = missing.len();
     let new = missing.into_iter().map(|((t, k), (email, name))| (t, k, email, name)).collect();
-    sql::insert_users(tx, new, crate::clock::now()).await?;
+    let made = sql::insert_users(tx, new, crate::clock::now()).await?;
+    let all_new = made.len() == wanted;
+    users.extend(made.into_iter().map(|(id, tenant, key)| ((tenant, key), id)));
+    if all_new {
+        return Ok(users);
+    }
+    // Somebody else made some of them meanwhile.
     for user in sql::find_users(tx, &tenants, &keys).await? {
         if let Some(tenant) = user.tenant_id {
             users.insert((tenant, user.email_key), user.id);
         }
     }
-    let _ = app;
     Ok(users)
 }
 
@@ -856,19 +848,16 @@ impl Caps {
         domains: &[(TenantId, &str)],
         at: Time,
     ) -> Result<Caps, crate::store::Error> {
-        Ok(Caps {
-            suppressed: sql::suppressed(tx, addresses, at).await?,
-            by_address: sql::automatic_by_address(tx, addresses, at)
-                .await?
-                .into_iter()
-                .map(|c| ((c.tenant_id, c.to_key), (c.last_hour, c.last_day)))
-                .collect(),
-            by_domain: sql::automatic_by_domain(tx, domains, at)
-                .await?
-                .into_iter()
-                .map(|(t, d, n)| ((t, d), n))
-                .collect(),
-        })
+        let mut caps = Caps { suppressed: BTreeSet::new(), by_address: HashMap::new(), by_domain: HashMap::new() };
+        for count in sql::automatic(tx, addresses, domains, at).await? {
+            let whom = (count.tenant_id, count.to_whom);
+            match count.what.as_str() {
+                "address" => drop(caps.by_address.insert(whom, (count.last_hour, count.last_day))),
+                "domain" => drop(caps.by_domain.insert(whom, count.last_hour)),
+                _ => drop(caps.suppressed.insert(whom)),
+            }
+        }
+        Ok(caps)
     }
 
     /// Takes one acknowledgement to `key` out of its caps, or says which one is reached.

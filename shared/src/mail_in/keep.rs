@@ -117,7 +117,9 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
     let received_at = now();
     let entries = entries(app, arrivals).await?;
     let mut tx = app.db.write(Scope::All).await?;
-    let raw_ids = dialect::take_ids(&mut tx, dialect::IdTable::RawMails, entries.len()).await?;
+    let n = entries.len();
+    let [raw_ids, ids] =
+        dialect::take_ids_of(&mut tx, [(dialect::IdTable::RawMails, n), (dialect::IdTable::InboundMails, n)]).await?;
     let raws = entries.iter().zip(&raw_ids).map(|(e, id)| {
         vec![
             RawId(*id).into(),
@@ -129,17 +131,19 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             received_at.into(),
         ]
     });
-    sql::insert_raws(&mut tx, raws.collect()).await?;
-    let known: HashMap<(TenantId, String), RawId> =
-        sql::find_raws(&mut tx, entries.iter().map(|e| (e.tenant_id, e.sha256.as_str()))).await?;
-    let ids = dialect::take_ids(&mut tx, dialect::IdTable::InboundMails, entries.len()).await?;
-    let rows = entries.iter().zip(&ids).map(|(e, id)| {
+    let all_new = sql::insert_raws(&mut tx, raws.collect()).await? == n as u64;
+    let known: HashMap<(TenantId, String), RawId> = match all_new {
+        true => HashMap::new(),
+        // Some of these bytes came before, or twice now: their rows stand already.
+        false => sql::find_raws(&mut tx, entries.iter().map(|e| (e.tenant_id, e.sha256.as_str()))).await?,
+    };
+    let rows = entries.iter().zip(&ids).zip(&raw_ids).map(|((e, id), raw_id)| {
         let arrival = &arrivals[e.arrival];
         let facts = &arrival.facts;
         vec![
             MailId(*id).into(),
             e.tenant_id.into(),
-            known[&(e.tenant_id, e.sha256.clone())].into(),
+            known.get(&(e.tenant_id, e.sha256.clone())).copied().unwrap_or(RawId(*raw_id)).into(),
             e.mailbox_id.into(),
             arrival.door.into(),
             arrival.door_ref.clone().into(),

@@ -5,7 +5,7 @@ use super::known::{FirstArrival, KnownUser, TenantFacts};
 use super::types::Facts;
 use super::{Door, MailState};
 use crate::clock::{Time, now};
-use crate::ids::{MailId, MailboxId, OutboxId, RawId, TenantId, TicketId};
+use crate::ids::{MailId, MailboxId, OutboxId, RawId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, insert_many_returning, sql, update_many};
 use crate::tickets::Ticket;
@@ -23,7 +23,7 @@ pub(super) async fn mailboxes_by_key(
     }
     let rows: Vec<(String, TenantId, MailboxId)> =
         sql("SELECT address_key, tenant_id, id FROM mailboxes WHERE active AND address_key IN ")
-            .list(keys.iter().map(String::as_str))
+            .among(keys.iter().map(String::as_str))
             .all(&mut db.read(Scope::All))
             .await?;
     Ok(rows.into_iter().map(|(k, t, m)| (k, (t, m))).collect())
@@ -52,20 +52,8 @@ pub(super) async fn find_raws(
     wanted: impl Iterator<Item = (TenantId, &str)>,
 ) -> Result<HashMap<(TenantId, String), RawId>> {
     let rows: Vec<(RawId, TenantId, String)> =
-        pairs(sql("SELECT id, tenant_id, sha256 FROM raw_mails WHERE (tenant_id, sha256) IN "), wanted).all(tx).await?;
+        sql("SELECT id, tenant_id, sha256 FROM raw_mails WHERE (tenant_id, sha256) IN ").pairs(wanted).all(tx).await?;
     Ok(rows.into_iter().map(|(id, tenant, sha)| ((tenant, sha), id)).collect())
-}
-
-/// Adds `(VALUES (a, b), …)`, which both databases take behind a row value's IN.
-fn pairs<'a>(q: crate::store::Q, pairs: impl Iterator<Item = (TenantId, &'a str)>) -> crate::store::Q {
-    let mut q = q.push("(VALUES ");
-    for (i, (tenant, text)) in pairs.enumerate() {
-        if i > 0 {
-            q = q.push(", ");
-        }
-        q = q.push("(").arg(tenant).push(", ").arg(text).push(")");
-    }
-    q.push(")")
 }
 
 pub(super) async fn insert_inbound(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<Vec<MailId>> {
@@ -191,14 +179,15 @@ pub(super) async fn undecided(db: &Db, n: i64) -> Result<Vec<MailId>> {
 
 pub(super) async fn find_keys(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, MailId)>> {
     let keys = mails.iter().map(|m| (m.kept.tenant_id, m.dedupe_key.as_str()));
-    pairs(sql("SELECT tenant_id, dedupe_key, mail_id FROM mail_keys WHERE (tenant_id, dedupe_key) IN "), keys)
+    sql("SELECT tenant_id, dedupe_key, mail_id FROM mail_keys WHERE (tenant_id, dedupe_key) IN ")
+        .pairs(keys)
         .all(ex)
         .await
 }
 
 pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result<HashMap<TenantId, TenantFacts>> {
     let rows: Vec<(TenantId, Option<String>, String)> =
-        sql("SELECT id, pid_prefix, settings FROM tenants WHERE id IN ").list(ids.iter().copied()).all(ex).await?;
+        sql("SELECT id, pid_prefix, settings FROM tenants WHERE id IN ").among(ids.iter().copied()).all(ex).await?;
     Ok(rows
         .into_iter()
         .map(|(id, pid_prefix, settings)| {
@@ -218,9 +207,9 @@ pub(super) async fn find_users(
         return Ok(Vec::new());
     }
     sql("SELECT id, tenant_id, email_key, role, name, locale FROM users WHERE email_key IN ")
-        .list(keys.iter().map(String::as_str))
+        .among(keys.iter().map(String::as_str))
         .push(" AND (tenant_id IS NULL OR tenant_id IN ")
-        .list(tenants.iter().copied())
+        .among(tenants.iter().copied())
         .push(")")
         .all(ex)
         .await
@@ -233,7 +222,7 @@ pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Res
         return Ok(Vec::new());
     }
     let q = sql("SELECT tenant_id, message_id, ticket_id FROM message_ids WHERE (tenant_id, message_id) IN ");
-    pairs(q, wanted.into_iter()).push(" ORDER BY created_at, ticket_id").all(ex).await
+    q.pairs(wanted.into_iter()).push(" ORDER BY created_at, ticket_id").all(ex).await
 }
 
 pub(super) async fn find_pids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {
@@ -241,11 +230,11 @@ pub(super) async fn find_pids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    sql("SELECT tenant_id, pid, id FROM tickets WHERE pid IN ").list(wanted).all(ex).await
+    sql("SELECT tenant_id, pid, id FROM tickets WHERE pid IN ").among(wanted).all(ex).await
 }
 
 pub(super) async fn find_tickets(ex: &mut impl Exec, ids: &BTreeSet<TicketId>) -> Result<Vec<Ticket>> {
-    sql("SELECT * FROM tickets WHERE id IN ").list(ids.iter().copied()).all(ex).await
+    sql("SELECT * FROM tickets WHERE id IN ").among(ids.iter().copied()).all(ex).await
 }
 
 /// An outbox mail that a report is about.
@@ -268,12 +257,12 @@ pub(super) async fn find_outbox(
     const COLUMNS: &str = "SELECT id, tenant_id, kind, ticket_id, to_key, message_id, state FROM outbox WHERE ";
     let mut found: Vec<OutboxRef> = Vec::new();
     if !ids.is_empty() {
-        found.extend(sql(COLUMNS).push("id IN ").list(ids.iter().copied()).all::<OutboxRef>(ex).await?);
+        found.extend(sql(COLUMNS).push("id IN ").among(ids.iter().copied()).all::<OutboxRef>(ex).await?);
     }
     if !message_ids.is_empty() {
         let wanted = message_ids.iter().map(|(t, id)| (*t, id.as_str()));
         let q = sql(COLUMNS).push("(tenant_id, message_id) IN ");
-        found.extend(pairs(q, wanted).push(" ORDER BY id DESC").all::<OutboxRef>(ex).await?);
+        found.extend(q.pairs(wanted).push(" ORDER BY id DESC").all::<OutboxRef>(ex).await?);
     }
     Ok(found)
 }
@@ -283,23 +272,27 @@ pub(super) async fn first_arrivals(ex: &mut impl Exec, ids: &BTreeSet<MailId>) -
         "SELECT m.ticket_id, t.pid, m.ticket_message_id FROM inbound_mails m LEFT JOIN tickets t ON t.id = m.ticket_id \
          WHERE m.id IN ",
     )
-    .list(ids.iter().copied())
+    .among(ids.iter().copied())
     .all(ex)
     .await
 }
 
 // ---- apply
 
-/// Takes the mails that nobody decided yet: those whose rows this transaction now holds.
-pub(super) async fn lock_undecided(tx: &mut Tx, ids: &[MailId]) -> Result<BTreeSet<MailId>> {
-    let lock = dialect::for_update(tx);
-    let rows: Vec<(MailId,)> = sql("SELECT id FROM inbound_mails WHERE state IN ('kept', 'failed') AND id IN ")
-        .list(ids.iter().copied())
+/// Takes the mails that nobody decided yet: those whose rows this transaction now holds. Tells the time by the
+/// database's clock, too.
+pub(super) async fn lock_undecided(tx: &mut Tx, ids: &[MailId]) -> Result<(BTreeSet<MailId>, Time)> {
+    let (clock, lock) = (dialect::clock(tx), dialect::for_update(tx));
+    let rows: Vec<(MailId, Option<Time>)> = sql("SELECT id, ")
+        .push(clock)
+        .push(" FROM inbound_mails WHERE state IN ('kept', 'failed') AND id IN ")
+        .among(ids.iter().copied())
         .push(" ORDER BY id")
         .push(lock)
         .all(tx)
         .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    let at = rows.first().and_then(|(_, at)| *at).unwrap_or_else(now);
+    Ok((rows.into_iter().map(|(id, _)| id).collect(), at))
 }
 
 /// Claims dedupe keys, in sorted order; returns the mails that got theirs.
@@ -316,12 +309,12 @@ pub(super) async fn insert_keys(tx: &mut Tx, mut keys: Vec<(TenantId, &str, Mail
     Ok(got.into_iter().map(|(id,)| id).collect())
 }
 
-/// Makes users of addresses that never wrote before.
+/// Makes users of addresses that never wrote before; returns those that were made, not those that were there.
 pub(super) async fn insert_users(
     tx: &mut Tx,
     new: Vec<(TenantId, String, String, Option<String>)>,
     at: Time,
-) -> Result<()> {
+) -> Result<Vec<(UserId, TenantId, String)>> {
     let rows = new
         .into_iter()
         .map(|(tenant, key, email, name)| {
@@ -340,69 +333,61 @@ pub(super) async fn insert_users(
             ]
         })
         .collect();
-    insert_many(
+    insert_many_returning(
         tx,
         "INSERT INTO users (tenant_id, email, email_key, name, role, member, active, capabilities, preferences, created_at, \
          updated_at)",
         rows,
-        "ON CONFLICT DO NOTHING",
+        "ON CONFLICT DO NOTHING RETURNING id, tenant_id, email_key",
     )
-    .await?;
-    Ok(())
+    .await
 }
 
-/// What automatic mail was made since yesterday, for the caps of E5.12.
+/// What stands against automatic mail to an address or a domain (E5.12): one line each.
 #[derive(Debug, sqlx::FromRow)]
 pub struct AutoCount {
     pub tenant_id: TenantId,
-    pub to_key: String,
+    /// `address`, `domain` or `suppressed`.
+    pub what: String,
+    /// The address key or the domain.
+    pub to_whom: String,
     pub last_hour: i64,
     pub last_day: i64,
 }
 
-pub(super) async fn automatic_by_address(
+/// Counts the automatic mail to addresses and domains since yesterday, and finds the suppressed ones among them.
+pub(super) async fn automatic(
     ex: &mut impl Exec,
-    wanted: &[(TenantId, &str)],
+    addresses: &[(TenantId, &str)],
+    domains: &[(TenantId, &str)],
     at: Time,
 ) -> Result<Vec<AutoCount>> {
-    if wanted.is_empty() {
+    if addresses.is_empty() {
         return Ok(Vec::new());
     }
-    let q = sql("SELECT tenant_id, to_key, CAST(SUM(CASE WHEN created_at > ")
-        .arg(at - Duration::hours(1))
-        .push(" THEN 1 ELSE 0 END) AS BIGINT) AS last_hour, COUNT(*) AS last_day FROM outbox WHERE automatic AND created_at > ")
-        .arg(at - Duration::days(1))
-        .push(" AND (tenant_id, to_key) IN ");
-    pairs(q, wanted.iter().copied()).push(" GROUP BY tenant_id, to_key").all(ex).await
-}
-
-pub(super) async fn automatic_by_domain(
-    ex: &mut impl Exec,
-    wanted: &[(TenantId, &str)],
-    at: Time,
-) -> Result<Vec<(TenantId, String, i64)>> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
+    let (hour, day) = (at - Duration::hours(1), at - Duration::days(1));
+    let mut q = sql("SELECT tenant_id, 'address' AS what, to_key AS to_whom, \
+         CAST(SUM(CASE WHEN created_at > $1 THEN 1 ELSE 0 END) AS BIGINT) AS last_hour, COUNT(*) AS last_day \
+         FROM outbox WHERE automatic AND created_at > $2 AND (tenant_id, to_key) IN ")
+    .bind(hour)
+    .bind(day)
+    .pairs(addresses.iter().copied())
+    .push(" GROUP BY tenant_id, to_key");
+    if !domains.is_empty() {
+        q = q
+            .push(
+                " UNION ALL SELECT tenant_id, 'domain', to_domain, COUNT(*), 0 FROM outbox \
+                   WHERE automatic AND created_at > $1 AND (tenant_id, to_domain) IN ",
+            )
+            .pairs(domains.iter().copied())
+            .push(" GROUP BY tenant_id, to_domain");
     }
-    let q = sql("SELECT tenant_id, to_domain, COUNT(*) FROM outbox WHERE automatic AND created_at > ")
-        .arg(at - Duration::hours(1))
-        .push(" AND (tenant_id, to_domain) IN ");
-    pairs(q, wanted.iter().copied()).push(" GROUP BY tenant_id, to_domain").all(ex).await
-}
-
-pub(super) async fn suppressed(
-    ex: &mut impl Exec,
-    wanted: &[(TenantId, &str)],
-    at: Time,
-) -> Result<BTreeSet<(TenantId, String)>> {
-    if wanted.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let q = sql("SELECT tenant_id, email_key FROM suppressions WHERE until_at > ")
+    q.push(" UNION ALL SELECT tenant_id, 'suppressed', email_key, 0, 0 FROM suppressions WHERE until_at > ")
         .arg(at)
-        .push(" AND (tenant_id, email_key) IN ");
-    let rows: Vec<(TenantId, String)> = pairs(q, wanted.iter().copied()).all(ex).await?;
-    Ok(rows.into_iter().collect())
+        .push(" AND (tenant_id, email_key) IN ")
+        .pairs(addresses.iter().copied())
+        .all(ex)
+        .await
 }
 
 pub(super) async fn record_decisions(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<u64> {

@@ -17,6 +17,12 @@ pub async fn now(ex: &mut impl Exec) -> Result<Time> {
     Ok(at)
 }
 
+/// Returns an expression for the present moment by the database's clock, to be read beside other columns as
+/// `Option<Time>`; NULL where that is this host's.
+pub fn clock(ex: &impl Exec) -> &'static str {
+    if ex.is_sqlite() { "NULL" } else { "clock_timestamp()" }
+}
+
 /// Returns the row lock's text for a SELECT: SQLite's one writer needs none.
 pub fn for_update(ex: &impl Exec) -> &'static str {
     if ex.is_sqlite() { "" } else { " FOR UPDATE" }
@@ -48,45 +54,64 @@ pub enum IdTable {
     RawMails,
 }
 
+impl IdTable {
+    fn name(self) -> &'static str {
+        match self {
+            IdTable::Tickets => "tickets",
+            IdTable::Messages => "ticket_messages",
+            IdTable::Events => "ticket_events",
+            IdTable::Outbox => "outbox",
+            IdTable::Attachments => "attachments",
+            IdTable::Users => "users",
+            IdTable::InboundMails => "inbound_mails",
+            IdTable::RawMails => "raw_mails",
+        }
+    }
+}
+
 /// Takes `n` fresh ids of `table`, ascending. A rolled-back transaction leaves holes on PostgreSQL, none on
 /// SQLite; row ids promise nothing else.
 ///
 /// # Errors
 /// See [`super::Error`].
 pub async fn take_ids(tx: &mut Tx, table: IdTable, n: usize) -> Result<Vec<i64>> {
-    if n == 0 {
-        return Ok(Vec::new());
-    }
-    if tx.is_sqlite() {
-        // Safe inside BEGIN IMMEDIATE: nobody else inserts. The maximum, not a sequence: what is never deleted
-        // (all of these tables) cannot be given twice.
-        let q = match table {
-            IdTable::Tickets => sql("SELECT COALESCE(MAX(id), 0) FROM tickets"),
-            IdTable::Messages => sql("SELECT COALESCE(MAX(id), 0) FROM ticket_messages"),
-            IdTable::Events => sql("SELECT COALESCE(MAX(id), 0) FROM ticket_events"),
-            IdTable::Outbox => sql("SELECT COALESCE(MAX(id), 0) FROM outbox"),
-            IdTable::Attachments => sql("SELECT COALESCE(MAX(id), 0) FROM attachments"),
-            IdTable::Users => sql("SELECT COALESCE(MAX(id), 0) FROM users"),
-            IdTable::InboundMails => sql("SELECT COALESCE(MAX(id), 0) FROM inbound_mails"),
-            IdTable::RawMails => sql("SELECT COALESCE(MAX(id), 0) FROM raw_mails"),
+    let [ids] = take_ids_of(tx, [(table, n)]).await?;
+    Ok(ids)
+}
+
+/// As [`take_ids`], of several tables at once.
+///
+/// # Errors
+/// See [`super::Error`].
+pub async fn take_ids_of<const N: usize>(tx: &mut Tx, wanted: [(IdTable, usize); N]) -> Result<[Vec<i64>; N]> {
+    let mut ids = wanted.map(|(_, n)| Vec::with_capacity(n));
+    let sqlite = tx.is_sqlite();
+    let mut q = sql("");
+    let mut parts = 0;
+    for (i, (table, n)) in wanted.into_iter().enumerate().filter(|(_, (_, n))| *n > 0) {
+        q = q.push(if parts > 0 { " UNION ALL SELECT " } else { "SELECT " });
+        // Safe on SQLite inside BEGIN IMMEDIATE: nobody else inserts. The maximum, not a sequence: what is never
+        // deleted (all of these tables) cannot be given twice.
+        q = match sqlite {
+            true => q.arg(i as i64).push(", COALESCE(MAX(id), 0) FROM ").push(table.name()),
+            false => {
+                let q = q.arg(i as i64).push(", nextval('").push(table.name()).push("_id_seq')");
+                q.push(" FROM generate_series(1, ").arg(n as i64).push(")")
+            }
         };
-        let (max,): (i64,) = q.one(tx).await?;
-        return Ok((1..=n as i64).map(|i| max + i).collect());
+        parts += 1;
     }
-    let name = match table {
-        IdTable::Tickets => "tickets_id_seq",
-        IdTable::Messages => "ticket_messages_id_seq",
-        IdTable::Events => "ticket_events_id_seq",
-        IdTable::Outbox => "outbox_id_seq",
-        IdTable::Attachments => "attachments_id_seq",
-        IdTable::Users => "users_id_seq",
-        IdTable::InboundMails => "inbound_mails_id_seq",
-        IdTable::RawMails => "raw_mails_id_seq",
-    };
-    let rows: Vec<(i64,)> =
-        sql("SELECT nextval($1::regclass) FROM generate_series(1, $2)").bind(name).bind(n as i64).all(tx).await?;
-    let mut ids: Vec<i64> = rows.into_iter().map(|(id,)| id).collect();
-    ids.sort_unstable();
+    if parts == 0 {
+        return Ok(ids);
+    }
+    let rows: Vec<(i64, i64)> = q.all(tx).await?;
+    for (i, id) in rows {
+        match sqlite {
+            true => ids[i as usize].extend((1..=wanted[i as usize].1 as i64).map(|n| id + n)),
+            false => ids[i as usize].push(id),
+        }
+    }
+    ids.iter_mut().for_each(|ids| ids.sort_unstable());
     Ok(ids)
 }
 

@@ -7,6 +7,7 @@
 
 pub mod dialect;
 mod error;
+mod many;
 mod migrate;
 mod pool;
 mod query;

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use crate::ids::TenantId;
 
+/// How long after its last use a connection to PostgreSQL is taken to live without asking it.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// The rows that a piece of work may touch: those of one tenant, or of all (the operator's work, platform users,
 /// finding out which tenant an address belongs to).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +78,14 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(max_connections)
                 .acquire_timeout(Duration::from_secs(5))
+                // Asking before every use costs a round trip each time; a connection that worked a moment ago is taken
+                // at its word.
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        Ok(meta.idle_for < TRUSTED_FOR || sqlx::Connection::ping(connection).await.is_ok())
+                    })
+                })
                 .connect_with(options.statement_cache_capacity(500).disable_statement_logging())
                 .await?;
             Pools::Postgres(pool)
@@ -139,6 +150,7 @@ async fn connect_sqlite(url: &str) -> Result<Pools> {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
         .connect_with(options.clone())
         .await?;
     let readers = SqlitePoolOptions::new()
@@ -146,6 +158,7 @@ async fn connect_sqlite(url: &str) -> Result<Pools> {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
         .connect_lazy_with(options.read_only(true));
     Ok(Pools::Sqlite { writer, readers })
 }

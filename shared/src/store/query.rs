@@ -1,5 +1,6 @@
 //! Queries: text as `&'static str` only, values by binding only, so that no input can become SQL.
 
+use super::many;
 use super::pool::{Inner, Pools};
 use super::{Read, Result, Tx, Value};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -14,8 +15,8 @@ impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unp
 /// A query under construction: text with `$1`, `$2`, … and the values for them.
 #[derive(Debug, Clone)]
 pub struct Q {
-    sql: String,
-    values: Vec<Value>,
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
 }
 
 /// Begins a query.
@@ -58,6 +59,25 @@ impl Q {
         }
         self.sql.push(')');
         self
+    }
+
+    /// As [`Q::list`], for lists of any length in statements that run often: the last value is repeated up to a round
+    /// number, so that few texts exist and each stays prepared. Not for VALUES.
+    pub fn among<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Q {
+        let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        many::pad(&mut values);
+        self.list(values)
+    }
+
+    /// Adds `(VALUES ($n, $n+1), …)`, which both databases take behind a row value's IN; as long as [`Q::among`].
+    pub fn pairs<A: Into<Value>, B: Into<Value>>(mut self, pairs: impl IntoIterator<Item = (A, B)>) -> Q {
+        let mut pairs: Vec<(Value, Value)> = pairs.into_iter().map(|(a, b)| (a.into(), b.into())).collect();
+        many::pad(&mut pairs);
+        self.sql.push_str("(VALUES ");
+        for (i, (a, b)) in pairs.into_iter().enumerate() {
+            self = self.push(if i > 0 { ", (" } else { "(" }).arg(a).push(", ").arg(b).push(")");
+        }
+        self.push(")")
     }
 
     /// Hands the query through `f`: keeps a chain of calls whole where a part is optional.
@@ -175,6 +195,7 @@ fn sqlite_args(values: Vec<Value>) -> SqliteArguments {
             Value::Bool(v) => Arguments::add(&mut args, v),
             Value::Time(v) => Arguments::add(&mut args, v),
             Value::Bytes(v) => Arguments::add(&mut args, v),
+            Value::Column(_) => unreachable!("SQLite has no arrays: its rows are bound value by value"),
         };
         added.expect("these kinds always encode");
     }
@@ -191,10 +212,32 @@ fn pg_args(values: Vec<Value>) -> PgArguments {
             Value::Bool(v) => Arguments::add(&mut args, v),
             Value::Time(v) => Arguments::add(&mut args, v),
             Value::Bytes(v) => Arguments::add(&mut args, v),
+            Value::Column(column) => pg_array(&mut args, column),
         };
         added.expect("these kinds always encode");
     }
     args
+}
+
+/// A column of rows as one array.
+fn pg_array(args: &mut PgArguments, column: Vec<Value>) -> std::result::Result<(), sqlx::error::BoxDynError> {
+    macro_rules! array {
+        ($kind:ident, $map:expr) => {{
+            let one = |v| match v {
+                Value::$kind(v) => v.map($map),
+                other => unreachable!("a column's values are of one kind, here is {other:?}"),
+            };
+            Arguments::add(args, column.into_iter().map(one).collect::<Vec<_>>())
+        }};
+    }
+    match column.first() {
+        None | Some(Value::Int(_)) => array!(Int, |v| v),
+        Some(Value::Text(_)) => array!(Text, without_nul),
+        Some(Value::Bool(_)) => array!(Bool, |v| v),
+        Some(Value::Time(_)) => array!(Time, |v| v),
+        Some(Value::Bytes(_)) => array!(Bytes, |v| v),
+        Some(Value::Column(_)) => unreachable!("columns do not nest"),
+    }
 }
 
 fn without_nul(text: Box<str>) -> String {
@@ -213,8 +256,8 @@ pub async fn insert_many(
     tail: &'static str,
 ) -> Result<u64> {
     let mut inserted = 0;
-    for values in runs(rows) {
-        inserted += rows_of(sql(head).push(" VALUES "), values).push(" ").push(tail).exec(tx).await?;
+    for q in many::inserts(head, rows, tail, tx.is_sqlite()) {
+        inserted += q.exec(tx).await?;
     }
     Ok(inserted)
 }
@@ -230,14 +273,14 @@ pub async fn insert_many_returning<T: Row>(
     tail: &'static str,
 ) -> Result<Vec<T>> {
     let mut returned = Vec::new();
-    for values in runs(rows) {
-        returned.extend(rows_of(sql(head).push(" VALUES "), values).push(" ").push(tail).all::<T>(tx).await?);
+    for q in many::inserts(head, rows, tail, tx.is_sqlite()) {
+        returned.extend(q.all::<T>(tx).await?);
     }
     Ok(returned)
 }
 
 /// Updates many rows, each to its own values: `head` is the text up to its assignments, which name the values of a
-/// row `v.column1`, `v.column2`, …; `on` joins the rows. Returns the number of rows changed.
+/// row `v.column1`, `v.column2`, …; `on` joins the rows by `v.column1`. Returns the number of rows changed.
 ///
 /// # Errors
 /// See [`super::Error`].
@@ -248,30 +291,8 @@ pub async fn update_many(
     on: &'static str,
 ) -> Result<u64> {
     let mut changed = 0;
-    for values in runs(rows) {
-        changed += rows_of(sql(head).push(" FROM (VALUES "), values).push(") AS v WHERE ").push(on).exec(tx).await?;
+    for q in many::updates(head, rows, on, tx.is_sqlite()) {
+        changed += q.exec(tx).await?;
     }
     Ok(changed)
-}
-
-/// Cuts rows into runs of 32, 16, 8, 4, 2 and 1, so that only six texts exist for each statement and every one stays
-/// prepared.
-fn runs(rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
-    let mut rows = rows.into_iter();
-    let mut runs = Vec::new();
-    while rows.len() > 0 {
-        let n = [32, 16, 8, 4, 2, 1].into_iter().find(|n| *n <= rows.len()).expect("one fits");
-        runs.push(rows.by_ref().take(n).collect());
-    }
-    runs
-}
-
-fn rows_of(mut q: Q, rows: Vec<Vec<Value>>) -> Q {
-    for (i, row) in rows.into_iter().enumerate() {
-        if i > 0 {
-            q = q.push(", ");
-        }
-        q = q.list(row);
-    }
-    q
 }

@@ -15,6 +15,8 @@ pub enum Value {
     Time(Option<Time>),
     /// BYTEA, BLOB.
     Bytes(Option<Vec<u8>>),
+    /// A column of many rows, its values of one kind: an array, on PostgreSQL only.
+    Column(Vec<Value>),
 }
 
 macro_rules! into_value {

@@ -18,7 +18,7 @@ pub(super) async fn lock(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Ticket>> {
         return Ok(Vec::new());
     }
     let lock = dialect::for_update(tx);
-    sql("SELECT * FROM tickets WHERE id IN ").list(ids.iter().copied()).push(" ORDER BY id").push(lock).all(tx).await
+    sql("SELECT * FROM tickets WHERE id IN ").among(ids.iter().copied()).push(" ORDER BY id").push(lock).all(tx).await
 }
 
 pub(super) async fn take_numbers(tx: &mut Tx, tenant: TenantId, period: &str, n: i64) -> Result<i64> {
@@ -35,7 +35,7 @@ pub(super) async fn take_numbers(tx: &mut Tx, tenant: TenantId, period: &str, n:
 pub(super) async fn participants(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<Participant>> {
     sql("SELECT p.ticket_id, p.user_id, p.kind, p.state, u.email, u.name FROM ticket_participants p \
          JOIN users u ON u.id = p.user_id WHERE p.ticket_id IN ")
-    .list(tickets.iter().copied())
+    .among(tickets.iter().copied())
     .push(" ORDER BY p.ticket_id, p.created_at, p.user_id")
     .all(ex)
     .await

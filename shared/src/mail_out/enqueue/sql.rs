@@ -29,7 +29,7 @@ pub async fn desk(ex: &mut impl Exec, tenant: TenantId, mailbox: Option<MailboxI
 /// # Errors
 /// See [`crate::store::Error`].
 pub async fn desks(ex: &mut impl Exec, tenants: &[TenantId]) -> Result<Vec<Desk>> {
-    sql(DESK).push("m.tenant_id IN ").list(tenants.iter().copied()).push(" ORDER BY m.id").all(ex).await
+    sql(DESK).push("m.tenant_id IN ").among(tenants.iter().copied()).push(" ORDER BY m.id").all(ex).await
 }
 
 /// Returns those of the given address keys that are suppressed now.
@@ -97,7 +97,7 @@ async fn notified(ex: &mut impl Exec, ids: &[UserId]) -> Result<Vec<Notified>> {
         return Ok(Vec::new());
     }
     sql("SELECT id, email, name, locale, preferences, active FROM users WHERE id IN ")
-        .list(ids.iter().copied())
+        .among(ids.iter().copied())
         .all(ex)
         .await
 }

@@ -166,7 +166,7 @@ struct HeldRow {
 async fn lock(tx: &mut Tx, records: &[Record]) -> Result<Vec<HeldRow>> {
     let lock = dialect::for_update(tx);
     sql("SELECT id, state, lease_token FROM outbox WHERE id IN ")
-        .list(records.iter().map(|r| r.id))
+        .among(records.iter().map(|r| r.id))
         .push(" ORDER BY id")
         .push(lock)
         .all(tx)
