@@ -97,7 +97,7 @@ impl Database {
             Pool::Sqlite(pool) => sqlx::raw_sql(ROWS).execute(&pool).await.map(drop),
             Pool::Postgres(pool) => sqlx::raw_sql(ROWS).execute(&pool).await.map(drop),
         }
-        .unwrap();
+        .expect("the rows are inserted");
     }
 
     pub async fn drop_it(self) {

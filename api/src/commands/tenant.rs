@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use shared::access::Actor;
 use shared::app::App;
 use shared::i18n::Locale;
-use shared::mailboxes::{self, NewMailbox, TagSeparator};
+use shared::mailboxes;
 use shared::tenants::{self, Audience, NewTenant};
 
 #[derive(Debug, Subcommand)]
@@ -29,7 +29,7 @@ pub struct AddTenant {
     /// en or de
     #[arg(long, default_value = "en")]
     pub locale: Locale,
-    /// The address of its first mailbox
+    /// The address of its first mailbox; without it the slug at the domain of the default tenant's
     #[arg(long)]
     pub mailbox: Option<String>,
 }
@@ -40,7 +40,7 @@ pub struct AddTenant {
 /// What went wrong, to be shown as one line.
 pub async fn run(app: &App, command: TenantCommand) -> anyhow::Result<String> {
     let TenantCommand::Add(args) = command;
-    let actor = Actor::system();
+    let mut actor = Actor::system();
     let new = NewTenant {
         slug: args.slug,
         name: args.name,
@@ -48,14 +48,13 @@ pub async fn run(app: &App, command: TenantCommand) -> anyhow::Result<String> {
         audience: args.audience,
         locale: args.locale,
         settings: serde_json::Map::new(),
+        mailbox: args.mailbox,
     };
     let tenant = tenants::create(&app.db, &actor, new).await.map_err(super::plain)?;
     let prefix = tenant.pid_prefix.as_deref().unwrap_or_default();
     let mut text = format!("tenant {} {} ({}, tickets {prefix}-…)\n", tenant.id, tenant.slug, tenant.audience);
-    if let Some(address) = args.mailbox {
-        let tag_separator = Some(TagSeparator::Plus);
-        let new = NewMailbox { tenant: Some(tenant.id), address, name: None, tag_separator };
-        let mailbox = mailboxes::create(&app.db, &actor, new).await.map_err(super::plain)?;
+    actor.within = Some(tenant.id);
+    for mailbox in mailboxes::list(&app.db, &actor, None, 1, 0).await.map_err(super::plain)? {
         text.push_str(&format!("mailbox {} {}\n", mailbox.id, mailbox.address));
     }
     Ok(text)

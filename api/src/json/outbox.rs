@@ -186,10 +186,13 @@ pub struct RetryBody {
 /// # Errors
 /// 401, 403, 404, 409, 422.
 pub async fn retry(State(api): State<Api>, caller: Caller, Path(id): Path<i64>, Body(body): Body) -> Answer {
+    let (app, actor) = (&api.app, caller.actor());
+    outbox::find(app, actor, OutboxId(id)).await.map_err(named)?;
+    actor.require(Capability::MailReplay)?;
     // Without a body the address stays.
     let RetryBody { to } = from_slice(&body)?;
-    outbox::retry(&api.app, caller.actor(), OutboxId(id), to.as_deref()).await.map_err(named)?;
-    answer(&api.app, caller.actor(), OutboxId(id)).await
+    outbox::retry(app, actor, OutboxId(id), to.as_deref()).await.map_err(named)?;
+    answer(app, actor, OutboxId(id)).await
 }
 
 /// `POST /api/outbox/{id}/cancel`.

@@ -75,6 +75,7 @@ pub struct NewBody {
     locale: Option<Locale>,
     #[serde(default)]
     settings: Map<String, Value>,
+    mailbox: Option<String>,
 }
 
 /// `POST /api/tenants`
@@ -92,6 +93,7 @@ pub async fn create(
         audience: body.audience.unwrap_or(Audience::Organisation),
         locale: body.locale.unwrap_or(Locale::En),
         settings: body.settings,
+        mailbox: body.mailbox,
     };
     let made = tenants::create(&api.app.db, &caller.actor, new).await?;
     Ok((StatusCode::CREATED, Json(shape(made))))

@@ -334,8 +334,8 @@ async fn judged<T>(
     actor: &Actor,
     which: &TicketRef,
     capability: Capability,
-    body: Result<Json<T>, Problem>,
-) -> Result<Json<T>, Problem> {
+    body: Result<T, Problem>,
+) -> Result<T, Problem> {
     let Err(wrong) = body else { return body };
     tickets::find(app, actor, which).await?;
     actor.require(capability)?;
@@ -424,7 +424,7 @@ pub async fn assign(
         Ok(to) => assignee(actor, to.as_ref()),
         Err(problem) => Err(problem),
     };
-    let Json(to) = judged(app, actor, &which, Capability::TicketsTake, to.map(Json)).await?;
+    let to = judged(app, actor, &which, Capability::TicketsTake, to).await?;
     let id = tickets::assign(app, actor, &which, to, version.or_body(b.expected_version)?).await?;
     changed(app, actor, &id.into()).await
 }
@@ -447,9 +447,10 @@ async fn act(req: axum::extract::Request, version: ExpectedVersion) -> Result<Op
     version.or_body(b.expected_version)
 }
 
-/// An act on a ticket without values of its own: its handler.
+/// An act on a ticket without values of its own: its handler, and the capability that a caller must have before the
+/// body is judged.
 macro_rules! acts {
-    ($($(#[$doc:meta])* $name:ident => $verb:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident($capability:ident) => $verb:expr;)+) => {$(
         $(#[$doc])*
         ///
         /// # Errors
@@ -462,7 +463,8 @@ macro_rules! acts {
             req: axum::extract::Request,
         ) -> Answer {
             let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
-            let expected = act(req, version).await?;
+            let expected = act(req, version).await;
+            let expected = judged(app, actor, &which, Capability::$capability, expected).await?;
             let id = $verb(app, actor, &which, expected).await?;
             changed(app, actor, &id.into()).await
         }
@@ -471,17 +473,17 @@ macro_rules! acts {
 
 acts! {
     /// `POST /api/support/tickets/{id}/take`.
-    take => tickets::take;
+    take(TicketsTake) => tickets::take;
     /// `POST /api/support/tickets/{id}/close`.
-    close => tickets::close;
+    close(TicketsClose) => tickets::close;
     /// `POST /api/support/tickets/{id}/reopen`.
-    reopen => tickets::reopen;
+    reopen(TicketsClose) => tickets::reopen;
     /// `DELETE /api/support/tickets/{id}`: to the trash.
-    trash => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Trash, expected).await;
+    trash(TicketsUpdate) => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Trash, expected).await;
     /// `POST /api/support/tickets/{id}/restore`: back from trash or spam.
-    restore => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Inbox, expected).await;
+    restore(TicketsUpdate) => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Inbox, expected).await;
     /// `POST /api/support/tickets/{id}/spam`.
-    spam => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Spam, expected).await;
+    spam(TicketsUpdate) => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Spam, expected).await;
 }
 
 /// The code of a path that names a ticket which is not there, for handlers of other nouns.

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
-use shared::access::{Actor, Capability};
+use shared::access::Capability;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::ids::{MailId, OutboxId};
@@ -373,7 +373,7 @@ pub async fn inbound_one(
 }
 
 async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<MailId>) -> Result<Response, Problem> {
-    let actor = allowed(visit)?;
+    let actor = visit.actor()?;
     let open = match id {
         Some(id) => {
             let found = mail_in::get(&api.app, actor.rows(), id).await?;
@@ -381,6 +381,7 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
         }
         None => None,
     };
+    actor.require(Capability::MailRead)?;
     let state = match params.state() {
         "quarantined" => Some(MailState::Quarantined),
         "failed" => Some(MailState::Failed),
@@ -437,7 +438,7 @@ pub async fn outbox_one(
 }
 
 async fn show_outbox(api: &Api, visit: &Visit, params: &Params, id: Option<OutboxId>) -> Result<Response, Problem> {
-    let actor = allowed(visit)?;
+    let actor = visit.actor()?;
     let letter = match id {
         Some(id) => {
             let found = outbox::find(&api.app, actor, id).await?;
@@ -446,6 +447,7 @@ async fn show_outbox(api: &Api, visit: &Visit, params: &Params, id: Option<Outbo
         }
         None => None,
     };
+    actor.require(Capability::MailRead)?;
     let states = match params.state() {
         "waiting" => WAITING.to_vec(),
         "failed" => FAILED.to_vec(),
@@ -519,12 +521,6 @@ pub fn with_did(path: &str, did: &str) -> String {
 /// Returns what was just done, in words.
 pub fn done(locale: Locale, did: Option<&str>) -> Option<String> {
     i18n::lookup(locale, &format!("did-{}", did?), &[])
-}
-
-fn allowed(visit: &Visit) -> Result<&Actor, Problem> {
-    let actor = visit.actor()?;
-    actor.require(Capability::MailRead)?;
-    Ok(actor)
 }
 
 fn link(path: &str, state: &str, before: i64) -> String {

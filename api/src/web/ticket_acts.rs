@@ -12,7 +12,7 @@ use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use shared::access::Actor;
+use shared::access::{Actor, Capability};
 use shared::ids::{MessageId, TicketId};
 use shared::messages::{self, Post};
 use shared::tickets::{self, Priority, Status, TicketRef};
@@ -79,7 +79,8 @@ pub async fn status(
 ) -> Result<Response, Problem> {
     let which = ticket(&which);
     let Ok(status) = form.get("status").parse::<Status>() else {
-        return refuse(&api, &visit, &which, unknown("status"), None).await;
+        let wrong = unknown(&api, visit.actor()?, &which, "status").await;
+        return refuse(&api, &visit, &which, wrong, None).await;
     };
     let done = tickets::set_status(&api.app, visit.actor()?, &which, status, None, form.version()).await;
     answer(&api, &visit, &which, done, "status").await
@@ -97,7 +98,8 @@ pub async fn priority(
 ) -> Result<Response, Problem> {
     let which = ticket(&which);
     let Ok(priority) = form.get("priority").parse::<Priority>() else {
-        return refuse(&api, &visit, &which, unknown("priority"), None).await;
+        let wrong = unknown(&api, visit.actor()?, &which, "priority").await;
+        return refuse(&api, &visit, &which, wrong, None).await;
     };
     let done = tickets::set_priority(&api.app, visit.actor()?, &which, priority, form.version()).await;
     answer(&api, &visit, &which, done, "priority").await
@@ -117,7 +119,10 @@ pub async fn assign(
     let to = match form.some("assigned_to").map(str::parse) {
         None => None,
         Some(Ok(id)) => Some(id),
-        Some(Err(_)) => return refuse(&api, &visit, &which, unknown("assigned_to"), None).await,
+        Some(Err(_)) => {
+            let wrong = unknown(&api, visit.actor()?, &which, "assigned_to").await;
+            return refuse(&api, &visit, &which, wrong, None).await;
+        }
     };
     let done = tickets::assign(&api.app, visit.actor()?, &which, to, form.version()).await;
     answer(&api, &visit, &which, done, "assign").await
@@ -172,8 +177,15 @@ fn ticket(which: &str) -> TicketRef {
     which.parse().unwrap_or_else(|never| match never {})
 }
 
-fn unknown(field: &str) -> Problem {
-    Problem::field(field, "unknown_value", "is not known")
+/// What is wrong with an act whose value is not known: that comes after whether the actor may act (DESIGN 4).
+async fn unknown(api: &Api, actor: &Actor, which: &TicketRef, field: &str) -> Problem {
+    match tickets::find(&api.app, actor, which).await {
+        Err(e) => e.into(),
+        Ok(_) => match actor.require(Capability::TicketsUpdate) {
+            Err(denied) => denied.into(),
+            Ok(()) => Problem::field(field, "unknown_value", "is not known"),
+        },
+    }
 }
 
 async fn answer(

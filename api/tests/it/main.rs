@@ -1,6 +1,16 @@
 //! Black-box tests: the real server on a port of its own with a database of its own, spoken to over HTTP.
+
+mod access;
+mod accounts;
+mod administration;
+mod bad_input;
+mod commands;
 mod doors;
 mod frame;
 mod harness;
+mod idempotency;
+mod mails;
 mod operator;
 mod processes;
+mod round_trip;
+mod tickets;

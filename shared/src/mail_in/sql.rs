@@ -222,7 +222,7 @@ pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Res
         return Ok(Vec::new());
     }
     let q = sql("SELECT tenant_id, message_id, ticket_id FROM message_ids WHERE (tenant_id, message_id) IN ");
-    q.pairs(wanted.into_iter()).push(" ORDER BY created_at, ticket_id").all(ex).await
+    q.pairs(wanted).push(" ORDER BY created_at, ticket_id").all(ex).await
 }
 
 pub(super) async fn find_pids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {

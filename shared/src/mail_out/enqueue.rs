@@ -3,7 +3,8 @@
 
 mod sql;
 
-pub use sql::{desk, desks, notice_recipients, recipients, suppressed, thread_ids};
+use sql::thread_ids;
+pub use sql::{desk, desks, notice_recipients, recipients, suppressed};
 
 use crate::clock::Time;
 use crate::i18n::{self, Locale};
@@ -302,10 +303,16 @@ pub fn thread(ids: Vec<String>) -> Vec<String> {
 /// Where a ticket's mail comes from: read with [`desk`], once per unit of work.
 pub type Desks = std::collections::HashMap<(TenantId, Option<MailboxId>), Desk>;
 
-/// Returns the ticket's public ids so far, oldest first, for a reply.
+/// Returns the ticket's public ids so far for a reply: oldest first, but the answered one last. That is the newest one
+/// that came in: our own acknowledgement of it is not what an agent answers (E8.1, E8.3).
 ///
 /// # Errors
 /// See [`crate::store::Error`].
 pub async fn thread_of(tx: &mut Tx, ticket: TicketId) -> Result<Vec<String>> {
-    Ok(thread(thread_ids(tx, ticket).await?))
+    let mut ids = thread_ids(tx, ticket).await?;
+    if let Some(answered) = ids.iter().rposition(|id| id.received) {
+        let answered = ids.remove(answered);
+        ids.push(answered);
+    }
+    Ok(thread(ids.into_iter().map(|id| id.message_id).collect()))
 }

@@ -28,6 +28,34 @@ pub async fn ensure_first(tx: &mut Tx, tenant: TenantId, email: &str, name: &str
     Ok(())
 }
 
+/// Makes a new tenant's first mailbox: the given address, else the tenant's slug at the domain that the default
+/// tenant's mail comes in by. A derived address that is taken is left alone.
+///
+/// # Errors
+/// `Taken` if the given address belongs to somebody; see [`store::Error`].
+pub async fn create_first(
+    tx: &mut Tx,
+    actor: &Actor,
+    tenant: &tenants::Tenant,
+    address: Option<String>,
+) -> Result<(), Refused> {
+    let (address, on_conflict) = match address {
+        Some(address) => (address, ""),
+        None => {
+            let sibling = sql::first_address(tx, tenants::DEFAULT_SLUG).await?;
+            let domain = sibling.as_deref().and_then(|s| s.rsplit_once('@')).map(|(_, domain)| domain);
+            let Some(domain) = domain else { return Ok(()) };
+            (format!("{}@{domain}", tenant.slug), " ON CONFLICT (address_key) DO NOTHING")
+        }
+    };
+    let mut mailbox = made(tenant.id, &address, tenant.name.clone(), Some(TagSeparator::Plus));
+    let id = sql::insert(tx, &mailbox, on_conflict).await.map_err(Refused::taken("mailbox"))?;
+    let Some(id) = id else { return Ok(()) };
+    mailbox.id = id;
+    audit::record(tx, actor, entry(&mailbox, AuditKind::MailboxMade, json!({}))).await?;
+    Ok(())
+}
+
 /// Returns a page of the actor's mailboxes, oldest first.
 ///
 /// # Errors

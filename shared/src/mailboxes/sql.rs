@@ -41,6 +41,16 @@ pub(super) async fn tenant_has_one(ex: &mut impl Exec, tenant: TenantId) -> Resu
     Ok(row.is_some())
 }
 
+/// The address of the first mailbox of the tenant with this slug.
+pub(super) async fn first_address(ex: &mut impl Exec, slug: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = sql("SELECT m.address FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id \
+         WHERE t.slug = $1 AND m.active ORDER BY m.id LIMIT 1")
+    .bind(slug)
+    .opt(ex)
+    .await?;
+    Ok(row.map(|(address,)| address))
+}
+
 pub(super) async fn insert(tx: &mut Tx, m: &Mailbox, tail: &'static str) -> Result<Option<MailboxId>> {
     let row: Option<(MailboxId,)> =
         sql("INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES ")

@@ -152,7 +152,8 @@ mod tests {
                 expected.extend(rows.iter().map(|i| (*i, Some(format!("changed {i}")), i % 2 == 0, text(*i))));
                 expected.push((from + n, None, (from + n) % 2 == 0, None));
             }
-            let rows: Vec<(i64, Option<String>, bool, Option<Vec<u8>>)> =
+            type Row = (i64, Option<String>, bool, Option<Vec<u8>>);
+            let rows: Vec<Row> =
                 sql("SELECT id, text, even, bytes FROM many ORDER BY id").all(&mut db.read(Scope::All)).await.unwrap();
             let rows: Vec<_> =
                 rows.into_iter().map(|(i, t, e, b)| (i, t, e, b.map(|b| String::from_utf8(b).unwrap()))).collect();

@@ -11,6 +11,7 @@ use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
 use crate::i18n::Locale;
 use crate::ids::TenantId;
+use crate::mailboxes;
 use crate::store::{self, Db, Exec, Scope, Tx};
 use serde_json::json;
 
@@ -100,7 +101,8 @@ pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
     Ok(if actor.within.is_some() { 1 } else { sql::count(&mut db.read(Scope::All)).await? })
 }
 
-/// Makes a tenant; its prefix is derived from the slug if none is given.
+/// Makes a tenant with its first mailbox, as without one its tickets could not be answered. Prefix and address are
+/// derived from the slug if none is given.
 ///
 /// # Errors
 /// `Denied` without `support.tenants.manage` or for a tenant's own user; wrong or taken values.
@@ -113,6 +115,11 @@ pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Re
     let name = new.name.unwrap_or_else(|| new.slug.clone()).trim().to_owned();
     let pid_prefix = new.pid_prefix.map(|p| p.trim().to_ascii_uppercase()).filter(|p| !p.is_empty());
     check(&new.slug, &name, pid_prefix.as_deref())?;
+    if let Some(address) = &new.mailbox {
+        let mut checks = Checks::default();
+        checks.email("mailbox", address);
+        checks.done()?;
+    }
     let mut tx = db.write(Scope::All).await?;
     let pid_prefix = match pid_prefix {
         Some(prefix) => prefix,
@@ -132,6 +139,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Re
         created_at: now(),
     };
     tenant.id = sql::insert(&mut tx, &tenant, "").await.map_err(taken)?.ok_or(store::Error::NotFound)?;
+    mailboxes::create_first(&mut tx, actor, &tenant, new.mailbox).await?;
     let data = json!({"audience": tenant.audience});
     audit::record(&mut tx, actor, entry(&tenant, AuditKind::TenantMade, data)).await?;
     tx.commit().await?;

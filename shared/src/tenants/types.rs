@@ -129,6 +129,8 @@ pub struct NewTenant {
     pub locale: Locale,
     /// Settings that differ from the defaults.
     pub settings: Map<String, Json>,
+    /// The address of its first mailbox; None: the slug at the domain of the default tenant's.
+    pub mailbox: Option<String>,
 }
 
 /// What is to be changed; None leaves it.

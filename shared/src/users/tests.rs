@@ -47,6 +47,7 @@ async fn tenant(app: &App, by: &Caller, slug: &str) -> Tenant {
         audience: Audience::Organisation,
         locale: crate::i18n::Locale::En,
         settings: serde_json::Map::new(),
+        mailbox: None,
     };
     tenants::create(&app.db, &by.actor, new).await.unwrap()
 }

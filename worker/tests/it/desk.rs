@@ -19,6 +19,8 @@ const TENANT: TenantId = TenantId(1);
 /// An outbox row, as far as tests look.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Row {
+    pub kind: Kind,
+    pub message_id: String,
     pub to_email: String,
     pub state: OutboxState,
     pub due_at: Option<Time>,
@@ -35,7 +37,7 @@ pub struct Row {
 
 /// Returns all rows, oldest first.
 pub async fn rows(app: &App) -> Vec<Row> {
-    sql("SELECT to_email, state, due_at, attempts, maybes, reply_code, enhanced, reply_text, mime, mime_blob, \
+    sql("SELECT kind, message_id, to_email, state, due_at, attempts, maybes, reply_code, enhanced, reply_text, mime, mime_blob, \
          lease_token, phase FROM outbox ORDER BY id")
     .all(&mut app.db.read(Scope::All))
     .await

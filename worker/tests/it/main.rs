@@ -2,6 +2,7 @@
 
 mod desk;
 mod outcomes;
+mod process;
 mod queue;
 mod redis;
 mod smtp;

@@ -46,6 +46,30 @@ impl Request {
         self.body("application/json", value.to_string())
     }
 
+    /// Text fields, and files as (field, filename, type, bytes).
+    pub fn multipart(self, fields: &[(&str, &str)], files: &[(&str, &str, &str, &[u8])]) -> Request {
+        let boundary = format!("b{:016x}", rand::random::<u64>());
+        let mut out = Vec::new();
+        for (name, value) in fields {
+            out.extend(
+                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+            );
+        }
+        for (name, filename, kind, bytes) in files {
+            out.extend(
+                format!(
+                    "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{filename}\"\r\n\
+                     Content-Type: {kind}\r\n\r\n"
+                )
+                .bytes(),
+            );
+            out.extend_from_slice(bytes);
+            out.extend(b"\r\n");
+        }
+        out.extend(format!("--{boundary}--\r\n").bytes());
+        self.body(&format!("multipart/form-data; boundary={boundary}"), out)
+    }
+
     /// Sends it over a connection of its own.
     pub async fn send(self) -> Response {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);

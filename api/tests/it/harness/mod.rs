@@ -2,6 +2,7 @@
 
 mod database;
 pub mod http;
+pub mod people;
 
 pub use database::Database;
 pub use http::Request;

@@ -48,18 +48,21 @@ pub async fn suppressed(ex: &mut impl Exec, tenant: TenantId, keys: &[String]) -
     Ok(rows.into_iter().map(|(k,)| k).collect())
 }
 
+/// A public Message-ID of a ticket.
+#[derive(sqlx::FromRow)]
+pub(super) struct ThreadId {
+    pub message_id: String,
+    /// Whether its mail came in.
+    pub received: bool,
+}
+
 /// Returns the public Message-IDs of a ticket, oldest first; ids of notes are never among them (E8.3).
-///
-/// # Errors
-/// See [`crate::store::Error`].
-pub async fn thread_ids(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> =
-        sql("SELECT message_id FROM message_ids WHERE ticket_id = $1 AND public AND kind <> 'alias' \
-         ORDER BY created_at, ticket_message_id")
-        .bind(ticket)
-        .all(ex)
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+pub(super) async fn thread_ids(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<ThreadId>> {
+    sql("SELECT message_id, kind = 'received' AS received FROM message_ids \
+         WHERE ticket_id = $1 AND public AND kind <> 'alias' ORDER BY created_at, ticket_message_id")
+    .bind(ticket)
+    .all(ex)
+    .await
 }
 
 #[derive(sqlx::FromRow)]

@@ -1,0 +1,290 @@
+//! Every route, asked by every role about their own tenant and about another: what the server does is what
+//! `docs/access.md` says. `UPDATE_DOCS=1` writes that file instead of comparing with it.
+//!
+//! Bodies are unreadable on purpose. Who may act is told so (400 or 422), who may not must not get that far.
+
+use crate::harness::people::Person;
+use crate::harness::{INBOUND_TOKEN, Request, Server, on_both};
+use api::routes::{Route, Who};
+use serde_json::{Value, json};
+use shared::access::{Actor, Role};
+use shared::coverage;
+use shared::ids::TenantId;
+use shared::mailboxes::{self, NewMailbox, TagSeparator};
+use shared::sessions::tokens;
+use shared::store::Scope;
+use shared::tenants::Audience;
+use shared::users;
+use std::fmt::Write;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/access.md");
+
+const HEAD: &str = "# Who may do what
+
+Made by the access test (`UPDATE_DOCS=1 cargo nextest run -p api --test it access`), which asks every route as every
+role and compares. The roles are users of one tenant whose members share its tickets; the support agent covers the
+ticket's category. `platform` is an owner who belongs to no tenant.
+
+- `yes`: may
+- `no`: 403, in scope but not allowed
+- `-`: 404, not told that it exists
+- `login`: 401, or sent to the login page
+
+The last but one column is what all tenant users get for the same thing of another tenant (named by the path, else by
+`X-Tenant`), the last one what somebody gets who has not logged in.
+
+";
+
+/// One tenant with one of everything that a path can name.
+struct Place {
+    tenant: TenantId,
+    slug: &'static str,
+    user: i64,
+    mailbox: i64,
+    category: i64,
+    attachment: i64,
+    mail: i64,
+    outbox: i64,
+    ticket: i64,
+    mail_ticket: i64,
+    mail_message: i64,
+}
+
+struct Stage {
+    boss: Person,
+    own: Place,
+    other: Place,
+}
+
+async fn stage(s: &Server) -> Stage {
+    shared::setup::ensure(&s.app).await.expect("the first start");
+    let boss = s.person("boss@platform.example", Role::Owner, None).await;
+    let own = place(s, &boss, "alpha").await;
+    let other = place(s, &boss, "beta").await;
+    s.drain().await;
+    Stage { boss, own, other }
+}
+
+fn id(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("an id, not {value}"))
+}
+
+async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
+    let tenant = s.tenant(slug, Audience::Organisation).await;
+    let address = format!("help@{slug}.example");
+    let new = NewMailbox {
+        tenant: Some(tenant),
+        address: address.clone(),
+        name: None,
+        tag_separator: Some(TagSeparator::Plus),
+    };
+    let mailbox = mailboxes::create(&s.app.db, &Actor::system(), new).await.expect("a mailbox");
+    let user = s.person(&format!("somebody@{slug}.example"), Role::Customer, Some(tenant)).await;
+    let body = json!({"name": "Own", "tenant_id": tenant});
+    let category = s.post("/api/support/categories").bearer(&boss.token).json(body).send().await.expect(201);
+    let raw = format!(
+        "From: mo@out.example\r\nTo: {address}\r\nSubject: Hi\r\nMessage-ID: <1@{slug}>\r\n\
+         Content-Type: text/html\r\n\r\n<p>Hello</p>\r\n"
+    );
+    let mail = s.post("/api/inbound/raw").bearer(INBOUND_TOKEN).body("message/rfc822", raw).send().await.expect(200);
+    let with_file = ticket(s, boss, tenant).await;
+    let file = &with_file["messages"][0]["attachments"][0]["id"];
+    let url = format!("/api/support/tickets/{}/messages", with_file["id"]);
+    let reply = s.post(&url).bearer(&boss.token).json(json!({"body": "An answer"})).send().await.expect(201);
+    Place {
+        tenant,
+        slug,
+        user: user.id.0,
+        mailbox: mailbox.id.0,
+        category: id(&category["id"]),
+        attachment: id(file),
+        mail: id(&mail["mail_id"]),
+        outbox: id(&reply["delivery"][0]["outbox_id"]),
+        ticket: id(&with_file["id"]),
+        mail_ticket: id(&mail["ticket_id"]),
+        mail_message: id(&mail["ticket_message_id"]),
+    }
+}
+
+/// Opens a ticket with a file, in the category that the support agents cover.
+async fn ticket(s: &Server, boss: &Person, tenant: TenantId) -> Value {
+    let field = |name: &str, value: &str| {
+        format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let mut body = String::new();
+    for (name, value) in
+        [("subject", "A subject"), ("description", "A text"), ("category", "billing"), ("email", "mo@out.example")]
+    {
+        body += &field(name, value);
+    }
+    body += &field("tenant_id", &tenant.to_string());
+    body += "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nfile\r\n--cut--\r\n";
+    let kind = "multipart/form-data; boundary=cut";
+    s.post("/api/support/tickets").bearer(&boss.token).body(kind, body).send().await.expect(201)
+}
+
+/// A caller: a user of the own tenant, or of the platform.
+struct Caller {
+    name: &'static str,
+    person: Person,
+}
+
+async fn callers(s: &Server, stage: &Stage) -> Vec<Caller> {
+    let mut all = Vec::new();
+    for role in Role::ALL {
+        let person = s.person(&format!("{role}@alpha.example"), *role, Some(stage.own.tenant)).await;
+        if *role == Role::Support {
+            let subjects = ["Billing".to_owned()];
+            coverage::set(&s.app.db, &Actor::system(), person.id, &subjects).await.expect("coverage");
+        }
+        all.push(Caller { name: role.as_str(), person });
+    }
+    all.push(Caller { name: "platform", person: s.person("owner@platform.example", Role::Owner, None).await });
+    all
+}
+
+/// Fills the path's parameters with things of `place`; a ticket or token that the request may change is a new one.
+async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: Option<&Person>) -> String {
+    let Some(open) = route.path.find('{') else { return route.path.to_owned() };
+    let value = match &route.path[..open] {
+        "/api/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => place.user,
+        "/api/tenants/" => place.tenant.0,
+        "/api/mailboxes/" => place.mailbox,
+        "/api/support/categories/" => place.category,
+        "/api/support/attachments/" => place.attachment,
+        "/api/mails/" | "/dashboard/mail/" => place.mail,
+        "/api/outbox/" | "/dashboard/mail/outbox/" => place.outbox,
+        "/api/tokens/" => token(s, if place.tenant == stage.own.tenant { caller } else { None }, place).await,
+        "/api/support/tickets/" | "/tickets/" | "/platform-admin/tickets/" | "/dashboard/support/" => {
+            let writer = caller.filter(|_| place.tenant == stage.own.tenant).unwrap_or(&stage.boss);
+            return of_ticket(s, route, stage, place, writer).await;
+        }
+        other => panic!("say in this test what the parameter of {other} names"),
+    };
+    filled(route.path, &[value])
+}
+
+/// `writer` wrote the reply that is to be withdrawn: nobody else may.
+async fn of_ticket(s: &Server, route: &Route, stage: &Stage, place: &Place, writer: &Person) -> String {
+    if route.path.ends_with("/html") {
+        return filled(route.path, &[place.mail_ticket, place.mail_message]);
+    }
+    if route.method == "GET" {
+        return filled(route.path, &[place.ticket]);
+    }
+    let new = id(&ticket(s, &stage.boss, place.tenant).await["id"]);
+    if route.path.ends_with("/withdraw") {
+        let url = format!("/api/support/tickets/{new}/messages");
+        let held = json!({"body": "Held", "undo_seconds": 60});
+        let held = s.post(&url).bearer(&writer.token).json(held).send().await.expect(201);
+        return filled(route.path, &[new, id(&held["id"])]);
+    }
+    filled(route.path, &[new])
+}
+
+fn filled(pattern: &str, values: &[i64]) -> String {
+    let mut values = values.iter();
+    let part = |part: &str| match part.starts_with('{') {
+        true => values.next().expect("a value for each parameter").to_string(),
+        false => part.to_owned(),
+    };
+    pattern.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// A new token of the caller; of the place's somebody, where the caller is not to have it.
+async fn token(s: &Server, caller: Option<&Person>, place: &Place) -> i64 {
+    let owner = caller.map_or(shared::ids::UserId(place.user), |c| c.id);
+    let user = users::load(&mut s.app.db.read(Scope::All), owner).await.expect("a user");
+    tokens::operator_create(&s.app.db, &user, "spare").await.expect("a token").0.id.0
+}
+
+/// Asks, and returns what that says about access. `csrf` is what a page's form would carry.
+async fn verdict(request: Request, route: &Route, csrf: &str) -> String {
+    let request = match route.method {
+        "GET" => request,
+        _ if route.path.starts_with("/dashboard/") => {
+            request.body("application/x-www-form-urlencoded", format!("csrf={csrf}"))
+        }
+        _ => request.body("application/json", "{\"unreadable"),
+    };
+    let answer = request.send().await;
+    match answer.status {
+        401 => "login".to_owned(),
+        403 => "no".to_owned(),
+        404 => "-".to_owned(),
+        303 if answer.header("location").is_some_and(|l| l.starts_with("/login")) => "login".to_owned(),
+        405 | 500.. => format!("{} {}", answer.status, answer.text()),
+        _ => "yes".to_owned(),
+    }
+}
+
+async fn row(s: &Server, route: &Route, stage: &Stage, callers: &[Caller]) -> String {
+    let mut line = format!("| `{} {}` |", route.method, route.path);
+    let mut elsewhere: Vec<String> = Vec::new();
+    for caller in callers {
+        let csrf = caller.person.csrf(s);
+        let ask = |path: &str| s.request(route.method, path).bearer(&caller.person.token);
+        let own = path(s, route, stage, &stage.own, Some(&caller.person)).await;
+        let _ = write!(line, " {} |", verdict(ask(&own), route, &csrf).await);
+        if caller.name == "platform" {
+            continue;
+        }
+        let other = path(s, route, stage, &stage.other, Some(&caller.person)).await;
+        let named = route.path.contains('{');
+        let request = if named { ask(&other) } else { ask(&other).header("x-tenant", stage.other.slug) };
+        let verdict = verdict(request, route, &csrf).await;
+        if !elsewhere.contains(&verdict) {
+            elsewhere.push(verdict);
+        }
+    }
+    let open = path(s, route, stage, &stage.own, None).await;
+    let nobody = verdict(s.request(route.method, &open), route, "").await;
+    let _ = writeln!(line, " {} | {nobody} |", elsewhere.join(", "));
+    line
+}
+
+async fn table(s: &Server) -> String {
+    let stage = stage(s).await;
+    let callers = callers(s, &stage).await;
+    let mut text = HEAD.to_owned();
+    text.push_str("| route |");
+    callers.iter().for_each(|c| text.push_str(&format!(" {} |", c.name)));
+    text.push_str(" elsewhere | nobody |\n|---|");
+    text.push_str(&"---|".repeat(callers.len() + 2));
+    text.push('\n');
+    let mut open = String::new();
+    for route in api::routes::list() {
+        match route.who {
+            Who::User => text.push_str(&row(s, &route, &stage, &callers).await),
+            Who::Anyone => open.push_str(&format!("- `{} {}`: anybody\n", route.method, route.path)),
+            Who::Door => open.push_str(&format!(
+                "- `{} {}`: the inbound token, or `support.mail.deliver`; on a developer's own machine anybody\n",
+                route.method, route.path
+            )),
+            Who::Developer => open.push_str(&format!(
+                "- `{} {}`: a developer on their own machine; elsewhere 404\n",
+                route.method, route.path
+            )),
+        }
+    }
+    format!("{text}\nRoutes that ask for no user:\n\n{open}")
+}
+
+#[tokio::test]
+async fn every_route_lets_in_who_the_table_says() {
+    on_both(|s| async move {
+        let made = table(&s).await;
+        // The last but one column is another tenant's thing: nobody is told that it exists.
+        let told = |line: &&str| line.starts_with("| `") && line.split('|').rev().nth(2).map(str::trim) != Some("-");
+        let leaks: Vec<&str> = made.lines().filter(told).collect();
+        assert!(leaks.is_empty(), "not hidden from another tenant:\n{}", leaks.join("\n"));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(FILE, &made).expect("docs/access.md is written");
+        }
+        let written = std::fs::read_to_string(FILE).unwrap_or_default();
+        let wrong: Vec<&str> = made.lines().filter(|l| !written.lines().any(|w| w == *l)).collect();
+        assert!(made == written, "docs/access.md says otherwise; the server says:\n{}", wrong.join("\n"));
+        s
+    })
+    .await;
+}

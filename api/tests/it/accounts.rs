@@ -1,0 +1,198 @@
+//! Logging in, tokens, passwords and mailed links, over HTTP.
+
+use crate::harness::people::PASSWORD;
+use crate::harness::{Request, Server, on_both};
+use serde_json::{Value, json};
+use shared::access::Role;
+use shared::mail_out;
+use shared::store::Scope;
+use shared::tenants::Audience;
+
+async fn ready(s: &Server) {
+    shared::setup::ensure(&s.app).await.expect("the first start");
+}
+
+fn login(s: &Server, email: &str, password: &str) -> Request {
+    s.post("/api/auth/login").json(json!({"email": email, "password": password}))
+}
+
+/// Logs in and returns the Cookie header's value.
+async fn cookie(s: &Server, email: &str, password: &str) -> String {
+    let answer = login(s, email, password).send().await;
+    let set = answer.header("set-cookie").expect("a cookie").to_owned();
+    answer.expect(200);
+    set.split(';').next().expect("a pair").to_owned()
+}
+
+#[tokio::test]
+async fn a_session_from_login_to_logout() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let t = s.tenant("alpha", Audience::Organisation).await;
+        s.person("ann@example.com", Role::Manager, Some(t)).await;
+        let answer = login(&s, "Ann@Example.com", PASSWORD).send().await;
+        let set = answer.header("set-cookie").unwrap().to_owned();
+        assert!(set.starts_with("postroom=") && set.contains("HttpOnly") && set.contains("SameSite=Lax"), "{set}");
+        let user = answer.expect(200)["user"].clone();
+        assert_eq!((&user["email"], &user["role"]), (&json!("ann@example.com"), &json!("manager")));
+        assert_eq!(user["tenant"], json!({"id": t, "slug": "alpha", "name": "alpha"}));
+        let cookie = set.split(';').next().unwrap().to_owned();
+        let me = s.get("/api/auth/me").header("cookie", &cookie).send().await.expect(200);
+        assert_eq!(me["user"]["id"], user["id"]);
+        let may: Vec<&str> = me["user"]["capabilities"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(may.contains(&"support_requests.create") && may.contains(&"support.deploy.check"), "{may:?}");
+        assert!(!may.contains(&"support.tickets.note"), "{may:?}");
+        s.post("/api/auth/logout").header("cookie", &cookie).send().await.expect(200);
+        s.get("/api/auth/me").header("cookie", &cookie).send().await.problem(401, "unauthenticated");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_refused_and_how() {
+    on_both(|s| async move {
+        ready(&s).await;
+        s.get("/api/auth/me").send().await.problem(401, "unauthenticated");
+        s.get("/api/auth/me").bearer("pr_nonsense").send().await.problem(401, "unauthenticated");
+        s.get("/api/auth/me").header("cookie", "postroom=nonsense").send().await.problem(401, "unauthenticated");
+        login(&s, "nobody@example.com", "x").send().await.problem(401, "invalid_credentials");
+        s.post("/api/auth/login").json(json!({"email": "a@b.example"})).send().await.problem(422, "validation_failed");
+        s.post("/api/auth/login").body("text/plain", "x").send().await.problem(415, "unsupported_media_type");
+        s.post("/api/auth/login").body("application/json", "{").send().await.problem(400, "invalid_json");
+        // A body is read only once the caller is known.
+        s.post("/api/users").body("application/json", "{").send().await.problem(401, "unauthenticated");
+        let staff = s.person("staff@example.com", Role::Staff, None).await;
+        s.post("/api/users").bearer(&staff.token).body("application/json", "{").send().await.problem(403, "forbidden");
+        let foreign = login(&s, "staff@example.com", PASSWORD).header("origin", "https://evil.example");
+        foreign.send().await.problem(403, "csrf_failed");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenant_is_named_by_header() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let (a, b) = (s.tenant("alpha", Audience::Public).await, s.tenant("beta", Audience::Public).await);
+        let ann = s.person("ann@example.com", Role::Admin, Some(a)).await;
+        s.person("ann@example.com", Role::Staff, Some(b)).await;
+        login(&s, "ann@example.com", PASSWORD).send().await.problem(409, "tenant_required");
+        let named = login(&s, "ann@example.com", PASSWORD).header("x-tenant", "beta").send().await.expect(200);
+        assert_eq!(named["user"]["role"], "staff");
+        let named = s.post("/api/auth/login");
+        let named = named.json(json!({"email": "ann@example.com", "password": PASSWORD, "tenantId": a})).send().await;
+        assert_eq!(named.expect(200)["user"]["role"], "admin");
+        let me = || s.get("/api/auth/me").bearer(&ann.token);
+        me().header("x-tenant", "alpha").send().await.expect(200);
+        me().header("x-company-id", &a.to_string()).send().await.expect(200);
+        me().header("x-tenant", "beta").send().await.problem(404, "tenant_not_found");
+        me().header("x-tenant", "nowhere").send().await.problem(404, "tenant_not_found");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guessing_ends_in_429() {
+    on_both(|s| async move {
+        ready(&s).await;
+        s.person("ann@example.com", Role::Agent, None).await;
+        for _ in 0..10 {
+            login(&s, "ann@example.com", "wrong").send().await.problem(401, "invalid_credentials");
+        }
+        let answer = login(&s, "ann@example.com", PASSWORD).send().await;
+        let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=901).contains(&wait));
+        answer.problem(429, "rate_limited");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_are_shown_once_and_can_be_limited_and_revoked() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let ann = s.person("ann@example.com", Role::Admin, None).await;
+        let body = json!({"name": "ci", "capabilities": ["support.users.manage", "support.tickets.erase"]});
+        let made = s.post("/api/tokens").bearer(&ann.token).json(body).send().await.expect(201);
+        let secret = made["token"].as_str().unwrap();
+        assert!(secret.starts_with("pr_"));
+        let me = s.get("/api/auth/me").bearer(secret).send().await.expect(200);
+        assert_eq!(me["user"]["capabilities"], json!(["support.users.manage"]), "never more than the user");
+        s.get("/api/audit").bearer(secret).send().await.problem(403, "forbidden");
+        let listed = s.get("/api/tokens").bearer(&ann.token).send().await.expect(200);
+        assert_eq!(listed["data"].as_array().unwrap().len(), 2);
+        assert!(!listed.to_string().contains(secret) && listed["data"][1].get("token").is_none());
+        let bob = s.person("bob@example.com", Role::Owner, None).await;
+        let path = format!("/api/tokens/{}", made["id"]);
+        s.request("DELETE", &path).bearer(&bob.token).send().await.problem(404, "not_found");
+        s.request("DELETE", &path).bearer(&ann.token).send().await.expect(200);
+        s.get("/api/auth/me").bearer(secret).send().await.problem(401, "unauthenticated");
+        let wrong = json!({"name": "", "expires_at": "2020-01-01T00:00:00Z"});
+        let problem =
+            s.post("/api/tokens").bearer(&ann.token).json(wrong).send().await.problem(422, "validation_failed");
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
+        let wrong = json!({"name": "x", "capabilities": ["support.nonsense"]});
+        s.post("/api/tokens").bearer(&ann.token).json(wrong).send().await.problem(422, "validation_failed");
+        s
+    })
+    .await;
+}
+
+/// Returns the token of the newest link mailed to anybody.
+async fn mailed(s: &Server, kind: &str) -> String {
+    let newest = mail_out::kinds::Kind::ALL.iter().find(|k| k.as_str() == kind).copied().expect("a kind");
+    let (letter,): (String,) = shared::store::sql("SELECT letter FROM outbox WHERE kind = ")
+        .arg(newest)
+        .push(" ORDER BY id DESC LIMIT 1")
+        .one(&mut s.app.db.read(Scope::All))
+        .await
+        .expect("a mail");
+    let letter: Value = serde_json::from_str(&letter).expect("JSON");
+    letter["link"].as_str().expect("a link").rsplit('/').next().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn invited_forgotten_changed_and_by_link() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let admin = s.person("admin@example.com", Role::Admin, None).await;
+        let body = json!({"email": "cy@example.com", "name": "Cy", "role": "platform_support"});
+        let made = s.post("/api/users").bearer(&admin.token).json(body).send().await.expect(201);
+        assert_eq!((&made["role"], &made["has_password"]), (&json!("support"), &json!(false)));
+        let invite = mailed(&s, "invite").await;
+        let reset = |token: &str, password: &str| {
+            s.post("/api/auth/reset").json(json!({"token": token, "password": password})).send()
+        };
+        reset(&invite, "short").await.problem(422, "validation_failed");
+        reset(&invite, "first password").await.expect(200);
+        reset(&invite, "second password").await.problem(422, "validation_failed");
+        let one = cookie(&s, "cy@example.com", "first password").await;
+        let two = cookie(&s, "cy@example.com", "first password").await;
+        let change = |current: &str| {
+            let body = json!({"currentPassword": current, "newPassword": "third password"});
+            s.post("/api/auth/password").header("cookie", &one).json(body).send()
+        };
+        change("wrong").await.problem(422, "validation_failed");
+        change("first password").await.expect(200);
+        s.get("/api/auth/me").header("cookie", &two).send().await.problem(401, "unauthenticated");
+        s.get("/api/auth/me").header("cookie", &one).send().await.expect(200);
+
+        let ask = |path: &str, email: &str| s.post(path).json(json!({"email": email})).send();
+        let unknown = ask("/api/auth/forgot", "nobody@example.com").await.expect(200);
+        assert_eq!(unknown, ask("/api/auth/forgot", "cy@example.com").await.expect(200), "tells nothing");
+        reset(&mailed(&s, "password").await, "fourth password").await.expect(200);
+        ask("/api/auth/link", "cy@example.com").await.expect(200);
+        let link = mailed(&s, "link").await;
+        let by_link = || s.post("/api/auth/link").json(json!({"token": link})).send();
+        let opened = by_link().await;
+        assert!(opened.header("set-cookie").is_some());
+        assert_eq!(opened.expect(200)["user"]["email"], "cy@example.com");
+        by_link().await.problem(401, "invalid_credentials");
+        s
+    })
+    .await;
+}

@@ -1,0 +1,144 @@
+//! Mail by the doors, and what is told of it.
+
+use crate::harness::{INBOUND_TOKEN, on_both, on_both_with};
+use serde_json::{Value, json};
+use shared::access::Role;
+
+const MAIL: &str = "From: Ann <ann@example.com>\r\nTo: support@postroom.localhost\r\nSubject: Printer on fire\r\n\
+                    Message-ID: <m1@example.com>\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n\r\nPlease help.\r\n";
+
+#[tokio::test]
+async fn a_mail_becomes_a_ticket_once() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let raw = || {
+            s.post("/api/inbound/raw?from=ann@example.com&to=support@postroom.localhost").body("message/rfc822", MAIL)
+        };
+        let first = raw().send().await.expect(200);
+        assert_eq!(first["outcome"], "ticket_created");
+        let again = raw().send().await.expect(200);
+        assert_eq!(
+            (&again["outcome"], &again["ticket_id"], &again["ticket_message_id"]),
+            (&json!("duplicate"), &first["ticket_id"], &first["ticket_message_id"])
+        );
+        assert_ne!(again["mail_id"], first["mail_id"]);
+        let t = s
+            .get(&format!("/tickets/{}", first["pid"].as_str().expect("a pid")))
+            .bearer(&boss.token)
+            .send()
+            .await
+            .expect(200);
+        assert_eq!(
+            (&t["subject"], &t["channel"], &t["messages"][0]["mail_id"]),
+            (&json!("Printer on fire"), &json!("email"), &first["mail_id"])
+        );
+        assert_eq!(t["messages"][0]["id"], first["ticket_message_id"]);
+        let m = s.get(&format!("/api/mails/{}", first["mail_id"])).bearer(&boss.token).send().await.expect(200);
+        assert_eq!(
+            (&m["from"]["email"], &m["subject"], &m["class"], &m["state"]),
+            (&json!("ann@example.com"), &json!("Printer on fire"), &json!("person"), &json!("applied"))
+        );
+        assert_eq!(
+            (&m["message_id"], &m["envelope_from"], &m["envelope_to"]),
+            (&json!("m1@example.com"), &json!("ann@example.com"), &json!(["support@postroom.localhost"]))
+        );
+        let bytes = s.get(&format!("/api/mails/{}/raw", first["mail_id"])).bearer(&boss.token).send().await;
+        assert_eq!(
+            (bytes.status, bytes.text().as_str(), bytes.header("content-type")),
+            (200, MAIL, Some("message/rfc822"))
+        );
+        let why =
+            s.get(&format!("/api/mails/{}/explain", first["mail_id"])).bearer(&boss.token).send().await.expect(200);
+        let stages: Vec<&str> =
+            why["trace"].as_array().expect("a trace").iter().filter_map(|l| l["stage"].as_str()).collect();
+        assert!(stages.contains(&"classify") && stages.contains(&"apply"), "{stages:?}");
+        let list = s.get("/api/mails?outcome=duplicate").bearer(&boss.token).send().await.expect(200);
+        assert_eq!(list["data"].as_array().map(Vec::len), Some(1));
+        s.get("/api/mails?state=gone").bearer(&boss.token).send().await.problem(422, "validation_failed");
+        s.get("/api/mails/999").bearer(&boss.token).send().await.problem(404, "mail_not_found");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mock_mail_goes_the_same_way() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let mock = async |body: Value| s.post("/api/inbound/mock").json(body).send().await.expect(200);
+        let first = mock(json!({
+            "from": "J\u{fc}rgen <j@example.com>", "to": "support@postroom.localhost", "subject": "Gr\u{fc}\u{df}e", "messageId": "<a@example.com>",
+            "text": "Zeile 1\nZeile 2 \u{2709}", "html": "<p>x<script>alert(1)</script></p>",
+            "attachments": [{"filename": "\u{dc}bung.txt", "contentType": "text/plain", "contentBase64": "aGk="}],
+        })).await;
+        assert_eq!(first["outcome"], "ticket_created");
+        let m = s.get(&format!("/api/mails/{}", first["mail_id"])).bearer(&boss.token).send().await.expect(200);
+        assert_eq!((&m["from"]["name"], &m["subject"], &m["attachments"][0]["filename"], &m["door"]), (&json!("J\u{fc}rgen"), &json!("Gr\u{fc}\u{df}e"), &json!("\u{dc}bung.txt"), &json!("mock")));
+        assert!(m["body_text"].as_str().is_some_and(|t| t.contains("Zeile 2 \u{2709}")), "{m}");
+        let second = mock(json!({
+            "from": "j@example.com", "to": "support@postroom.localhost", "subject": "Re: Gr\u{fc}\u{df}e", "text": "more",
+            "in_reply_to": "<a@example.com>", "references": ["<a@example.com>"],
+        })).await;
+        assert_eq!((&second["outcome"], &second["ticket_id"]), (&json!("message_added"), &first["ticket_id"]));
+        let t = s.get(&format!("/tickets/{}", first["ticket_id"])).bearer(&boss.token).send().await.expect(200);
+        let html = t["messages"][0]["body_html"].as_str().expect("html");
+        assert!(!html.contains("script"), "{html}");
+        assert_eq!(t["messages"].as_array().map(Vec::len), Some(2));
+        let away = mock(json!({"from": "j@example.com", "to": "support@postroom.localhost", "subject": "Away", "text": "x",
+            "headers": {"Auto-Submitted": "auto-replied"}, "in_reply_to": "<a@example.com>"})).await;
+        assert_eq!(away["outcome"], "auto_reply_stored");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_mail_is_kept_and_seen() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        for bytes in [
+            &b"not a mail at all"[..],
+            &[0u8; 300],
+            b"\xff\xfe\x00\x01\n\n\n",
+            b"\r\n\r\n",
+            b"From\r\n",
+            &[b'('; 20_000],
+        ] {
+            let got =
+                s.post("/api/inbound/raw").bearer(INBOUND_TOKEN).body("message/rfc822", bytes).send().await.expect(200);
+            let m = s.get(&format!("/api/mails/{}", got["mail_id"])).bearer(&boss.token).send().await.expect(200);
+            assert_eq!(m["outcome"], got["outcome"]);
+            assert_eq!(m["size_bytes"], json!(bytes.len()));
+        }
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_admins_token_opens_the_door_for_its_tenant() {
+    on_both_with(&[("POSTROOM_MODE", "production")], |s| async move {
+        let acme = s.tenant("acme", shared::tenants::Audience::Organisation).await;
+        let admin = s.person("admin@acme.example", Role::Admin, Some(acme)).await;
+        let agent = s.person("agent@acme.example", Role::Agent, Some(acme)).await;
+        let raw = |token: &str| s.post("/api/inbound/raw").bearer(token).body("message/rfc822", MAIL);
+        raw(&agent.token).send().await.problem(403, "forbidden");
+        let got = raw(&admin.token).send().await.expect(200);
+        assert!(got["mail_id"].is_i64(), "{got}");
+        raw(INBOUND_TOKEN).send().await.expect(200);
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_told_to_come_again() {
+    on_both(|s| async move {
+        s.app.db.close().await;
+        let got = s.post("/api/inbound/raw").body("message/rfc822", MAIL).send().await;
+        assert!(got.header("retry-after").is_some());
+        got.problem(503, "unavailable");
+        s
+    })
+    .await;
+}
