@@ -186,7 +186,7 @@ async fn told_to_stop_it_finishes_what_is_under_way_and_gives_back_the_rest() {
         worker.stop().await;
         let all = rows(&app).await;
         let sent = all.iter().filter(|r| r.state == Sent).count();
-        assert!(sent >= 4 && sent < 40, "{sent}");
+        assert!((4..40).contains(&sent), "{sent}");
         assert_eq!(sent, sink.count());
         for row in all.iter().filter(|r| r.state != Sent) {
             assert!(row.state == Queued && row.attempts == 0 && row.due_at.is_some(), "{row:?}");
