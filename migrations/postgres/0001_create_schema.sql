@@ -356,6 +356,14 @@ CREATE TABLE message_ids (
 );
 CREATE INDEX message_ids_ticket ON message_ids (ticket_id, created_at);
 
+-- Random short forms of tokens that do not fit behind a long mailbox name (E3.2).
+CREATE TABLE address_handles (
+  tenant_id BIGINT NOT NULL REFERENCES tenants (id),
+  handle TEXT NOT NULL,
+  token TEXT NOT NULL,
+  PRIMARY KEY (tenant_id, handle)
+);
+
 -- Bytes of files, addressed by content; the bytes themselves lie in the blob store.
 CREATE TABLE blobs (
   tenant_id BIGINT NOT NULL REFERENCES tenants (id),

@@ -97,6 +97,13 @@ async fn bodies() {
             .send()
             .await
             .problem(400, "invalid_header");
+        for (subject, code) in
+            [("a\r\nBcc: x@y", "control_character"), (" ", "required"), (&"x".repeat(501), "too_long")]
+        {
+            let patch = s.request("PATCH", &at("")).bearer(&boss.token).json(json!({"subject": subject}));
+            let p = patch.send().await.problem(422, "validation_failed");
+            assert_eq!(p["errors"][0]["code"], code, "E8.6: {subject:?}");
+        }
         let now = s.get(&at("")).bearer(&boss.token).send().await.expect(200);
         assert_eq!(now["version"], t["version"], "nothing changed");
         s

@@ -1,6 +1,6 @@
 //! The main loop: a mail in, a ticket, a reply, a mail out, the customer's answer.
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Server, on_both, on_both_with};
 use serde_json::{Value, json};
 use shared::access::Role;
 
@@ -86,6 +86,32 @@ async fn two_tenants_answer_from_their_own_mailboxes() {
         let octets = s.get(&format!("/api/outbox/{}/raw", ours["id"])).bearer(&boss.token).send().await.text();
         assert!(header(&octets, "From").contains("acme@postroom.localhost"), "{octets}");
         assert!(header(&octets, "Reply-To").contains("acme+"), "{octets}");
+        s
+    })
+    .await;
+}
+
+/// E3.2: the mailbox's name leaves no room for a token, so a stored handle stands for it.
+#[tokio::test]
+async fn a_long_mailbox_name_still_gets_signed_addresses() {
+    const NAME: &str = "customer-care-for-northern-and-southern-lands";
+    on_both_with(&[("POSTROOM_MAIL_FROM", &format!("{NAME}@desk.example"))], |s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let mock = json!({"from": "c@example.org", "to": format!("{NAME}@desk.example"), "subject": "S", "text": "t"});
+        let ticket = s.post("/api/inbound/mock").json(mock).send().await.expect(200)["ticket_id"].clone();
+        let reply = s.post(&format!("/api/support/tickets/{ticket}/messages")).bearer(&boss.token);
+        reply.json(json!({"body": "Hi"})).send().await.expect(201);
+        s.drain().await;
+        let all = mails(&s, &boss.token, &ticket).await;
+        let ours = all.iter().find(|m| m["kind"] == "reply").expect("the reply");
+        let octets = s.get(&format!("/api/outbox/{}/raw", ours["id"])).bearer(&boss.token).send().await.text();
+        let reply_to = header(&octets, "Reply-To");
+        let local = reply_to.split('@').next().expect("a local part");
+        assert!(local.starts_with(&format!("{NAME}+")) && local.len() <= 64, "{reply_to}");
+        // Nothing but the address leads to the ticket.
+        let answer = json!({"from": "c@example.org", "to": reply_to.to_uppercase(), "subject": "Other", "text": "a"});
+        let answer = s.post("/api/inbound/mock").json(answer).send().await.expect(200);
+        assert_eq!((&answer["outcome"], &answer["ticket_id"]), (&json!("message_added"), &ticket));
         s
     })
     .await;

@@ -5,13 +5,15 @@ use super::known::Known;
 use super::matching::{self, Match};
 use super::senders::{self, Cell};
 use super::types::{Class, Classified, Mail, Verdict};
-use super::{Door, Kept, Trace, authenticate, classify, fingerprint, parse};
+use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, parse};
 use crate::address;
 use crate::app::App;
 use crate::ids::{MailId, OutboxId, TicketId};
 use crate::keys::Keys;
+use crate::mail_out::handle;
 use crate::mail_out::message_id::{self, OurId};
 use crate::mail_out::token::{self, Token, TokenError};
+use crate::store::Scope;
 use crate::tickets::{Folder, Status};
 use chrono::Duration;
 
@@ -53,8 +55,11 @@ impl Read {
     }
 }
 
-/// Reads a kept mail: parse, authenticate, classify. No database.
-pub async fn read(app: &App, kept: Kept) -> Read {
+/// Reads a kept mail: parse, authenticate, classify. No database, but for a recipient that bears a handle.
+///
+/// # Errors
+/// `Store` if a handle could not be looked up.
+pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     let keys = &app.keys;
     let mut trace = Trace::default();
     trace.add("keep", "E1.1", kept.door.as_str(), format!("{} octets", kept.raw.len()));
@@ -68,11 +73,11 @@ pub async fn read(app: &App, kept: Kept) -> Read {
     let ours = OursOf { keys, kept: &kept };
     let classified = classify::classify(&mail, &kept.facts, &ours);
     trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
-    let tokens = tokens(keys, &kept, &mail, &mut trace);
+    let tokens = tokens(app, &kept, &mail, &mut trace).await?;
     let ids: Vec<String> = mail.in_reply_to.iter().chain(mail.references.iter().rev()).cloned().collect();
     let our_ids = ids.iter().filter_map(|id| message_id::parse(keys, kept.tenant_id, id)).collect();
     let subject_pids = subject_pids(&mail.subject);
-    Read { kept, mail, dedupe_key, classified, verdict, tokens, our_ids, ids, subject_pids, trace }
+    Ok(Read { kept, mail, dedupe_key, classified, verdict, tokens, our_ids, ids, subject_pids, trace })
 }
 
 struct OursOf<'a> {
@@ -97,7 +102,7 @@ impl classify::Ours for OursOf<'_> {
 }
 
 /// Finds tokens in all values that may hold a recipient, in E3.4's order.
-fn tokens(keys: &Keys, kept: &Kept, mail: &Mail, trace: &mut Trace) -> Vec<Token> {
+async fn tokens(app: &App, kept: &Kept, mail: &Mail, trace: &mut Trace) -> Result<Vec<Token>, Error> {
     const NAMES: [&str; 7] =
         ["delivered-to", "x-original-to", "envelope-to", "x-forwarded-to", "to", "cc", "resent-to"];
     let mut addresses: Vec<String> = kept.facts.envelope_to.clone();
@@ -106,18 +111,25 @@ fn tokens(keys: &Keys, kept: &Kept, mail: &Mail, trace: &mut Trace) -> Vec<Token
             addresses.extend(super::keep::addresses_in(value));
         }
     }
+    let tags: Vec<(&str, &str)> = addresses.iter().flat_map(|a| tags(a).map(move |tag| (a.as_str(), tag))).collect();
+    let mut db = app.db.read(Scope::Tenant(kept.tenant_id));
+    let handles = handle::resolve(&mut db, kept.tenant_id, tags.iter().map(|(_, tag)| *tag)).await?;
     let mut found = Vec::new();
-    for address in &addresses {
-        let Some((local, _)) = address.rsplit_once('@') else { continue };
-        for (i, _) in local.char_indices().filter(|(_, c)| token::SEPARATORS.contains(c)) {
-            match token::parse(keys, kept.tenant_id, &local[i + 1..]) {
-                Ok(token) if !found.contains(&token) => found.push(token),
-                Ok(_) | Err(TokenError::NotAToken) => {}
-                Err(TokenError::BadMac) => trace.add("match", "E3.4", "token_invalid", address.as_str()),
-            }
+    for (address, tag) in tags {
+        let tag = handles.get(&tag.to_ascii_lowercase()).map_or(tag, String::as_str);
+        match token::parse(&app.keys, kept.tenant_id, tag) {
+            Ok(token) if !found.contains(&token) => found.push(token),
+            Ok(_) | Err(TokenError::NotAToken) => {}
+            Err(TokenError::BadMac) => trace.add("match", "E3.4", "token_invalid", address),
         }
     }
-    found
+    Ok(found)
+}
+
+/// What follows each separator in an address's local part.
+fn tags(address: &str) -> impl Iterator<Item = &str> {
+    let local = address.rsplit_once('@').map_or("", |(local, _)| local);
+    local.char_indices().filter(|(_, c)| token::SEPARATORS.contains(c)).map(|(i, _)| &local[i + 1..])
 }
 
 fn subject_pids(subject: &str) -> Vec<String> {

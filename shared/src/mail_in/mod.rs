@@ -92,8 +92,11 @@ pub async fn receive(app: &App, ingest: &Ingest, arrival: Arrival) -> Result<App
 /// at the mail, which stays visible and is tried again by the worker (E1.3).
 pub async fn process(app: &App, ingest: &Ingest, kept: Kept) -> Applied {
     let id = kept.id;
-    let read = decide::read(app, kept).await;
-    match ingest.apply(read).await {
+    let applied = match decide::read(app, kept).await {
+        Ok(read) => ingest.apply(read).await,
+        Err(error) => Err(error),
+    };
+    match applied {
         Ok(applied) => applied,
         Err(error) => {
             tracing::warn!(mail.id = id.0, error = &error as &dyn std::error::Error, "mail kept, but not applied yet");

@@ -114,5 +114,5 @@ pub async fn raw(app: &App, id: MailId) -> Result<Bytes, Error> {
 /// `NotFound` if there is none with this id.
 pub async fn understood(app: &App, id: MailId) -> Result<Read, Error> {
     let kept = keep::load(app, id).await?;
-    Ok(decide::read(app, kept).await)
+    decide::read(app, kept).await
 }

@@ -11,6 +11,7 @@ use crate::i18n::{self, Locale};
 use crate::ids::{MailId, MailboxId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::keys::Keys;
 use crate::mail_in::types::Address;
+use crate::mail_out::handle::{self, Handle};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::mail_out::outbox::{Draft, NewOutbox, Template};
 use crate::mail_out::token::{self, Token};
@@ -36,12 +37,22 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Returns the mailbox's address with `token`, or plain where it takes no tags or the tag does not fit (E3.2).
-    fn tagged(&self, keys: &Keys, token: Token) -> String {
-        let separator = self.tag_separator.as_deref().and_then(|s| s.chars().next());
-        separator
-            .and_then(|s| token::address(&self.address, s, &token::mint(keys, self.tenant_id, token)))
-            .unwrap_or_else(|| self.address.clone())
+    /// Returns the mailbox's address with `token`, or with a handle for it where the token does not fit (E3.2); plain
+    /// where the mailbox takes no tags, or has no room even for a handle.
+    fn tagged(&self, keys: &Keys, token: Token, handles: &mut Vec<Handle>) -> String {
+        let Some(separator) = self.tag_separator.as_deref().and_then(|s| s.chars().next()) else {
+            return self.address.clone();
+        };
+        let token = token::mint(keys, self.tenant_id, token);
+        if let Some(address) = token::address(&self.address, separator, &token) {
+            return address;
+        }
+        let handle = handle::mint(token);
+        let Some(address) = token::address(&self.address, separator, &handle.handle) else {
+            return self.address.clone();
+        };
+        handles.push(handle);
+        address
     }
 
     fn domain(&self) -> &str {
@@ -121,6 +132,7 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
             (false, false) => OutboxState::Queued,
         };
         let participant = Token::Reply { ticket: ticket.id, participant: to.user_id };
+        let mut handles = Vec::new();
         work.enqueue(NewOutbox {
             id: row,
             tenant_id: ticket.tenant_id,
@@ -133,12 +145,12 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
             to_name: to.name.clone(),
             subject: threading::subject_line(&ticket.subject, &ticket.pid, true),
             message_id: id.clone(),
-            envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }),
+            envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }, &mut handles),
             draft: Draft {
                 template: Template::Reply,
                 locale: to.locale.unwrap_or(desk.locale),
                 from: Address { name: Some(name.clone()), email: desk.address.clone() },
-                reply_to: Some(desk.tagged(keys, participant)),
+                reply_to: Some(desk.tagged(keys, participant, &mut handles)),
                 to: first.address(),
                 cc: cc.clone(),
                 in_reply_to: in_reply_to.clone(),
@@ -148,6 +160,7 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
             },
             state,
             due_at: (!suppressed).then_some(reply.due_at),
+            handles,
         });
     }
     work.message_id(NewMessageId {
@@ -193,6 +206,7 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
     } else {
         Token::Reply { ticket: ticket.id, participant: to.user_id }
     };
+    let mut handles = Vec::new();
     work.enqueue(NewOutbox {
         id: row,
         tenant_id: tenant,
@@ -205,12 +219,12 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
         to_name: to.name.clone(),
         subject: threading::subject_line(&ticket.subject, &ticket.pid, mail.kind == Kind::Ack),
         message_id: id.clone(),
-        envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }),
+        envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }, &mut handles),
         draft: Draft {
             template: mail.template,
             locale: to.locale.unwrap_or(desk.locale),
             from: Address { name: Some(desk.name.clone()), email: desk.address.clone() },
-            reply_to: Some(desk.tagged(keys, reply_token)),
+            reply_to: Some(desk.tagged(keys, reply_token, &mut handles)),
             to: to.address(),
             cc: Vec::new(),
             in_reply_to: mail.trigger.message_id,
@@ -220,6 +234,7 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
         },
         state: OutboxState::Queued,
         due_at: Some(mail.due_at),
+        handles,
     });
     work.message_id(NewMessageId {
         tenant_id: tenant,
@@ -258,6 +273,7 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
         _ => (Template::Link, "mail-link-subject"),
     };
     let locale = mail.to.locale.unwrap_or(desk.locale);
+    let mut handles = Vec::new();
     let row = NewOutbox {
         id,
         tenant_id: desk.tenant_id,
@@ -270,7 +286,7 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
         to_name: mail.to.name.clone(),
         subject: i18n::text(locale, subject_key, &[("team", &desk.name)]),
         message_id: message_id::mint(keys, desk.tenant_id, mail.kind, id.0, None, desk.domain()),
-        envelope_from: desk.tagged(keys, Token::Bounce { outbox: id }),
+        envelope_from: desk.tagged(keys, Token::Bounce { outbox: id }, &mut handles),
         draft: Draft {
             template,
             locale,
@@ -285,6 +301,7 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
         },
         state: OutboxState::Queued,
         due_at: Some(now),
+        handles,
     };
     crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;
     Ok(id)

@@ -5,6 +5,7 @@ pub mod compose;
 pub mod contents;
 mod encode;
 pub mod enqueue;
+pub mod handle;
 pub mod headers;
 pub mod kinds;
 pub mod message_id;

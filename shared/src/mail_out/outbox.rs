@@ -18,6 +18,7 @@ use crate::clock::Time;
 use crate::i18n::Locale;
 use crate::ids::{MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_in::types::Address;
+use crate::mail_out::handle::Handle;
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::text_enum;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,8 @@ pub struct NewOutbox {
     pub state: OutboxState,
     /// When it may leave, by the database's clock; None at rest.
     pub due_at: Option<Time>,
+    /// What its addresses bear instead of tokens that are too long for them.
+    pub handles: Vec<Handle>,
 }
 
 /// Where a mail's octets are kept, so that every attempt sends the same (E9.1).

@@ -91,8 +91,7 @@ pub fn parse(keys: &Keys, tenant: TenantId, token: &str) -> Result<Token, TokenE
 }
 
 /// Returns a mailbox's address with a token: `{local}{separator}{token}@{domain}`. None if the local part would be
-/// longer than 64 octets (E3.2) or the address has no `@`; mail then goes out under the plain address, and its answers
-/// are found by the ids they quote.
+/// longer than 64 octets (E3.2) or the address has no `@`.
 pub fn address(mailbox: &str, separator: char, token: &str) -> Option<String> {
     let (local, domain) = mailbox.rsplit_once('@')?;
     let length = local.len() + separator.len_utf8() + token.len();

@@ -1,6 +1,7 @@
 //! The verbs that change one ticket. Each is one transaction: find it within the actor's scope, lock it, compare the
 //! version that the actor saw, change it in memory, write it with its events and outgoing mail, ring the doorbell.
 
+use super::create;
 use super::error::{Error, Result};
 use super::types::{Folder, Priority, Status, Ticket};
 use super::{TicketRef, Work, sql};
@@ -240,13 +241,8 @@ pub async fn update(
     if let Some(to) = patch.assigned_to {
         actor.require(assign_capability(actor, to))?;
     }
-    if patch.tags.is_some() {
-        actor.require(Capability::TicketsUpdate)?;
-    }
-    if let Some(subject) = &patch.subject
-        && subject.trim().is_empty()
-    {
-        return Err(Error::invalid("subject", "required", "a ticket needs a subject"));
+    if let Some(subject) = &patch.subject {
+        create::check_subject(subject)?;
     }
     change.set_texts(&patch);
     if let Some(category) = &patch.category {

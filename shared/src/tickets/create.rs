@@ -116,17 +116,24 @@ fn no_requester() -> Error {
     Error::invalid("requester", "required", "whose problem is it?")
 }
 
-fn check(new: &Create) -> Result<()> {
-    if new.subject.trim().is_empty() {
+/// # Errors
+/// `Invalid` for a subject that a ticket cannot have.
+pub(super) fn check_subject(subject: &str) -> Result<()> {
+    if subject.trim().is_empty() {
         return Err(Error::invalid("subject", "required", "a ticket needs a subject"));
     }
-    if new.subject.chars().count() > MOST_SUBJECT {
+    if subject.chars().count() > MOST_SUBJECT {
         return Err(Error::invalid("subject", "too_long", format!("at most {MOST_SUBJECT} characters")));
     }
     // E8.6: a line break in a subject would be a header of somebody's making.
-    if new.subject.contains(['\r', '\n', '\0']) {
+    if subject.contains(['\r', '\n', '\0']) {
         return Err(Error::invalid("subject", "control_character", "no line breaks in a subject"));
     }
+    Ok(())
+}
+
+fn check(new: &Create) -> Result<()> {
+    check_subject(&new.subject)?;
     if new.body.trim().is_empty() && new.attachments.is_empty() {
         return Err(Error::invalid("description", "required", "say what happened"));
     }

@@ -5,6 +5,7 @@ use super::read::{Attempt, Listed, OutboxFilter};
 use crate::address;
 use crate::clock::Time;
 use crate::ids::{OutboxId, TenantId};
+use crate::mail_out::handle;
 use crate::store::{Db, Exec, Q, Result, Scope, Tx, insert_many, sql};
 
 /// An attempt that is over.
@@ -24,11 +25,13 @@ pub async fn past_attempts(ex: &mut impl Exec, id: OutboxId) -> Result<Vec<PastA
     sql("SELECT at, result FROM outbox_attempts WHERE outbox_id = $1 ORDER BY n DESC LIMIT 500").bind(id).all(ex).await
 }
 
-/// Inserts rows.
+/// Inserts rows, and the handles that their addresses bear.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn insert(tx: &mut Tx, new: Vec<NewOutbox>, at: Time) -> Result<()> {
+pub async fn insert(tx: &mut Tx, mut new: Vec<NewOutbox>, at: Time) -> Result<()> {
+    let handles = new.iter_mut().flat_map(|o| std::mem::take(&mut o.handles).into_iter().map(|h| (o.tenant_id, h)));
+    handle::insert(tx, handles.collect()).await?;
     let rows = new
         .into_iter()
         .map(|o| {
