@@ -1,6 +1,7 @@
 //! The command line: `postroom serve` and the operator's commands.
 
 mod audit;
+mod demo;
 mod doctor;
 mod flags;
 mod sink;
@@ -51,6 +52,8 @@ enum Command {
     /// Look after the tickets' timelines
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Fill the dashboard with a day's worth of sample mail, tickets and answers; none of it leaves
+    Demo(demo::Options),
     /// Run an SMTP server that shows what is sent to it and sends nothing on (--listen, 127.0.0.1:2525 by default)
     Sink(sink::Options),
 }
@@ -76,9 +79,12 @@ pub fn run() -> anyhow::Result<u8> {
         }
         return Ok(0);
     }
-    shared::logging::start(&config.log)?;
+    let command = cli.command.unwrap_or(Command::Serve);
+    // What a command answers says it all; its log would only stand in between.
+    let quiet = !matches!(command, Command::Serve | Command::Sink(_)) && cli.flags.lookup("POSTROOM_LOG").is_none();
+    shared::logging::start(if quiet { "warn" } else { &config.log })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(dispatch(cli.command.unwrap_or(Command::Serve), &cli.flags, config))
+    runtime.block_on(dispatch(command, &cli.flags, config))
 }
 
 async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Result<u8> {
@@ -118,6 +124,7 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         Command::Config => unreachable!("answered before anything is opened"),
         Command::Doctor(options) => return doctor::run(config, options).await,
         Command::Audit(what) => return audit::run(config, what).await,
+        Command::Demo(options) => demo::run(config, options).await?,
         Command::Sink(options) => sink::run(options, flags.given("POSTROOM_LISTEN")).await?,
     }
     Ok(0)
