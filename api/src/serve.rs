@@ -145,11 +145,7 @@ fn announce(app: &App, first_admin: Option<PrintedOnce>) -> Result<(), Error> {
     }
     if config.is_development() {
         text.push_str("\nPost a mail to it:\n");
-        text.push_str(&format!(
-            "  printf 'From: Ann <ann@example.com>\\r\\nTo: {}\\r\\nSubject: Printer on fire\\r\\n\\r\\nPlease help.\\r\\n' | \
-             curl -s {base}/api/inbound/raw -H 'Content-Type: message/rfc822' --data-binary @-\n",
-            config.mail_from
-        ));
+        text.push_str(&format!("  {}\n", curl_line(base, &config.mail_from)));
     }
     // A closed stdout is no reason to stop.
     let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
@@ -157,6 +153,17 @@ fn announce(app: &App, first_admin: Option<PrintedOnce>) -> Result<(), Error> {
         tracing::info!("no worker in this process: postroom-worker sends the mail");
     }
     Ok(())
+}
+
+/// Returns a line for a shell that posts a mail, another one each time.
+fn curl_line(base: &str, to: &str) -> String {
+    // printf reads % as its own, and an address may hold a quote.
+    let to = to.replace('%', "%%").replace('\'', r"'\''");
+    format!(
+        "printf 'From: Ann <ann@example.com>\\r\\nTo: {to}\\r\\nSubject: Printer on fire\\r\\n\
+         Message-ID: <%s@example.com>\\r\\n\\r\\nPlease help.\\r\\n' $(date +%s%N) | \
+         curl -s {base}/api/inbound/raw -H 'Content-Type: message/rfc822' --data-binary @-"
+    )
 }
 
 /// Whole or not at all: who waits for the file must not read half a number.

@@ -75,7 +75,8 @@ impl Db {
             connect_sqlite(url).await?
         } else {
             let options: PgConnectOptions = url.parse().map_err(Error::from)?;
-            let pool = PgPoolOptions::new()
+            let options = options.statement_cache_capacity(500).disable_statement_logging();
+            let connected = PgPoolOptions::new()
                 .max_connections(max_connections)
                 .acquire_timeout(Duration::from_secs(5))
                 // Asking before every use costs a round trip each time; a connection that worked a moment ago is taken
@@ -86,9 +87,15 @@ impl Db {
                         Ok(meta.idle_for < TRUSTED_FOR || sqlx::Connection::ping(connection).await.is_ok())
                     })
                 })
-                .connect_with(options.statement_cache_capacity(500).disable_statement_logging())
-                .await?;
-            Pools::Postgres(pool)
+                .connect_with(options.clone())
+                .await;
+            Pools::Postgres(match connected {
+                // The pool tried again and again, and does not say why: ask once more, without it.
+                Err(sqlx::Error::PoolTimedOut) => {
+                    return Err(options.connect().await.err().unwrap_or(sqlx::Error::PoolTimedOut).into());
+                }
+                other => other?,
+            })
         };
         Ok(Db { pools })
     }
