@@ -37,7 +37,7 @@ test("a mail, an answer, the customer's reply", async ({ agent: page, server, t 
   await captured.getByRole("listitem").filter({ hasText: subject }).filter({ hasText: t("mail-kind-reply") })
     .getByRole("link").click();
   await expect(page.getByText(`<${customer}>`).or(page.getByText(customer)).first()).toBeVisible();
-  await page.getByRole("navigation", { name: t("show-as") }).getByRole("link", { name: t("mail-tab-text") }).click();
+  await page.getByRole("navigation", { name: t("show-as") }).getByRole("link", { name: t("mail-tab-text"), exact: true }).click();
   await expect(page.getByText("Please open port 8080.")).toBeVisible();
   await page.getByRole("navigation", { name: t("show-as") }).getByRole("link", { name: t("mail-tab-seen") }).click();
   const shown = page.frameLocator(`iframe[title="${t("mail-as-html")}"]`);

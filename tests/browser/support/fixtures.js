@@ -62,12 +62,17 @@ export async function signIn(page, t, { email, password } = admin) {
 }
 
 // Chooses in a list that sets something at once with script, and by its button without.
+// `option` is the label, or a pattern that one label fits.
 export async function choose(page, javaScriptEnabled, label, option, button) {
+  const list = page.getByLabel(label, { exact: true });
+  const labels = (await list.locator("option").allTextContents()).filter((text) => new RegExp(option).test(text));
+  expect(labels, `options of ${label} that fit ${option}`).toHaveLength(1);
   const answered = page.waitForResponse((response) => response.request().method() === "POST");
-  await page.getByLabel(label, { exact: true }).selectOption({ label: option });
+  const loaded = page.waitForEvent("load");
+  await list.selectOption({ label: labels[0] });
   if (!javaScriptEnabled) await page.getByRole("button", { name: button }).click();
-  await answered;
-  await page.waitForLoadState();
+  expect((await answered).status(), `setting ${label} is answered by a way on`).toBe(303);
+  await loaded;
 }
 
 // A mail as a relay hands it over. Returns what the door said about it.
