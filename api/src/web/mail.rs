@@ -225,11 +225,6 @@ impl Inbound {
     /// Returns an arrival with its decision trace. `raw`: whether the reader may have its bytes.
     pub fn new(locale: Locale, now: Time, mail: &InboundMail, raw: bool) -> Inbound {
         let trace: Trace = serde_json::from_str(&mail.trace).unwrap_or_default();
-        let step = |line: &shared::mail_in::TraceLine| Step {
-            stage: story::stage(locale, line),
-            text: story::trace(locale, line),
-            evidence: Some([line.rule.as_str(), &line.evidence].join(" ").trim().to_owned()).filter(|e| !e.is_empty()),
-        };
         let list = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default().join(", ");
         let sender = match (&mail.from_name, &mail.from_email) {
             (Some(name), Some(email)) => format!("{name} <{email}>"),
@@ -253,11 +248,29 @@ impl Inbound {
             outcome: i18n::word(locale, "outcome", outcome(mail)),
             outcome_class: words::outcome_chip(outcome(mail)),
             ticket: mail.pid.as_deref().map(TicketLink::new),
-            trace: trace.0.iter().map(step).collect(),
+            trace: steps(locale, &trace),
             facts: known(facts),
             original: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
         }
     }
+}
+
+/// Returns the trace as sentences; several rules of a stage that say the same share one.
+fn steps(locale: Locale, trace: &Trace) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in &trace.0 {
+        let (stage, text) = (story::stage(locale, line), story::trace(locale, line));
+        let said = [line.rule.as_str(), &line.evidence].join(" ").trim().to_owned();
+        let evidence = Some(said).filter(|e| !e.is_empty());
+        match steps.last_mut().filter(|last| last.stage == stage && last.text == text) {
+            Some(last) => {
+                last.evidence =
+                    Some([last.evidence.take(), evidence].into_iter().flatten().collect::<Vec<_>>().join("; "))
+            }
+            None => steps.push(Step { stage, text, evidence }),
+        }
+    }
+    steps
 }
 
 fn known<const N: usize>(facts: [(&'static str, String); N]) -> Vec<Fact> {

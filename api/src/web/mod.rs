@@ -14,6 +14,7 @@ pub mod form_data;
 pub mod format;
 pub mod frame;
 mod helpers;
+pub mod keys;
 pub mod lists;
 pub mod login;
 pub mod mail;

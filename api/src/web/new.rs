@@ -68,12 +68,16 @@ pub async fn create(State(api): State<Api>, visit: Visit, form: FormData) -> Res
         requester: on_behalf.then(requester),
         ..form::new_ticket(&form)
     };
-    let problem: Problem = match tickets::create(&api.app, actor, new).await {
+    let made = match form::missing(&form, on_behalf) {
+        Some(problem) => Err(problem),
+        None => tickets::create(&api.app, actor, new).await.map_err(Problem::from),
+    };
+    let problem = match made {
         Ok(id) => {
             let pid = tickets::view(&api.app, actor, &id.into()).await?.ticket.pid;
             return Ok(Redirect::to(&format!("{}?did=create", TicketLink::new(&pid).href)).into_response());
         }
-        Err(e) => e.into(),
+        Err(problem) => problem,
     };
     let shown = problem.shown();
     let Some(status) = form::redrawable(shown.status) else { return Err(problem) };

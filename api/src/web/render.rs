@@ -47,10 +47,14 @@ pub struct Shell {
     pub site: String,
     /// Who is logged in.
     pub user: Option<Me>,
+    /// Whether the reader has signed in, as far as is known: a refusal knows the cookie alone.
+    pub member: bool,
     /// The queue's views.
     pub views: Vec<NavItem>,
     /// What stands below the views.
     pub tools: Vec<NavItem>,
+    /// What the keyboard does.
+    pub keys: &'static [super::keys::Group],
     /// Where style, icon and script lie.
     pub assets: super::assets::Links,
     /// Narrow margins, as the page's template says.
@@ -100,13 +104,15 @@ impl Shell {
         Shell {
             locale,
             theme,
-            themes: vec![choice("system", "settings"), choice("light", "sun"), choice("dark", "moon")],
+            themes: vec![choice("system", "system"), choice("light", "sun"), choice("dark", "moon")],
             csrf,
             here,
             site,
             user: None,
+            member: false,
             views: Vec::new(),
             tools: Vec::new(),
+            keys: &super::keys::GROUPS,
             assets: super::assets::links(),
             slim: false,
         }
@@ -116,6 +122,7 @@ impl Shell {
     pub fn with_user(mut self, me: Me, agent: bool, mail: bool, dev: bool) -> Shell {
         let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
         self.user = Some(me);
+        self.member = true;
         self.views = match agent {
             true => vec![
                 item("mine", "me", "/dashboard/support?view=mine"),

@@ -129,7 +129,7 @@ pub async fn answer(
         status: ticket.status.as_str().to_owned(),
         priority: ticket.priority.as_str().to_owned(),
         channel: ticket.channel.as_str().to_owned(),
-        created: When::new(locale, ticket.created_at, visit.now),
+        created: When::in_full(locale, ticket.created_at, visit.now),
         category: view.category_name.clone(),
         tags: view.tags.clone(),
         sla: if visit.is_agent() { clocks::next(locale, visit.now, ticket) } else { None },

@@ -1,0 +1,89 @@
+// The keyboard. What each key does stands in the help sheet of the page, which is drawn from the server's list: this
+// file knows verbs, not keys.
+
+const sheet = document.getElementById("keys");
+const toggle = document.getElementById("keys-on");
+const keys = new Map();
+for (const line of sheet?.querySelectorAll("[data-press]") ?? []) keys.set(line.dataset.press, line.dataset);
+
+const visible = (node) => node.checkVisibility?.({ visibilityProperty: true }) ?? true;
+const all = (selector) => [...document.querySelectorAll(selector)].filter(visible);
+
+// Where `j` and `k` stand: the focus itself, so that Enter, screen readers and the eye agree.
+function step(selector, by) {
+  const items = all(selector);
+  if (!items.length) return;
+  const focused = items.indexOf(document.activeElement.closest(selector));
+  const at = focused < 0 ? (by > 0 ? 0 : items.length - 1) : focused + by;
+  const item = items[Math.min(Math.max(at, 0), items.length - 1)];
+  if (!item.matches("a, button")) item.tabIndex = -1;
+  item.focus({ preventScroll: true });
+  item.scrollIntoView({ block: "nearest" });
+}
+
+const verbs = {
+  next(selector) { step(selector, 1); },
+  previous(selector) { step(selector, -1); },
+  follow(selector) { document.activeElement.closest(selector)?.click(); },
+  focus(selector) { const [field] = all(selector); field?.focus(); field?.select?.(); },
+  choose(selector) {
+    const [list] = all(selector);
+    list?.focus();
+    try { list?.showPicker?.(); } catch { /* not every browser opens a list by script */ }
+  },
+  click(selector) { (all(selector)[0] ?? document.querySelector(selector))?.click(); },
+  open(selector) { document.querySelector(selector)?.showModal(); },
+  write(selector) {
+    const field = document.querySelector(selector);
+    const tab = document.getElementById(`kind-${field?.id}`);
+    if (tab && !tab.checked) tab.click();
+    field?.focus();
+  },
+  solve(selector) {
+    const list = document.querySelector(selector);
+    if (!list || list.value === "solved") return;
+    list.value = "solved";
+    list.form.requestSubmit();
+  },
+  // Where the list is the page before this one, it comes back as it was, scrolled and all.
+  back(selector) {
+    const link = document.querySelector(selector);
+    if (!link) return;
+    const from = document.referrer && new URL(document.referrer);
+    if (from && from.origin === location.origin && from.pathname === new URL(link.href).pathname) history.back();
+    else link.click();
+  },
+  copy(selector) { document.querySelector(selector)?.click(); },
+};
+
+const off = () => localStorage.getItem("keys") === "off";
+const typing = (node) => node.isContentEditable || node.matches("input:not([type=radio], [type=checkbox]), textarea, select");
+
+let before = "";
+let forget;
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
+  if (event.key === "Escape" && event.target.matches?.("#q, #reply, #note")) return event.target.blur();
+  if (off() || sheet?.open || typing(event.target) || event.key.length > 1) return;
+  const press = before ? `${before} ${event.key}` : event.key;
+  clearTimeout(forget);
+  before = "";
+  const key = keys.get(press) ?? keys.get(event.key);
+  if (key) {
+    event.preventDefault();
+    verbs[key.act](key.on);
+  } else if ([...keys.keys()].some((k) => k.startsWith(`${event.key} `))) {
+    before = event.key;
+    forget = setTimeout(() => { before = ""; }, 1500);
+  }
+});
+
+if (sheet) {
+  toggle.checked = !off();
+  toggle.addEventListener("change", () => localStorage.setItem("keys", toggle.checked ? "on" : "off"));
+  sheet.addEventListener("click", (event) => { if (event.target === sheet) sheet.close(); });
+  for (const button of document.querySelectorAll("[data-keys-open]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => sheet.showModal());
+  }
+}
