@@ -75,7 +75,9 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
     let tokens = tokens(app, &kept, &mail, &mut trace).await?;
     let ids: Vec<String> = mail.in_reply_to.iter().chain(mail.references.iter().rev()).cloned().collect();
-    let our_ids = ids.iter().filter_map(|id| message_id::parse(keys, kept.tenant_id, id)).collect();
+    // Mail of ours that came back names its ticket itself.
+    let own = mail.message_id.iter().filter(|_| classified.class == Class::OwnLoop);
+    let our_ids = own.chain(&ids).filter_map(|id| message_id::parse(keys, kept.tenant_id, id)).collect();
     let subject_pids = subject_pids(&mail.subject);
     Ok(Read { kept, mail, dedupe_key, classified, verdict, tokens, our_ids, ids, subject_pids, trace })
 }

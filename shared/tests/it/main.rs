@@ -1,5 +1,6 @@
 //! Integration tests of `shared`, one binary.
 
+mod cases;
 mod corpus;
 mod docs;
 mod mail;

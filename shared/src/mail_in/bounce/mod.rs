@@ -12,13 +12,21 @@ mod status;
 use super::parse;
 use super::types::{Bounce, Mail};
 
-/// Fills a mail's `bounces` and `reported_message_id` if its structure or wording says that it is a report.
+/// Fills a mail's `bounces` and `reported_message_id` if its structure or wording says that it is a report. Read
+/// receipts and abuse reports (E5.4) are about a mail too (E4.1(2)).
 pub fn fill(mail: &mut Mail) {
-    if evidence(mail).is_none() {
+    if evidence(mail).is_some() {
+        mail.bounces = read(mail);
+    } else if !is_receipt_or_complaint(mail) {
         return;
     }
-    mail.bounces = read(mail);
     mail.reported_message_id = original::message_id(mail);
+}
+
+fn is_receipt_or_complaint(mail: &Mail) -> bool {
+    let kind = mail.report_type.as_deref();
+    matches!(kind, Some("disposition-notification" | "feedback-report"))
+        || mail.content_types.iter().any(|t| t == original::RECEIPT || t == "message/feedback-report")
 }
 
 /// Reads all recipients of a delivery report, the machine-readable part first, else its prose.

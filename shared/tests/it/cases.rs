@@ -1,0 +1,82 @@
+//! What becomes of a mail: each file of `tests/cases` is a story of mails and acts, run on both databases.
+//!
+//! The first line names the rules (and EMAIL.md's torture case) that the story shows, and says what it tells. Then:
+//!
+//! - `mail [from=] [to=] [door=] [ref=]`, followed by the mail's lines, each behind `| `: a mail comes in. Its envelope
+//!   is what the words say. `{A.reply_to}` and the like stand for what a ticket's latest mail bore, `{x:00}` for an octet,
+//!   `{A.reply_to^}` for capitals and `{A.reply_to~}` for a changed letter.
+//! - `= a, b, ...`: what became of it: its outcome; `ticket A` (named at first sight, the same or another later), `class X`,
+//!   `reason X`, `ack`, `no ack`, `notice`, `no notice`.
+//! - `? text` and `! text`: a line of its trace has, or none has, this text.
+//! - `reply A: text`, `note A: text`, `take A`, `close A`, `solve A`, `trash A`, `spam A`: an agent acts.
+//! - `sent A`: what waited to be sent for the ticket has left.
+//! - `days A 31`: so many days pass for the ticket. `merge A B`: A was merged into B.
+//! - `check A key=value ...`: `status`, `folder`, `subject`, `messages`, `participants`, `awaiting` (participants whom nobody
+//!   accepted yet), `replies` (queued copies of replies), `event` (kind that the timeline has), `no_event`, `text` (what the
+//!   last message shows). `check - tickets=2 arrivals=3`.
+
+mod run;
+mod script;
+
+use script::Script;
+
+macro_rules! cases {
+    ($($name:ident)+) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+        $(
+            #[tokio::test]
+            async fn $name() {
+                run::on_both(&Script::read(include_str!(concat!("../cases/", stringify!($name), ".txt")))).await;
+            }
+        )+
+    };
+}
+
+cases! {
+    e10_2_no_mailbox
+    e2_4_no_from
+    e4_3_two_tokens
+    e4_4_strangers_quoting_ids
+    e4_5_people_in_cc
+    e4_9_trash_and_spam
+    e5_11_who_is_told
+    e5_14_who_is_never_answered
+    e5_2_own_loop
+    t02_webhook_retry
+    t03_two_alarms_in_two_sessions
+    t04_same_mail_by_two_doors
+    t05_same_id_other_mail
+    t09_random_octets
+    t10_nul
+    t13_nothing_in_it
+    t17_broken_mime
+    t19_reply_to_the_token
+    t21_token_upper_cased
+    t22_token_with_a_bit_flipped
+    t24_three_hundred_references
+    t26_empty_in_reply_to
+    t27_colleague_answers
+    t28_pid_of_a_stranger
+    t29_merged_and_closed
+    t32_auto_reply
+    t33_suppress_is_no_evidence
+    t34_feedback_id
+    t35_out_of_office
+    t36_alarm
+    t37_mailing_list
+    t38_caps
+    t40_bounces
+    t41_forged_reports
+    t42_agents_out_of_office
+}
+
+#[test]
+fn each_file_is_run() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
+    let files = std::fs::read_dir(folder).expect("the cases are there");
+    let mut found: Vec<String> = files.map(|f| f.expect("a file").file_name().into_string().expect("a name")).collect();
+    let mut run: Vec<String> = NAMES.iter().map(|n| format!("{n}.txt")).collect();
+    found.sort();
+    run.sort();
+    assert_eq!(found, run);
+}

@@ -1,0 +1,300 @@
+//! The stories' stage.
+
+use super::script::{Does, Script, Step};
+use bytes::Bytes;
+use chrono::Duration;
+use shared::access::{Actor, Capabilities, Role};
+use shared::app::App;
+use shared::clock::Time;
+use shared::ids::{TenantId, TicketId};
+use shared::mail_in::types::Facts;
+use shared::mail_in::{self, Applied, Arrival, Door, InboundMail, Ingest, TraceLine};
+use shared::mail_out::outbox::Draft;
+use shared::messages::{self, Post};
+use shared::store::testing::on_both_apps;
+use shared::store::{Scope, Value, sql};
+use shared::tickets::{self, Folder, Status, TicketRef};
+use shared::users::{self, NewUser};
+use std::collections::HashMap;
+
+const TENANT: TenantId = TenantId(1);
+
+pub async fn on_both(script: &Script) {
+    on_both_apps(async |app| Stage::new(app).await.play(script).await).await;
+}
+
+struct Stage {
+    app: App,
+    ingest: Ingest,
+    agent: Actor,
+    tickets: HashMap<String, TicketId>,
+    last: Option<(Applied, InboundMail)>,
+}
+
+impl Stage {
+    async fn new(app: App) -> Stage {
+        let new = NewUser {
+            tenant: Some(TENANT),
+            email: "agent@desk.example".into(),
+            name: Some("Berta".into()),
+            role: Role::Agent,
+            locale: None,
+            password: None,
+            extra: Capabilities::default(),
+        };
+        let user = users::create(&app, &Actor::system(), new).await.expect("an agent is made");
+        let agent = Actor::of(user.who(), None, None);
+        let ingest = Ingest::start(app.clone());
+        Stage { app, ingest, agent, tickets: HashMap::new(), last: None }
+    }
+
+    async fn play(mut self, script: &Script) {
+        for Step { line, does } in &script.steps {
+            let at = format!("line {line} of: {}", script.title);
+            match does {
+                Does::Mail { envelope, lines } => self.mail(envelope, lines).await,
+                Does::Became(wanted) => {
+                    for one in wanted {
+                        self.became(one, &at).await;
+                    }
+                }
+                Does::Traced { text, is_there } => {
+                    let found = self.trace().iter().any(|l| l.contains(text.as_str()));
+                    assert!(found == *is_there, "{at}: trace\n{}", self.trace().join("\n"));
+                }
+                Does::Act { verb, ticket, text } => self.act(verb, ticket, text, &at).await,
+                Does::Check { ticket, wanted } => {
+                    for (key, value) in wanted {
+                        assert_eq!(&self.look(ticket, key, value).await, value, "{at}: {key}");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn mail(&mut self, envelope: &[(String, String)], lines: &[String]) {
+        let mut facts = Facts::default();
+        let (mut door, mut door_ref) = (Door::Raw, None);
+        for (key, value) in envelope {
+            let value = String::from_utf8(self.filled(value).await).expect("text");
+            match key.as_str() {
+                "from" => facts.envelope_from = Some(value.trim_matches(['<', '>']).to_owned()),
+                "to" => facts.envelope_to.push(value),
+                "door" => door = value.parse().expect("a door"),
+                "ref" => door_ref = Some(value),
+                other => panic!("no word {other}"),
+            }
+        }
+        let mut raw = Vec::new();
+        for line in lines {
+            raw.extend(self.filled(line).await);
+            raw.extend(b"\r\n");
+        }
+        let arrival = Arrival { door, door_ref, tenant: None, facts, raw: Bytes::from(raw) };
+        let applied = mail_in::receive(&self.app, &self.ingest, arrival).await.expect("it is received");
+        let row = mail_in::get(&self.app, Scope::All, applied.mail_id).await.expect("the store answers");
+        self.last = Some((applied, row.expect("the arrival is there")));
+    }
+
+    /// Puts in what `{...}` stands for.
+    async fn filled(&self, line: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.extend(before.bytes());
+            let (name, left) = after.split_once('}').expect("a closing brace");
+            match name.split_once(':') {
+                Some(("x", hex)) => out.push(u8::from_str_radix(hex, 16).expect("hex digits")),
+                _ => out.extend(self.changed(name).await.bytes()),
+            }
+            rest = left;
+        }
+        out.extend(rest.bytes());
+        out
+    }
+
+    /// `{A.reply_to^}` is in capitals, `{A.reply_to~}` has its last signed letter changed.
+    async fn changed(&self, name: &str) -> String {
+        if let Some(name) = name.strip_suffix('^') {
+            return self.value(name).await.to_uppercase();
+        }
+        let Some(name) = name.strip_suffix('~') else { return self.value(name).await };
+        let value = self.value(name).await;
+        let (local, domain) = value.rsplit_once('@').expect("an address");
+        let (rest, last) = local.split_at(local.len() - 9);
+        let other = if last.starts_with('a') { "b" } else { "a" };
+        format!("{rest}{other}{}@{domain}", &last[1..])
+    }
+
+    /// `A.reply_to`: of the latest reply; `A.ack.message_id`, `A.notice.reply_to`: of another kind of mail.
+    async fn value(&self, name: &str) -> String {
+        let mut parts = name.split('.');
+        let ticket = self.ticket(parts.next().expect("a ticket"));
+        let (kind, field) = match (parts.next(), parts.next()) {
+            (Some(field), None) => ("reply", field),
+            (Some(kind), Some(field)) => (kind, field),
+            _ => panic!("{name}: A.field or A.kind.field"),
+        };
+        if field == "pid" {
+            return self.text("SELECT pid FROM tickets WHERE id = ", ticket.0).await;
+        }
+        let row: (String, String, String, String) =
+            sql("SELECT message_id, envelope_from, letter, subject FROM outbox WHERE ticket_id = ")
+                .arg(ticket)
+                .push(" AND kind = ")
+                .arg(kind.to_owned())
+                .push(" ORDER BY id DESC LIMIT 1")
+                .one(&mut self.app.db.read(Scope::All))
+                .await
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+        let draft: Draft = serde_json::from_str(&row.2).expect("a draft");
+        match field {
+            "message_id" => row.0,
+            "envelope_from" => row.1,
+            "subject" => row.3,
+            "reply_to" => draft.reply_to.expect("it has a Reply-To"),
+            "anchor" => draft.references[0].clone(),
+            other => panic!("a mail has no {other}"),
+        }
+    }
+
+    async fn became(&mut self, wanted: &str, at: &str) {
+        let (applied, row) = self.last.clone().expect("a mail came before");
+        let about = format!("{at}\n{applied:?}\n{}", self.trace().join("\n"));
+        match wanted.split_once(' ').unwrap_or((wanted, "")) {
+            ("ticket", name) => {
+                let found = applied.ticket_id.unwrap_or_else(|| panic!("no ticket: {about}"));
+                let known = self.tickets.iter().find(|(_, id)| **id == found).map(|(n, _)| n.clone());
+                assert!(known.as_deref().is_none_or(|k| k == name), "it is ticket {known:?}: {about}");
+                assert!(*self.tickets.entry(name.to_owned()).or_insert(found) == found, "it is another: {about}");
+            }
+            ("class", name) => assert_eq!(row.class.map(|c| c.as_str()), Some(name), "{about}"),
+            ("reason", name) => assert_eq!(row.reason.as_deref(), Some(name), "{about}"),
+            ("flag", name) => assert!(row.flags.contains(name), "{}: {about}", row.flags),
+            ("ack" | "notice", "") => assert_eq!(self.caused(wanted).await, 1, "{about}"),
+            ("no", kind) => assert_eq!(self.caused(kind).await, 0, "{about}"),
+            (outcome, "") => assert_eq!(row.outcome.map(|o| o.as_str()), Some(outcome), "{about}"),
+            _ => panic!("{at}: no expectation {wanted}"),
+        }
+    }
+
+    /// How many mails of this kind the last mail caused.
+    async fn caused(&self, kind: &str) -> i64 {
+        let id = self.last.as_ref().expect("a mail came before").0.mail_id;
+        let q = sql("SELECT COUNT(*) FROM outbox WHERE cause_mail_id = ").arg(id).push(" AND kind = ");
+        let (n,): (i64,) = q.arg(kind.to_owned()).one(&mut self.app.db.read(Scope::All)).await.expect("it counts");
+        n
+    }
+
+    fn trace(&self) -> Vec<String> {
+        let Some((_, row)) = &self.last else { return Vec::new() };
+        let lines: Vec<TraceLine> = serde_json::from_str(&row.trace).expect("a trace");
+        lines.iter().map(|l| format!("{} {} {} {}", l.stage, l.rule, l.result, l.evidence)).collect()
+    }
+
+    fn ticket(&self, name: &str) -> TicketId {
+        *self.tickets.get(name).unwrap_or_else(|| panic!("no ticket {name} yet"))
+    }
+
+    async fn act(&mut self, verb: &str, name: &str, text: &str, at: &str) {
+        let (app, agent, which) = (&self.app, &self.agent, TicketRef::from(self.ticket(name)));
+        let done = match verb {
+            "reply" | "note" => {
+                let post = Post { body: text.to_owned(), note: verb == "note", ..Post::default() };
+                messages::post(app, agent, &which, post).await.map(drop)
+            }
+            "take" => tickets::take(app, agent, &which, None).await.map(drop),
+            "close" => tickets::close(app, agent, &which, None).await.map(drop),
+            "solve" => tickets::set_status(app, agent, &which, Status::Solved, None, None).await.map(drop),
+            "trash" => tickets::set_folder(app, agent, &which, Folder::Trash, None).await.map(drop),
+            "spam" => tickets::set_folder(app, agent, &which, Folder::Spam, None).await.map(drop),
+            "sent" => {
+                let text = "UPDATE outbox SET state = 'sent', due_at = NULL WHERE state = 'queued' AND ticket_id = $1";
+                self.change(text, vec![self.ticket(name).into()]).await;
+                Ok(())
+            }
+            "days" => {
+                self.days_pass(name, text.parse().expect("a number")).await;
+                Ok(())
+            }
+            "merge" => {
+                self.change(
+                    "UPDATE tickets SET merged_into = $1 WHERE id = $2",
+                    vec![self.ticket(text).into(), self.ticket(name).into()],
+                )
+                .await;
+                Ok(())
+            }
+            other => panic!("{at}: no act {other}"),
+        };
+        done.unwrap_or_else(|e| panic!("{at}: {e}"));
+    }
+
+    /// Moves a ticket's past back.
+    async fn days_pass(&self, name: &str, days: i64) {
+        let id = self.ticket(name);
+        let (created, active, closed): (Time, Time, Option<Time>) =
+            sql("SELECT created_at, last_activity_at, closed_at FROM tickets WHERE id = ")
+                .arg(id)
+                .one(&mut self.app.db.read(Scope::All))
+                .await
+                .expect("the ticket is there");
+        let ago = Duration::days(days);
+        self.change(
+            "UPDATE tickets SET created_at = $1, last_activity_at = $2, closed_at = $3 WHERE id = $4",
+            vec![(created - ago).into(), (active - ago).into(), closed.map(|c| c - ago).into(), id.into()],
+        )
+        .await;
+    }
+
+    async fn change(&self, text: &'static str, values: Vec<Value>) {
+        let mut tx = self.app.db.write(Scope::All).await.expect("a transaction begins");
+        let q = values.into_iter().fold(sql(text), |q, v| q.bind(v));
+        q.exec(&mut tx).await.expect("it is changed");
+        tx.commit().await.expect("it commits");
+    }
+
+    async fn look(&self, name: &str, key: &str, value: &str) -> String {
+        let count = |text: &'static str| self.text(text, if name == "-" { 0 } else { self.ticket(name).0 });
+        match key {
+            "tickets" => count("SELECT CAST(COUNT(*) AS TEXT) FROM tickets WHERE id > ").await,
+            "arrivals" => count("SELECT CAST(COUNT(*) AS TEXT) FROM inbound_mails WHERE id > ").await,
+            "suppressed" => count("SELECT CAST(COUNT(*) AS TEXT) FROM suppressions WHERE tenant_id > ").await,
+            "status" => count("SELECT status FROM tickets WHERE id = ").await,
+            "folder" => count("SELECT folder FROM tickets WHERE id = ").await,
+            "subject" => count("SELECT subject FROM tickets WHERE id = ").await,
+            "messages" => count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_messages WHERE ticket_id = ").await,
+            "participants" => count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_participants WHERE ticket_id = ").await,
+            "awaiting" => {
+                count(
+                    "SELECT CAST(COUNT(*) AS TEXT) FROM ticket_participants WHERE state <> 'active' AND ticket_id = ",
+                )
+                .await
+            }
+            "replies" => count("SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await,
+            "delivery" => {
+                count("SELECT state FROM outbox WHERE kind = 'reply' AND id = (SELECT MAX(id) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await
+            }
+            "text" => {
+                let id = self.text("SELECT CAST(MAX(id) AS TEXT) FROM ticket_messages WHERE ticket_id = ", self.ticket(name).0);
+                let id = id.await.parse().expect("a message");
+                self.text("SELECT visible_text FROM ticket_messages WHERE id = ", id).await.trim().to_owned()
+            }
+            "event" | "no_event" => {
+                let q = sql("SELECT COUNT(*) FROM ticket_events WHERE ticket_id = ").arg(self.ticket(name));
+                let q = q.push(" AND kind = ").arg(value.to_owned());
+                let (n,): (i64,) = q.one(&mut self.app.db.read(Scope::All)).await.expect("it counts");
+                if (n > 0) == (key == "event") { value.to_owned() } else { format!("{n} of {value}") }
+            }
+            other => panic!("nothing called {other} to check"),
+        }
+    }
+
+    async fn text(&self, text: &'static str, id: i64) -> String {
+        let q = sql(text).arg(id);
+        let q = if text.contains("MAX(id) FROM outbox") { q.push(")") } else { q };
+        let (found,): (String,) =
+            q.one(&mut self.app.db.read(Scope::All)).await.unwrap_or_else(|e| panic!("{text}: {e}"));
+        found
+    }
+}
