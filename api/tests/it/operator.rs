@@ -1,6 +1,7 @@
 //! The program as its operator meets it: first start, second start, wrong settings, and what it prints.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -197,4 +198,33 @@ fn doctor_and_audit_answer_by_lines_and_exit_code() {
         ["WRONG 3 PIDs are gapless per tenant and month (0 rows): 7 numbers are missing (tenant 70, 202611-0001, \
           tenant 70, 202611-0002, tenant 70, 202611-0003, tenant 70, 202611-0004, tenant 70, 202611-0005, …)"]
     );
+}
+
+/// The names in `counter!("…")` and its like below a folder.
+fn metrics_below(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()) {
+        if entry.is_dir() {
+            metrics_below(&entry, found);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            let text = std::fs::read_to_string(&entry).expect("text");
+            for macro_ in ["counter!(", "gauge!(", "histogram!("] {
+                let names = text.split(macro_).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                found.extend(names.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_documented_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut counted = BTreeSet::new();
+    for part in ["api/src", "worker/src", "shared/src"] {
+        metrics_below(&root.join(part), &mut counted);
+    }
+    let manual = std::fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let section = manual.split("\n## ").find(|s| s.starts_with("Metrics")).expect("a section on metrics");
+    let named = section.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next());
+    assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), counted);
+    assert!(counted.len() > 5, "{counted:?}");
 }
