@@ -18,6 +18,20 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
 
+    /// Returns those that the command line names; both if it names none.
+    pub fn wanted() -> Vec<Kind> {
+        let named: Vec<Kind> = Kind::ALL.into_iter().filter(|k| std::env::args().any(|a| a == k.word())).collect();
+        if named.is_empty() { Kind::ALL.to_vec() } else { named }
+    }
+
+    /// Returns its name on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Sqlite => "sqlite",
+            Kind::Postgres => "postgres",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Kind::Sqlite => "SQLite",
@@ -81,23 +95,6 @@ impl Database {
         let mut url: url::Url = server.parse().expect("TEST_POSTGRES_URL is a URL");
         url.set_path(&name);
         Some(Database { kind, url: url.to_string(), folder, on: Some((server, name)) })
-    }
-
-    /// TEMPORARY
-    pub async fn seed(&self) {
-        if self.count("SELECT COUNT(*) FROM tenants").await > 0 {
-            return;
-        }
-        const ROWS: &str = "
-        INSERT INTO tenants (id, slug, name, audience, pid_prefix, locale, settings, created_at) VALUES
-            (1, 'default', 'Desk', 'public', NULL, 'en', '{}', '2026-11-01T00:00:00+00:00');
-        INSERT INTO mailboxes (id, tenant_id, address, address_key, name, tag_separator, active, created_at) VALUES
-            (1, 1, 'support@desk.example', 'support@desk.example', 'Desk', '+', TRUE, '2026-11-01T00:00:00+00:00')";
-        match self.pool(1).await {
-            Pool::Sqlite(pool) => sqlx::raw_sql(ROWS).execute(&pool).await.map(drop),
-            Pool::Postgres(pool) => sqlx::raw_sql(ROWS).execute(&pool).await.map(drop),
-        }
-        .expect("the rows are inserted");
     }
 
     pub async fn drop_it(self) {

@@ -29,11 +29,10 @@ struct Round {
 /// Runs the section.
 pub async fn run() {
     let (mut rates, mut costs) = (Vec::new(), Vec::new());
-    for kind in Kind::ALL {
+    for kind in Kind::wanted() {
         let (Some(raw), Some(database)) = (Raw::fresh(kind).await, Database::fresh(kind).await) else { continue };
         // The worker would send while this measures what comes in; it has a section of its own.
         let (server, _) = Server::start(&database, &[("POSTROOM_WORKER", "off")]).await;
-        database.seed().await;
         let mut posted = 0;
         for clients in CLIENTS {
             let mut rounds = Vec::new();

@@ -11,6 +11,18 @@ use std::time::{Duration, Instant};
 /// The binary that cargo built beside this one.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_postroom");
 
+/// Returns the settings of everything that works on a database.
+pub fn settings(database: &Database) -> [(&'static str, String); 5] {
+    [
+        ("DATABASE_URL", database.url.clone()),
+        ("BLOB_URL", format!("file://{}/blobs", database.folder.path().display())),
+        // A relay is set in some sections, which would make it production.
+        ("POSTROOM_MODE", "development".to_owned()),
+        ("POSTROOM_MAIL_FROM", crate::mails::DESK.to_owned()),
+        ("POSTROOM_SECRET", "a secret for measuring alone".to_owned()),
+    ]
+}
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -25,11 +37,8 @@ impl Server {
         let mut command = Command::new(BINARY);
         command
             .env_clear()
-            .env("DATABASE_URL", &database.url)
-            .env("BLOB_URL", format!("file://{}/blobs", database.folder.path().display()))
+            .envs(self::settings(database))
             .env("POSTROOM_LISTEN", addr.to_string())
-            .env("POSTROOM_MAIL_FROM", crate::mails::DESK)
-            .env("POSTROOM_SECRET", "a secret for measuring alone")
             .current_dir(database.folder.path())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())

@@ -11,7 +11,7 @@ const REST: Duration = Duration::from_secs(5);
 /// Runs the section.
 pub async fn run() {
     let mut rows = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::wanted() {
         let (mut first, mut again) = (Vec::new(), Vec::new());
         let mut memory = 0;
         for n in 0..STARTS {

@@ -29,11 +29,12 @@ use crate::tickets::{
 use chrono::Duration;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 /// A mail with what was decided about it, before any lock.
 pub struct Planned {
     /// The mail.
-    pub read: Read,
+    pub read: Arc<Read>,
     /// The decision.
     pub decision: Decision,
     /// Everything seen until then.
@@ -59,9 +60,9 @@ const SUBJECT_CHARS: usize = 500;
 ///
 /// # Errors
 /// If a store refuses.
-pub async fn plan(app: &App, reads: Vec<Read>) -> Result<(Known, Vec<Planned>), Error> {
-    let refs: Vec<&Read> = reads.iter().collect();
-    let known = known::gather(&mut app.db.read(Scope::All), &app.keys, &refs).await?;
+pub async fn plan(app: &App, reads: Vec<Arc<Read>>) -> Result<(Known, Vec<Planned>), Error> {
+    let refs: Vec<&Read> = reads.iter().map(|r| &**r).collect();
+    let known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &refs).await?;
     let mut planned = Vec::with_capacity(reads.len());
     for read in reads {
         let mut trace = read.trace.clone();
@@ -225,7 +226,7 @@ async fn late_duplicates(
     let lost: Vec<&Read> = mails
         .iter()
         .filter(|m| !matches!(m.decision, Decision::Duplicate { .. }))
-        .map(|m| &m.read)
+        .map(|m| &*m.read)
         .filter(|r| undecided.contains(&r.kept.id) && !first.contains(&r.kept.id))
         .collect();
     if lost.is_empty() {

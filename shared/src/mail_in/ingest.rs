@@ -6,6 +6,7 @@ use super::outcome::Applied;
 use super::{Arrival, Error, Kept, apply, keep};
 use crate::app::App;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many mails are committed together at the most.
@@ -123,7 +124,7 @@ async fn apply_loop(app: App, mut jobs: mpsc::Receiver<ApplyJob>) {
     while let Some(batch) = next_batch(&mut jobs, std::mem::take(&mut held_back)).await {
         let (now, later) = independent(batch);
         held_back = later;
-        let (reads, doors): (Vec<Read>, Vec<_>) = now.into_iter().map(|j| (j.input, j.done)).unzip();
+        let (reads, doors): (Vec<Arc<Read>>, Vec<_>) = now.into_iter().map(|j| (Arc::new(j.input), j.done)).unzip();
         match together(&app, reads.clone()).await {
             Ok(results) => answer(doors.into_iter().zip(results)),
             // Any other error than a constraint's ends the batch, and its mails run singly.
@@ -142,7 +143,7 @@ async fn apply_loop(app: App, mut jobs: mpsc::Receiver<ApplyJob>) {
     }
 }
 
-async fn together(app: &App, reads: Vec<Read>) -> Result<Vec<Result<Applied, Error>>, Error> {
+async fn together(app: &App, reads: Vec<Arc<Read>>) -> Result<Vec<Result<Applied, Error>>, Error> {
     let (known, planned) = apply::plan(app, reads).await?;
     apply::commit(app, known, planned).await
 }

@@ -75,7 +75,7 @@ pub async fn load(db: &Db, base_url: &str, rows: &[Claimed]) -> Result<Vec<Mater
     let carried = ids(rows.iter().filter(unbuilt).filter(replies).map(|r| r.ticket_message_id.map(|m| m.0)).collect());
     let answered = ids(rows.iter().filter(unbuilt).filter(replies).map(|r| r.ticket_id.map(|t| t.0)).collect());
     let carried: Vec<MessageId> = carried.into_iter().map(MessageId).collect();
-    let mut read = db.read(Scope::All);
+    let mut read = db.reader(Scope::All).await?;
     let known = Known {
         base_url,
         tickets: sql::tickets(&mut read, &tickets.into_iter().map(TicketId).collect::<Vec<_>>()).await?,

@@ -33,14 +33,15 @@ pub(super) fn inserts(head: &'static str, rows: Vec<Vec<Value>>, tail: &'static 
     }
     let insert = |rows: Vec<Vec<Value>>| {
         let width = rows[0].len();
-        // The number of rows that count comes first; each row ends in its own number.
-        let mut q = Q { sql: format!("{head} SELECT "), values: vec![(rows.len() as i64).into()] };
+        // Each row ends in its own number; the number of rows that count comes last.
+        let n = rows.len() as i64;
+        let mut q = sql(head).push(" SELECT ");
         for i in 1..=width {
             let _ = write!(q.sql, "{}column{i}", if i > 1 { ", " } else { "" });
         }
         q = filled(q.push(" FROM (VALUES "), rows);
-        let _ = write!(q.sql, ") WHERE column{} <= $1 ", width + 1);
-        q.push(tail)
+        let _ = write!(q.sql, ") WHERE column{} <= ? ", width + 1);
+        q.bind(n).push(tail)
     };
     runs(rows).into_iter().map(insert).collect()
 }
@@ -72,14 +73,15 @@ fn runs(rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
     runs
 }
 
-/// Adds rows of `$n`, each with its number at the end, and rows of NULL up to a round number.
+/// Adds rows of values, each with its number at the end, and rows of NULL up to a round number. The values are named
+/// `?`, not `$n`: SQLite looks a name up among all names of the statement, once for each of hundreds of values.
 fn filled(mut q: Q, rows: Vec<Vec<Value>>) -> Q {
     let (width, n) = (rows[0].len(), rows.len());
     let nulls = (n..round(n)).map(|_| vec![Value::Int(None); width]);
     for (i, row) in rows.into_iter().chain(nulls).enumerate() {
         q.sql.push_str(if i > 0 { ", (" } else { "(" });
         for value in row {
-            q = q.arg(value).push(", ");
+            q = q.bind(value).push("?, ");
         }
         let _ = write!(q.sql, "{})", i + 1);
     }

@@ -17,7 +17,7 @@ mod value;
 
 pub use error::Error;
 pub use migrate::{applied_migrations, schema_columns};
-pub use pool::{Db, Read, Scope, Tx};
+pub use pool::{Db, Read, Reader, Scope, Tx};
 pub use query::{Exec, Q, Row, insert_many, insert_many_returning, sql, update_many};
 pub use value::Value;
 

@@ -1,8 +1,8 @@
 //! Queries: text as `&'static str` only, values by binding only, so that no input can become SQL.
 
 use super::many;
-use super::pool::{Inner, Pools};
-use super::{Read, Result, Tx, Value};
+use super::pool::{Connection, Inner, Pools};
+use super::{Read, Reader, Result, Tx, Value};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, FromRow};
@@ -183,6 +183,30 @@ impl Exec for Read<'_> {
     }
     fn is_sqlite(&self) -> bool {
         self.db.is_sqlite()
+    }
+}
+
+impl Exec for Reader {
+    async fn all<T: Row>(&mut self, q: Q) -> Result<Vec<T>> {
+        match &mut self.connection {
+            Connection::Sqlite(c) => Ok(run!(query_as_with, q, sqlite_args, fetch_all, &mut **c)?),
+            Connection::Postgres(c) => Ok(run!(query_as_with, q, pg_args, fetch_all, &mut **c)?),
+        }
+    }
+    async fn opt<T: Row>(&mut self, q: Q) -> Result<Option<T>> {
+        match &mut self.connection {
+            Connection::Sqlite(c) => Ok(run!(query_as_with, q, sqlite_args, fetch_optional, &mut **c)?),
+            Connection::Postgres(c) => Ok(run!(query_as_with, q, pg_args, fetch_optional, &mut **c)?),
+        }
+    }
+    async fn exec(&mut self, q: Q) -> Result<u64> {
+        match &mut self.connection {
+            Connection::Sqlite(c) => Ok(run!(query_with, q, sqlite_args, execute, &mut **c)?.rows_affected()),
+            Connection::Postgres(c) => Ok(run!(query_with, q, pg_args, execute, &mut **c)?.rows_affected()),
+        }
+    }
+    fn is_sqlite(&self) -> bool {
+        matches!(self.connection, Connection::Sqlite(_))
     }
 }
 
