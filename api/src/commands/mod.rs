@@ -95,7 +95,7 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         }
         Command::Migrate => {
             if config.is_sqlite() {
-                std::fs::create_dir_all(&config.data_dir)?;
+                shared::app::make_data_folder(&config.data_dir)?;
             }
             let db = Db::open(&config.database_url, 1).await?;
             for (version, name) in shared::store::applied_migrations(&mut db.read(Scope::All)).await? {

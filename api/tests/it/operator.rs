@@ -89,6 +89,12 @@ fn the_first_start_makes_everything_and_the_second_finds_it() {
     let first = Server::start(folder.path());
     let made = |name: &str| folder.path().join("data").join(name).exists();
     assert!(made("postroom.db") && made("postroom.db-wal") && made("secret") && made("blobs"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.path().join("data")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "people's mail is nobody else's business");
+    }
     let password = |said: &str| said.split("password ").nth(1).map(|p| p.split(' ').next().unwrap().to_owned());
     let shown = password(&first.said).expect("the first admin's password");
     let answer = first.paste();

@@ -10,7 +10,7 @@ use crate::instance;
 use crate::keys::Keys;
 use crate::store::{self, Db};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Connections to PostgreSQL per process. Many more make a busy tenant slower, not faster, as its counter row is
@@ -67,7 +67,7 @@ impl App {
     pub async fn start(config: Config) -> Result<App, Error> {
         if config.is_sqlite() {
             let failed = |source| Error::DataFolder { path: config.data_dir.clone(), source };
-            std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
+            make_data_folder(&config.data_dir).map_err(failed)?;
         }
         let db = Db::open(&config.database_url, MAX_CONNECTIONS).await?;
         let keys = instance::keys(&config, &db).await?;
@@ -81,6 +81,18 @@ impl App {
     pub fn take_listener(&self) -> Option<BellReceiver> {
         self.listener.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
+}
+
+/// Makes the folder of this host's own files, if it is not there: open to its owner alone, as it holds people's mail.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_data_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 impl Deref for App {
