@@ -379,6 +379,7 @@ mod tests {
         insta::assert_snapshot!(mail.unwrap().replace("\r\n", "\n"));
     }
 
+    /// E10.4.
     #[test]
     fn everything_at_once() {
         let mail = made(json!({
@@ -393,6 +394,7 @@ mod tests {
         insta::assert_snapshot!(mail.unwrap().replace("\r\n", "\n"));
     }
 
+    /// E8.6, E10.4.
     #[test]
     fn a_field_cannot_become_another() {
         let wrong = made(json!({

@@ -30,6 +30,7 @@ async fn a_door_wants_a_token_unless_it_is_this_machine() {
     .await;
 }
 
+/// E10.1, E10.9.
 #[tokio::test]
 async fn what_is_no_mail_by_type_or_size_is_refused() {
     on_both_with(&[("POSTROOM_MAX_MAIL_BYTES", "2000")], |s| async move {

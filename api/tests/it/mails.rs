@@ -7,6 +7,7 @@ use shared::access::Role;
 const MAIL: &str = "From: Ann <ann@example.com>\r\nTo: support@postroom.localhost\r\nSubject: Printer on fire\r\n\
                     Message-ID: <m1@example.com>\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n\r\nPlease help.\r\n";
 
+/// E1.1, E10.1.
 #[tokio::test]
 async fn a_mail_becomes_a_ticket_once() {
     on_both(|s| async move {
@@ -61,6 +62,7 @@ async fn a_mail_becomes_a_ticket_once() {
     .await;
 }
 
+/// E4.11, E10.4.
 #[tokio::test]
 async fn a_mock_mail_goes_the_same_way() {
     on_both(|s| async move {
@@ -92,6 +94,7 @@ async fn a_mock_mail_goes_the_same_way() {
     .await;
 }
 
+/// E1.5, E14.1.
 #[tokio::test]
 async fn what_is_no_mail_is_kept_and_seen() {
     on_both(|s| async move {
@@ -131,6 +134,7 @@ async fn an_admins_token_opens_the_door_for_its_tenant() {
     .await;
 }
 
+/// E10.1.
 #[tokio::test]
 async fn a_database_that_is_away_is_told_to_come_again() {
     on_both(|s| async move {

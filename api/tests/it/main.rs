@@ -9,6 +9,7 @@ mod doors;
 mod frame;
 mod harness;
 mod idempotency;
+mod mail_html;
 mod mails;
 mod operator;
 mod processes;

@@ -223,6 +223,7 @@ async fn the_timeline_is_gapless_and_names_its_kinds() {
     .await;
 }
 
+/// E9.15.
 #[tokio::test]
 async fn a_stale_change_is_refused_and_told_what_happened() {
     on_both(|s| async move {

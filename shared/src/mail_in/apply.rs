@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::events::{By, EventKind};
 use crate::ids::{AttachmentId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use crate::mail_out::caps::Caps;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::mail_out::outbox::Template;
@@ -43,12 +44,6 @@ pub struct Planned {
     pub files: Vec<String>,
 }
 
-/// How often a mail of the same sender is answered automatically (E5.12).
-const ACKS_PER_HOUR: i64 = 3;
-const ACKS_PER_DAY: i64 = 10;
-const ACKS_PER_DOMAIN_HOUR: i64 = 60;
-/// How many notices an agent gets in an hour (E5.12).
-const NOTICES_PER_HOUR: i64 = 60;
 /// How many participants a mail may bring a ticket to (E4.5).
 const MOST_PARTICIPANTS: usize = 20;
 /// How long a hard bounce keeps automatic mail from an address (E9.13).
@@ -172,17 +167,18 @@ async fn write(
     let (n, files) = (mails.len(), mails.iter().map(|m| m.files.len()).sum());
     let wanted = [(IdTable::Tickets, n), (IdTable::Messages, n), (IdTable::Outbox, n), (IdTable::Attachments, files)];
     let [ticket_ids, message_ids, outbox, attachments] = dialect::take_ids_of(tx, wanted).await?;
+    let agents = agents(tx, &work, mails).await?;
     let mut batch = Batch {
         due,
         now: work.now(),
         users,
-        agents: agents(tx, &work, mails).await?,
+        caps: load_caps(tx, &work, mails, &agents).await?,
+        agents,
         tickets: ticket_ids.into_iter().map(TicketId).collect(),
         messages: message_ids.into_iter().map(MessageId).collect(),
         outbox: outbox.into_iter().map(OutboxId).collect(),
         attachments: attachments.into_iter().map(AttachmentId).collect(),
         pids: BTreeMap::new(),
-        caps: Caps::load(tx, mails, work.now()).await?,
         app,
         known,
         work,
@@ -263,6 +259,24 @@ async fn agents(tx: &mut Tx, work: &Work<'_>, mails: &[Planned]) -> Result<HashM
     let ids: BTreeSet<UserId> =
         touched(mails).into_iter().filter_map(|t| work.ticket(t)).filter_map(|t| t.assigned_to).collect();
     Ok(enqueue::notice_recipients(tx, &ids.into_iter().collect::<Vec<_>>()).await?)
+}
+
+/// The caps of everybody who may be sent something automatic: senders an acknowledgement, agents a notice.
+async fn load_caps(
+    tx: &mut Tx,
+    work: &Work<'_>,
+    mails: &[Planned],
+    agents: &HashMap<UserId, Recipient>,
+) -> Result<Caps, Error> {
+    let acks = mails
+        .iter()
+        .filter(|m| matches!(m.decision, Decision::Open { ack: Ok(()), .. }))
+        .filter_map(|m| Some((m.read.kept.tenant_id, m.read.sender_key()?)));
+    let notices = touched(mails).into_iter().filter_map(|t| {
+        let ticket = work.ticket(t)?;
+        Some((ticket.tenant_id, address::key(&agents.get(&ticket.assigned_to?)?.email)))
+    });
+    Ok(Caps::load(tx, acks.collect(), notices.collect(), work.now()).await?)
 }
 
 /// Makes sure that everybody whom a mail brings in has a user row, in sorted order.
@@ -820,105 +834,4 @@ fn trigger(read: &Read) -> Trigger {
         message_id: read.mail.message_id.clone(),
         references: enqueue::thread(read.mail.references.clone()),
     }
-}
-
-/// The caps on automatic mail (E5.12), loaded for a batch and counted on while it is written.
-struct Caps {
-    suppressed: BTreeSet<(TenantId, String)>,
-    by_address: HashMap<(TenantId, String), (i64, i64)>,
-    by_domain: HashMap<(TenantId, String), i64>,
-}
-
-impl Caps {
-    async fn load(tx: &mut Tx, mails: &[Planned], at: Time) -> Result<Caps, Error> {
-        let addresses: BTreeSet<(TenantId, String)> = mails
-            .iter()
-            .filter(|m| matches!(m.decision, Decision::Open { ack: Ok(()), .. }))
-            .filter_map(|m| Some((m.read.kept.tenant_id, m.read.sender_key()?)))
-            .collect();
-        let domains: BTreeSet<(TenantId, String)> =
-            addresses.iter().filter_map(|(t, a)| Some((*t, address::domain(a)?))).collect();
-        let addresses: Vec<(TenantId, &str)> = addresses.iter().map(|(t, a)| (*t, a.as_str())).collect();
-        let domains: Vec<(TenantId, &str)> = domains.iter().map(|(t, d)| (*t, d.as_str())).collect();
-        Ok(Caps::of(tx, &addresses, &domains, at).await?)
-    }
-
-    async fn of(
-        tx: &mut Tx,
-        addresses: &[(TenantId, &str)],
-        domains: &[(TenantId, &str)],
-        at: Time,
-    ) -> Result<Caps, crate::store::Error> {
-        let mut caps = Caps { suppressed: BTreeSet::new(), by_address: HashMap::new(), by_domain: HashMap::new() };
-        for count in sql::automatic(tx, addresses, domains, at).await? {
-            let whom = (count.tenant_id, count.to_whom);
-            match count.what.as_str() {
-                "address" => drop(caps.by_address.insert(whom, (count.last_hour, count.last_day))),
-                "domain" => drop(caps.by_domain.insert(whom, count.last_hour)),
-                _ => drop(caps.suppressed.insert(whom)),
-            }
-        }
-        Ok(caps)
-    }
-
-    /// Takes one acknowledgement to `key` out of its caps, or says which one is reached.
-    fn ack(&mut self, tenant: TenantId, key: &str) -> Result<(), &'static str> {
-        let at = (tenant, key.to_owned());
-        if self.suppressed.contains(&at) {
-            return Err("suppressed_address");
-        }
-        let (hour, day) = self.by_address.get(&at).copied().unwrap_or_default();
-        if hour >= ACKS_PER_HOUR {
-            return Err("cap_address_hour");
-        }
-        if day >= ACKS_PER_DAY {
-            return Err("cap_address_day");
-        }
-        let domain = address::domain(key).unwrap_or_default();
-        // A freemail domain is no party of its own: its addresses are strangers to each other.
-        if !address::is_freemail(&domain) {
-            let of_domain = self.by_domain.entry((tenant, domain)).or_default();
-            if *of_domain >= ACKS_PER_DOMAIN_HOUR {
-                return Err("cap_domain_hour");
-            }
-            *of_domain += 1;
-        }
-        self.by_address.insert(at, (hour + 1, day + 1));
-        Ok(())
-    }
-
-    /// The caps of one address, for an acknowledgement outside a batch.
-    async fn of_address(tx: &mut Tx, tenant: TenantId, key: &str, at: Time) -> Result<Caps, crate::store::Error> {
-        let domain = address::domain(key).unwrap_or_default();
-        let (address, domain) = ([(tenant, key)], [(tenant, domain.as_str())]);
-        Caps::of(tx, &address, &domain, at).await
-    }
-
-    fn notice(&mut self, tenant: TenantId, key: &str) -> Result<(), &'static str> {
-        let counted = self.by_address.entry((tenant, key.to_owned())).or_default();
-        if counted.0 >= NOTICES_PER_HOUR {
-            return Err("cap_agent_hour");
-        }
-        counted.0 += 1;
-        counted.1 += 1;
-        Ok(())
-    }
-}
-
-/// Whether an address may be acknowledged outside the mail pipeline (the public form), by the same rules and caps; the
-/// reason if not.
-///
-/// # Errors
-/// See [`crate::store::Error`].
-pub async fn may_acknowledge(
-    tx: &mut Tx,
-    tenant: TenantId,
-    email: &str,
-    at: Time,
-) -> Result<Result<(), &'static str>, crate::store::Error> {
-    let key = address::key(email);
-    if !address::is_valid(email) || address::takes_no_auto_mail(&key) {
-        return Ok(Err("daemon"));
-    }
-    Ok(Caps::of_address(tx, tenant, &key, at).await?.ack(tenant, &key))
 }

@@ -98,6 +98,7 @@ mod tests {
     const WITH_ID: &str =
         "From: a@b.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nSubject: s\nMessage-ID: <1@b.example>\n";
 
+    /// E1.8.
     #[test]
     fn recipients_and_trace_do_not_count() {
         let one =
@@ -110,11 +111,13 @@ mod tests {
         assert_eq!(one.len(), 64);
     }
 
+    /// E1.9.
     #[test]
     fn same_id_other_text() {
         assert_ne!(key(&format!("{WITH_ID}\nhello"), None), key(&format!("{WITH_ID}\nhallo"), None));
     }
 
+    /// E1.10.
     #[test]
     fn without_id_the_raw_counts() {
         let raw = "From: a@b.example\n\nalarm";

@@ -370,12 +370,14 @@ mod tests {
         assert_eq!(recipients_of(&facts, raw), ["e@x.example"]);
     }
 
+    /// E3.1, E10.2.
     #[test]
     fn a_tagged_address_names_its_mailbox() {
         assert_eq!(mailbox_keys("Desk+abc@X.example"), ["desk+abc@x.example", "desk@x.example"]);
         assert_eq!(mailbox_keys("a-b-c@x.example"), ["a-b-c@x.example", "a@x.example", "a-b@x.example"]);
     }
 
+    /// E1.2.
     #[test]
     fn bytes_survive_their_encoding() {
         for raw in [b"short".to_vec(), b"long line\r\n".repeat(1000), vec![0, 159, 146, 150]] {

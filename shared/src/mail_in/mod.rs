@@ -32,7 +32,6 @@ mod trace;
 pub mod types;
 mod view;
 
-pub use apply::may_acknowledge;
 pub use fingerprint::dedupe_key;
 pub use ingest::Ingest;
 pub use keep::{Arrival, Door, Kept};

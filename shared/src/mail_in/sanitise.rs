@@ -282,6 +282,7 @@ mod tests {
         html(raw, |cid| (cid == "logo@x").then(|| "/parts/7".to_owned()))
     }
 
+    /// E12.1.
     #[test]
     fn active_content_goes() {
         let hostile = "<p onclick=x()>a<script>alert(1)</script><iframe src=//e></iframe><style>p{}</style>\
@@ -294,6 +295,7 @@ mod tests {
         assert!(safe.contains('a') && safe.contains('b'));
     }
 
+    /// E12.4.
     #[test]
     fn remote_images_are_counted() {
         let safe = clean("<img src=\"https://t.example/1.png\" srcset=\"x 2x\"><img src=\"http://169.254.169.254/\">");
@@ -301,6 +303,7 @@ mod tests {
         assert!(!safe.html.contains("example") && !safe.html.contains("169.254"));
     }
 
+    /// E12.5.
     #[test]
     fn own_images_stay() {
         let safe = clean(
@@ -311,6 +314,7 @@ mod tests {
         assert_eq!(safe.remote_images, 0);
     }
 
+    /// E12.2.
     #[test]
     fn styles_cannot_load() {
         let safe = clean("<p style=\"color:red;background-image:url(//e/x);position:fixed;width:url(//e)\">a</p>").html;

@@ -154,6 +154,7 @@ const OF_ALL: [(&str, &str); 6] = [
     ("x-loop-guard", "instance.1.12.mac"),
 ];
 
+/// E8.1.
 #[test]
 fn each_form_has_its_column_by_mail_parser() {
     for (form, present, absent) in COLUMNS {
@@ -186,6 +187,7 @@ fn each_form_has_its_column_by_mail_parser() {
 }
 
 /// Python's parser sees the same. Says so and passes where there is no python3.
+/// E8.1.
 #[test]
 fn each_form_has_its_column_by_python() {
     const SCRIPT: &str = r#"
@@ -290,6 +292,7 @@ fn a_line_break_in_any_header_is_refused() {
     }
 }
 
+/// E8.2.
 #[test]
 fn senders_are_ours_and_hold_no_other_address() {
     let name = |s: Sender| s.address().name.clone().unwrap();
@@ -302,6 +305,7 @@ fn senders_are_ours_and_hold_no_other_address() {
     );
 }
 
+/// E8.4.
 #[test]
 fn structure_is_as_small_as_it_can_be() {
     let shape = |html: Option<&str>, files: usize| {
@@ -329,6 +333,7 @@ fn structure_is_as_small_as_it_can_be() {
     assert_eq!(media_type("text"), "application/octet-stream");
 }
 
+/// E8.7.
 #[test]
 fn an_internationalised_local_part_is_refused_with_words() {
     let mut l = letter(Form::Reply);
@@ -340,6 +345,7 @@ fn an_internationalised_local_part_is_refused_with_words() {
 }
 
 proptest! {
+    /// E8.4.
     #[test]
     fn any_letter_is_safe_and_comes_back(
         subject in "\\PC{0,80}", text in "(\\PC|[\n\t]){0,300}", html in prop::option::of("(\\PC|\n){0,300}"),

@@ -315,6 +315,7 @@ fn sample_time() -> Time {
 mod tests {
     use super::*;
 
+    /// E8.11.
     #[test]
     fn a_quotation_has_200_lines_at_most() {
         let text = |n: usize| (0..n).map(|n| format!("line {n}\n")).collect::<String>();
@@ -334,6 +335,7 @@ mod tests {
         assert!(excerpt(&"ä".repeat(5000)).unwrap().chars().count() <= 2010);
     }
 
+    /// E12.8.
     #[test]
     fn html_of_the_composer_is_cleaned() {
         assert_eq!(

@@ -60,6 +60,7 @@ proptest! {
         prop_assert_eq!(found.value.as_content_type().unwrap().attribute("filename").unwrap().trim(), name.trim(), "{}", mail);
     }
 
+    /// E8.6.
     #[test]
     fn line_breaks_are_refused_everywhere(before in "[ -~]{0,20}", bad in "[\r\n\u{0}]", after in "[ -~]{0,20}") {
         let text = format!("{before}{bad}{after}");
@@ -76,6 +77,7 @@ proptest! {
     }
 }
 
+/// E8.7.
 #[test]
 fn encoded_words_are_short_whole_and_leave_the_pid_readable() {
     let mail = written(|f| {
@@ -98,6 +100,7 @@ fn encoded_words_are_short_whole_and_leave_the_pid_readable() {
     assert!(smile.split_whitespace().filter(|w| w.starts_with("=?")).count() > 3);
 }
 
+/// E8.3.
 #[test]
 fn ids_stand_one_a_line_and_none_writes_nothing() {
     let mail = written(|f| {
@@ -129,6 +132,7 @@ fn addresses_are_written_for_the_wire() {
     }
 }
 
+/// E8.4.
 #[test]
 fn file_names_have_an_ascii_form() {
     assert_eq!(ascii_filename("Übersicht \"neu\".pdf"), "_bersicht _neu_.pdf");

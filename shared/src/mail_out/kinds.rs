@@ -137,6 +137,7 @@ mod tests {
     use OutboxState::*;
 
     /// Rows: from; columns: to. `x` is allowed.
+    /// E9.2.
     #[test]
     fn transitions_are_those_of_the_table() {
         let table = "

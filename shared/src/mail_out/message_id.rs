@@ -102,6 +102,7 @@ mod tests {
     }
 
     proptest! {
+        /// E3.5.
         #[test]
         fn what_was_minted_is_read(kind in prop::sample::select(Kind::ALL.to_vec()), row in 0..i64::MAX, ticket in 0..i64::MAX) {
             let ticket = Some(TicketId(ticket)).filter(|t| t.0 != 0);
@@ -115,6 +116,7 @@ mod tests {
             prop_assert_eq!(parse(&keys(), TenantId(4), &id), None);
         }
 
+        /// E3.6.
         #[test]
         fn anchors_are_read(ticket in 0..i64::MAX) {
             let id = anchor(&keys(), T, TicketId(ticket), "help.example");
@@ -137,6 +139,7 @@ mod tests {
             prop_assert_eq!(verify_loop_guard(&keys(), T, &text), None);
         }
 
+        /// E5.2.
         #[test]
         fn loop_guards_are_checked(row in 0..i64::MAX) {
             let value = mint_loop_guard(&keys(), T, row);
@@ -154,6 +157,7 @@ mod tests {
         assert_eq!(verify_loop_guard(&keys(), T, &anchor(&keys(), T, TicketId(5), "h.example")), None);
     }
 
+    /// E3.5.
     #[test]
     fn even_the_longest_domain_gives_150_octets() {
         let domain = ["a".repeat(60), "b".repeat(60), "c".repeat(60), "example".into()].join(".");

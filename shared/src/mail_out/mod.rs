@@ -1,6 +1,7 @@
 //! How a mail goes out: signed addresses and ids, outbox rows, composing, templates, and when to try again.
 
 pub mod build;
+pub mod caps;
 pub mod compose;
 pub mod contents;
 mod encode;

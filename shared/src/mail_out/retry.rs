@@ -108,6 +108,7 @@ mod tests {
     }
 
     proptest! {
+        /// E9.8.
         #[test]
         fn waits_are_those_of_the_table_and_end_with_the_lifetime(kind in prop::sample::select(Kind::ALL.to_vec()), seed: u64) {
             let times = schedule(kind, Failure::Temporary, seed);
@@ -123,6 +124,7 @@ mod tests {
             }
         }
 
+        /// E9.8.
         #[test]
         fn a_greylisted_first_attempt_waits_five_minutes(seed: u64) {
             let times = schedule(Kind::Reply, Failure::Greylisted, seed);
@@ -131,6 +133,7 @@ mod tests {
         }
     }
 
+    /// E9.8.
     #[test]
     fn waits_are_spread() {
         let first: std::collections::BTreeSet<i64> =
@@ -145,6 +148,7 @@ mod tests {
         assert_eq!(schedule(Kind::Password, Failure::Temporary, 1).last(), Some(&60.0));
     }
 
+    /// E9.9.
     #[test]
     fn an_answerless_mail_is_sent_once_more_or_rests() {
         let wait = TimeDelta::minutes(15);

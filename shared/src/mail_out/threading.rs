@@ -166,6 +166,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// E8.2.
     #[test]
     fn chains_become_one_re_and_the_pid_stands_last() {
         let cases = [
@@ -191,6 +192,7 @@ mod tests {
 
     proptest! {
         /// Gmail opens a new thread when the subject changes: the fifth answer's is the first's.
+        /// E8.2.
         #[test]
         fn a_subject_stays_the_same_for_ever(subject in "\\PC{0,60}", pid in "[A-Z]{0,3}-?2026[01][0-9]-[0-9]{4}") {
             let once = subject_line(&subject, &pid, true);
@@ -199,6 +201,7 @@ mod tests {
         }
 
         /// T51.
+        /// E8.3.
         #[test]
         fn references_stay_under_their_limit(lengths in prop::collection::vec(1..200usize, 0..400)) {
             let ids: Vec<String> = lengths.iter().enumerate().map(|(n, l)| format!("{n}.{}@x.example", "a".repeat(*l))).collect();
@@ -214,6 +217,7 @@ mod tests {
         }
     }
 
+    /// E8.3.
     #[test]
     fn references_keep_root_and_newest() {
         let ids: Vec<String> = (0..400).map(|n| format!("message-{n}@client.example")).collect();

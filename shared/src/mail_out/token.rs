@@ -167,6 +167,7 @@ mod tests {
     }
 
     proptest! {
+        /// E3.1.
         #[test]
         fn what_was_minted_is_read(token in any_token()) {
             let text = mint(&keys(), T, token);
@@ -176,6 +177,7 @@ mod tests {
         }
 
         /// T22: whichever bit of the token's octets is turned.
+        /// E3.1.
         #[test]
         fn a_flipped_bit_is_refused(token in any_token(), at: prop::sample::Index) {
             let token = mint(&keys(), T, token);
@@ -232,6 +234,7 @@ mod tests {
         }
     }
 
+    /// E3.3.
     #[test]
     fn tokens_of_an_older_key_stay_valid() {
         let token = Token::Bounce { outbox: OutboxId(1) };
@@ -242,6 +245,7 @@ mod tests {
         assert_eq!(parse(&keys(), T, &mint(&rotated, T, token)), Err(TokenError::BadMac));
     }
 
+    /// E3.2.
     #[test]
     fn the_local_part_never_passes_64_octets() {
         let token = Token::Reply { ticket: TicketId(123_456_789), participant: UserId(123_456_789) };

@@ -8,8 +8,7 @@ use crate::attachments::{self, Attach};
 use crate::clock::Time;
 use crate::events::EventKind;
 use crate::ids::{MessageId, OutboxId};
-use crate::mail_out::enqueue::{self, Automatic, Recipient, Reply, Trigger};
-use crate::mail_out::kinds::Kind;
+use crate::mail_out::enqueue::{self, Recipient, Reply};
 use crate::mail_out::outbox::Template;
 use crate::store::dialect;
 use crate::tickets::{
@@ -174,20 +173,8 @@ async fn after_requester(change: &mut Change<'_>, message: MessageId) -> Result<
     if matches!(change.ticket().status, Status::WaitingOnCustomer | Status::Solved) {
         change.work.set_status(id, Status::InProgress, by(change.actor), "customer_replied");
     }
-    let ticket = change.ticket().clone();
-    let Some(agent) = ticket.assigned_to.filter(|a| Some(*a) != change.actor.user) else { return Ok(()) };
-    let Some(to) = enqueue::notice_recipients(&mut change.tx, &[agent]).await?.remove(&agent) else { return Ok(()) };
-    let desk = enqueue::desk(&mut change.tx, ticket.tenant_id, ticket.mailbox_id).await?;
-    let row = OutboxId(dialect::take_ids(&mut change.tx, dialect::IdTable::Outbox, 1).await?[0]);
-    let mail = Automatic {
-        kind: Kind::Notice,
-        template: Template::NoticeAnswered,
-        to: &to,
-        to_agent: true,
-        trigger: Trigger::default(),
-        ticket_message_id: Some(message),
-        due_at: dialect::now(&mut change.tx).await?,
-    };
-    enqueue::automatic(&mut change.work, &desk, &ticket, mail, row);
-    Ok(())
+    match change.ticket().assigned_to.filter(|a| Some(*a) != change.actor.user) {
+        Some(agent) => change.notify(agent, Template::NoticeAnswered, Some(message)).await,
+        None => Ok(()),
+    }
 }

@@ -8,7 +8,8 @@ use super::{TicketRef, Work, sql};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::events::{By, EventKind};
-use crate::ids::{CategoryId, TicketId, UserId};
+use crate::ids::{CategoryId, MessageId, OutboxId, TicketId, UserId};
+use crate::mail_out::caps;
 use crate::mail_out::enqueue::{self, Automatic, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
@@ -101,31 +102,34 @@ impl<'a> Change<'a> {
         if self.actor.user == Some(to) {
             return Ok(());
         }
-        let ticket = self.ticket().clone();
-        let Some(agent) = enqueue::notice_recipients(&mut self.tx, &[to]).await?.remove(&to) else { return Ok(()) };
-        self.notice(&ticket, &agent, true, Template::NoticeAssigned).await
+        self.notify(to, Template::NoticeAssigned, None).await
     }
 
-    async fn notice(
-        &mut self,
-        ticket: &Ticket,
-        to: &enqueue::Recipient,
-        to_agent: bool,
-        template: Template,
-    ) -> Result<()> {
+    /// Queues a notice to an agent, or says on the timeline why there is none (E5.12, E5.15).
+    ///
+    /// # Errors
+    /// See [`crate::store::Error`].
+    pub async fn notify(&mut self, to: UserId, template: Template, message: Option<MessageId>) -> Result<()> {
+        let Some(agent) = enqueue::notice_recipients(&mut self.tx, &[to]).await?.remove(&to) else { return Ok(()) };
+        let ticket = self.ticket().clone();
+        let at = self.work.now();
+        if let Err(reason) = caps::may_notify(&mut self.tx, ticket.tenant_id, &agent.email, at).await? {
+            let data = json!({"kind": "notice", "reason": reason});
+            self.work.event(self.id, EventKind::AutoSuppressed, By::SYSTEM, data, None);
+            return Ok(());
+        }
         let desk = enqueue::desk(&mut self.tx, ticket.tenant_id, ticket.mailbox_id).await?;
-        let row = crate::ids::OutboxId(dialect::take_ids(&mut self.tx, dialect::IdTable::Outbox, 1).await?[0]);
-        let due_at = dialect::now(&mut self.tx).await?;
+        let row = OutboxId(dialect::take_ids(&mut self.tx, dialect::IdTable::Outbox, 1).await?[0]);
         let mail = Automatic {
             kind: Kind::Notice,
             template,
-            to,
-            to_agent,
+            to: &agent,
+            to_agent: true,
             trigger: Trigger::default(),
-            ticket_message_id: None,
-            due_at,
+            ticket_message_id: message,
+            due_at: dialect::now(&mut self.tx).await?,
         };
-        enqueue::automatic(&mut self.work, &desk, ticket, mail, row);
+        enqueue::automatic(&mut self.work, &desk, &ticket, mail, row);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use crate::address;
 use crate::app::App;
 use crate::attachments::{self, Attach};
 use crate::ids::{MessageId, OutboxId, TenantId, TicketId};
+use crate::mail_out::caps;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
@@ -176,7 +177,7 @@ async fn acknowledge(
     requester: &Recipient,
     message: MessageId,
 ) -> Result<()> {
-    if let Err(reason) = crate::mail_in::may_acknowledge(tx, ticket.tenant_id, &requester.email, work.now()).await? {
+    if let Err(reason) = caps::may_acknowledge(tx, ticket.tenant_id, &requester.email, work.now()).await? {
         let data = serde_json::json!({"kind": "ack", "reason": reason});
         work.event(ticket.id, crate::events::EventKind::AutoSuppressed, crate::events::By::SYSTEM, data, None);
         return Ok(());

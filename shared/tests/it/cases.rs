@@ -34,6 +34,8 @@ macro_rules! cases {
 
 cases! {
     e10_2_no_mailbox
+    e11_5_agents_address_without_proof
+    e2_14_one_form_of_an_address
     e2_4_no_from
     e4_3_two_tokens
     e4_4_strangers_quoting_ids
@@ -41,6 +43,7 @@ cases! {
     e4_9_trash_and_spam
     e5_11_who_is_told
     e5_14_who_is_never_answered
+    e5_15_notices_obey_suppression
     e5_2_own_loop
     t02_webhook_retry
     t03_two_alarms_in_two_sessions

@@ -44,6 +44,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// E1.4, E7.1.
     #[test]
     fn mutated_mails_are_read(raw in mutated()) {
         let mail = parse(&raw);

@@ -262,6 +262,7 @@ mod tests {
         }
     }
 
+    /// E9.7.
     #[test]
     fn answers_are_classified() {
         use Phase::{Auth, Data, Dot, Greeting, Mail, Rcpt};
@@ -308,6 +309,7 @@ mod tests {
         }
     }
 
+    /// E3.7.
     #[test]
     fn relay_ids_are_found() {
         for (text, id) in [

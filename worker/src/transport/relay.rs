@@ -157,6 +157,7 @@ mod tests {
         (tls, relay.name())
     }
 
+    /// E9.16.
     #[test]
     fn tls_is_required_except_on_loopback_or_when_off() {
         assert_eq!(kind("smtp://mail.example"), ("starttls", "mail.example:587".into()));

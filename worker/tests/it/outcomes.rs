@@ -96,6 +96,7 @@ async fn without_a_relay_mail_is_captured() {
 }
 
 /// T54.
+/// E9.1, E9.8.
 #[tokio::test]
 async fn a_greylisted_mail_goes_out_later_with_the_same_octets() {
     on_both_apps(async |app| {
@@ -125,6 +126,7 @@ async fn a_greylisted_mail_goes_out_later_with_the_same_octets() {
 }
 
 /// T55.
+/// E9.6.
 #[tokio::test]
 async fn one_of_three_recipients_is_refused() {
     on_both_apps(async |app| {
@@ -144,6 +146,7 @@ async fn one_of_three_recipients_is_refused() {
 }
 
 /// T56.
+/// E9.9.
 #[tokio::test]
 async fn an_answer_lost_after_the_dot_is_sent_once_more_and_an_acknowledgement_is_not() {
     on_both_apps(async |app| {
@@ -173,6 +176,7 @@ async fn an_answer_lost_after_the_dot_is_sent_once_more_and_an_acknowledgement_i
 }
 
 /// T57 with shorter waits.
+/// E9.5.
 #[tokio::test]
 async fn a_slow_answer_to_the_dot_is_waited_for() {
     on_both_apps(async |app| {
@@ -194,6 +198,7 @@ async fn a_slow_answer_to_the_dot_is_waited_for() {
 }
 
 /// T58.
+/// E9.7.
 #[tokio::test]
 async fn a_wrong_password_pauses_the_relay_and_keeps_the_mail() {
     on_both_apps(async |app| {
@@ -235,6 +240,7 @@ async fn a_wrong_password_pauses_the_relay_and_keeps_the_mail() {
     .await;
 }
 
+/// E9.4.
 #[tokio::test]
 async fn a_250_is_recorded_even_if_the_lease_was_lost() {
     on_both_apps(async |app| {
@@ -346,6 +352,7 @@ async fn only_who_was_there_reads_the_customers_words_again() {
     .await;
 }
 
+/// E9.10.
 #[tokio::test]
 async fn many_mails_use_few_connections_and_leave_once() {
     on_both_apps(async |app| {

@@ -147,17 +147,20 @@ async fn kill_at(cost: Cost) {
     .await;
 }
 
+/// E9.4.
 #[tokio::test]
 async fn killed_after_the_claim() {
     kill_at(Cost { point: "after_claim", in_body: false, most: 1 }).await;
 }
 
+/// E9.4.
 #[tokio::test]
 async fn killed_before_the_body() {
     // Another sender's mail may be in its body at that moment, so nothing but what was lost is certain there.
     kill_at(Cost { point: "before_body", in_body: false, most: 1 }).await;
 }
 
+/// E9.9.
 #[tokio::test]
 async fn killed_in_the_body() {
     kill_at(Cost { point: "in_body", in_body: true, most: 2 }).await;

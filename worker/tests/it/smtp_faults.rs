@@ -29,6 +29,7 @@ async fn greylisted_then_accepted() {
 }
 
 /// T55.
+/// E9.6.
 #[tokio::test]
 async fn one_refused_recipient_does_not_stop_the_others() {
     for sink in sinks().await {
@@ -43,6 +44,7 @@ async fn one_refused_recipient_does_not_stop_the_others() {
 }
 
 /// T56: whether the relay kept the mail cannot be known, and nothing is sent again.
+/// E9.9.
 #[tokio::test]
 async fn connection_lost_after_the_dot_is_unknown() {
     for (act, kept) in [(Act::KeepThenDrop, 1), (Act::Drop, 0)] {
@@ -100,6 +102,7 @@ async fn a_slow_answer_to_the_dot_is_waited_for() {
     }
 }
 
+/// E9.5.
 #[tokio::test]
 async fn a_stall_at_each_step_ends_by_its_timer() {
     let short = Duration::from_millis(150);
@@ -162,6 +165,7 @@ async fn wrong_password_is_a_relay_fault() {
     assert_eq!(sink.count(), 0);
 }
 
+/// E9.7.
 #[tokio::test]
 async fn relaying_denied_is_a_relay_fault() {
     for sink in sinks().await {

@@ -122,6 +122,7 @@ async fn a_certificate_of_a_stranger_is_refused() {
     assert_eq!(sink.count(), 0);
 }
 
+/// E9.16.
 #[tokio::test]
 async fn without_starttls_nothing_is_sent() {
     let sink = sink_with_login().await;

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 const MAIL: &str = "From: Ada <ada@customer.example>\nTo: support@desk.example\nSubject: Keep me\n\
 Message-ID: <keep@customer.example>\nDate: Sat, 21 Nov 2026 10:00:00 +0000\n\nPlease.\n";
 
+/// E1.1 (T01).
 #[tokio::test]
 async fn killed_after_keeping() {
     for database in [Some(Database::sqlite()), Database::postgres().await].into_iter().flatten() {
@@ -18,6 +19,7 @@ async fn killed_after_keeping() {
     }
 }
 
+/// E1.1 (T01).
 #[tokio::test]
 async fn killed_after_applying() {
     for database in [Some(Database::sqlite()), Database::postgres().await].into_iter().flatten() {

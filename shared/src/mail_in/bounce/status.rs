@@ -521,6 +521,7 @@ const TEMPORARY: &[&str] = &[
 mod tests {
     use super::*;
 
+    /// E9.12.
     #[test]
     fn codes() {
         assert_eq!(enhanced("550 5.1.1 no").as_deref(), Some("5.1.1"));
@@ -540,6 +541,7 @@ mod tests {
         assert_eq!(better(None, some("5.1.1")), some("5.1.1"));
     }
 
+    /// E9.12.
     #[test]
     fn kinds() {
         use BounceKind::{Delayed, Delivered, Hard, Soft};

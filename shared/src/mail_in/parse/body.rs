@@ -283,6 +283,7 @@ fn unflow(text: &str, del_sp: bool) -> String {
 mod tests {
     use super::*;
 
+    /// E2.6.
     #[test]
     fn flowed() {
         assert_eq!(unflow("a \nb\n> q \n> r\n-- \nx\n", false), "a b\n> q r\n-- \nx\n");

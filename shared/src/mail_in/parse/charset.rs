@@ -96,6 +96,7 @@ mod tests {
         (d.text.into_owned(), d.guessed)
     }
 
+    /// E2.1.
     #[test]
     fn declared_charset() {
         assert_eq!(text(b"caf\xe9", Some("ISO-8859-1")), ("café".into(), false));
@@ -104,6 +105,7 @@ mod tests {
         assert_eq!(text(b"\x1b$B%F%9%H\x1b(B", Some("iso-2022-jp")), ("テスト".into(), false));
     }
 
+    /// E2.1.
     #[test]
     fn unknown_or_absent_is_guessed() {
         assert_eq!(text("žluť".as_bytes(), Some("x-unknown")), ("žluť".into(), true));
@@ -112,6 +114,7 @@ mod tests {
         assert_eq!(text("grün".as_bytes(), Some("us-ascii")), ("grün".into(), true));
     }
 
+    /// E2.1.
     #[test]
     fn wrong_declaration_falls_back() {
         assert_eq!(text(b"stra\xdfe", Some("utf-8")), ("straße".into(), true));

@@ -60,6 +60,7 @@ fn first_blank_line(raw: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
 
+    /// E1.5.
     #[test]
     fn scan() {
         let mail = read(b"garbage\r\nFrom: A <a@b.example>\r\nSubject: s\r\n\r\nbo\0dy\xfc");
@@ -69,6 +70,7 @@ mod tests {
         assert!(mail.flags.contains(&"degraded".to_owned()));
     }
 
+    /// E1.5.
     #[test]
     fn not_mail_at_all() {
         assert_eq!(read(b"hello").body_text, "hello");

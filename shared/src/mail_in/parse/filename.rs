@@ -96,6 +96,7 @@ fn shorten(name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// E2.8.
     #[test]
     fn safe_names() {
         assert_eq!(safe("../../etc/x").as_deref(), Some("x"));
@@ -109,6 +110,7 @@ mod tests {
         assert!(long.len() <= 200 && long.ends_with("ä.tar"));
     }
 
+    /// E2.7, E2.8.
     #[test]
     fn names_for_the_nameless() {
         assert!(EXTENSIONS.is_sorted());

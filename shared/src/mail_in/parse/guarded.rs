@@ -53,6 +53,7 @@ pub fn abandoned() -> usize {
 mod tests {
     use super::*;
 
+    /// E1.4.
     #[tokio::test]
     async fn big_mails_read_the_same() {
         let raw = format!("From: a@b.example\nSubject: big\n\n{}", "line of text\n".repeat(10_000));

@@ -56,6 +56,7 @@ pub fn normalise(id: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// E1.11.
     #[test]
     fn normalised() {
         assert_eq!(normalise(" <AbC@Mail.Example> (x)").as_deref(), Some("AbC@mail.example"));
@@ -65,6 +66,7 @@ mod tests {
         }
     }
 
+    /// E4.2.
     #[test]
     fn lists() {
         assert_eq!(list("<a@x>\r\n <b@x><a@x>, <c@x>"), ["a@x", "b@x", "c@x"]);

@@ -22,6 +22,7 @@ fn single_text() {
     assert_eq!(mail.content_types, ["text/plain"]);
 }
 
+/// E2.6.
 #[test]
 fn html_only_is_derived() {
     let mail = parse(format!("From: a@b.example\r\n{HTML}").as_bytes());
@@ -37,6 +38,7 @@ fn alternative_and_empty_text() {
     assert_eq!(mail.body_text, "hello you");
 }
 
+/// E2.7.
 #[test]
 fn what_hides_in_an_alternative_is_listed() {
     let mail = multipart(
@@ -46,6 +48,7 @@ fn what_hides_in_an_alternative_is_listed() {
     assert_eq!(names(&mail), ["part-2.ics", "part-3.bin"]);
 }
 
+/// E2.6.
 #[test]
 fn mixed_in_order() {
     let mail = multipart("mixed", &[TEXT, IMAGE, "Content-Type: text/plain\r\n\r\nbye"]);
@@ -53,6 +56,7 @@ fn mixed_in_order() {
     assert_eq!((names(&mail), mail.parts[0].bytes.as_slice()), (vec!["part-2.png"], &b"\x89PNG\r\n\x1a\n"[..]));
 }
 
+/// E2.7.
 #[test]
 fn named_and_attached_texts_are_files() {
     let named = "Content-Type: text/plain; name=notes.txt\r\n\r\nx";
@@ -61,12 +65,14 @@ fn named_and_attached_texts_are_files() {
     assert_eq!((mail.body_text.trim(), names(&mail)), ("hello", vec!["notes.txt", "part-3.html"]));
 }
 
+/// E12.5.
 #[test]
 fn related_images_are_inline() {
     let mail = multipart("related", &[HTML, IMAGE]);
     assert_eq!((mail.parts[0].inline, mail.parts[0].content_id.as_deref()), (true, Some("i@x")));
 }
 
+/// E2.9.
 #[test]
 fn enclosed_messages_are_eml_files() {
     let plain = "Content-Type: message/rfc822\r\n\r\nFrom: x@y.example\r\nSubject: inner\r\n\r\nhi";
@@ -79,6 +85,7 @@ fn enclosed_messages_are_eml_files() {
     assert_eq!(digest.parts[0].content_type, "message/rfc822");
 }
 
+/// E2.12.
 #[test]
 fn signed_and_encrypted() {
     let mail = multipart("signed", &[TEXT, "Content-Type: application/pgp-signature\r\n\r\nsig"]);
@@ -102,6 +109,7 @@ fn boundaries_that_begin_alike() {
     assert!(mail.defects.is_empty());
 }
 
+/// E2.13.
 #[test]
 fn broken_boundaries() {
     let open = parse(b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n");
@@ -113,6 +121,7 @@ fn broken_boundaries() {
     assert_eq!((none.body_text.as_str(), none.defects), ("hello\n", vec!["no_boundary".to_owned()]));
 }
 
+/// E2.13.
 #[test]
 fn wrong_encodings() {
     let mail = parse(b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\naGVsbG8*=");
@@ -125,6 +134,7 @@ fn bare_carriage_returns_and_mbox_line() {
     assert_eq!((mail.subject.as_str(), mail.body_text.as_str()), ("s", "hello\n"));
 }
 
+/// E2.4.
 #[test]
 fn several_from_and_none() {
     let mail = parse(b"From: a@b.example, c@d.example\nCc: e@f.example\n\nx");
@@ -144,6 +154,7 @@ fn headers_are_decoded_and_in_order() {
     assert_eq!(mail.message_id.as_deref(), Some("A@b.example"));
 }
 
+/// E2.1.
 #[test]
 fn charsets() {
     let mail = parse(b"Subject: Gr\xfc\xdfe\nContent-Type: text/plain; charset=x-unknown\n\nGr\xfc\xdfe\0");
@@ -151,6 +162,7 @@ fn charsets() {
     assert!(mail.flags.contains(&"guessed_charset".to_owned()));
 }
 
+/// E2.3.
 #[test]
 fn dates() {
     assert_eq!(
@@ -160,6 +172,7 @@ fn dates() {
     assert!(parse(b"Date: soon\n\nx").flags.contains(&"no_date".to_owned()));
 }
 
+/// E10.9.
 #[test]
 fn limits() {
     let deep: String = (0..30).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n")).collect();
@@ -172,6 +185,7 @@ fn limits() {
     assert_eq!(mail.body_text, "x");
 }
 
+/// E9.11.
 #[test]
 fn machine_readable_bounce() {
     let status = "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\n\
@@ -189,6 +203,7 @@ fn machine_readable_bounce() {
     assert_eq!(mail.report_type.as_deref(), Some("delivery-status"));
 }
 
+/// E5.3, E9.12.
 #[test]
 fn bounce_in_prose() {
     let mail = parse(
@@ -201,6 +216,7 @@ fn bounce_in_prose() {
     assert_eq!(mail.reported_message_id.as_deref(), Some("o@o.example"));
 }
 
+/// E6.2.
 #[test]
 fn forwards() {
     let mail = parse("Subject: WG: Rechnung\nFrom: a@b.example\nContent-Type: text/plain; charset=utf-8\n\nSiehe unten.\n\nVon: Jane Doe <jane@c.example>\nGesendet: Montag\nAn: a@b.example\nBetreff: Rechnung\n\nHallo\n".as_bytes());
@@ -223,6 +239,7 @@ fn forwards() {
     assert_eq!((answer.forward, answer.visible_text.as_str()), (None, "New."));
 }
 
+/// E1.4, E10.9.
 #[test]
 fn hostile_input_is_cheap() {
     let html = |s: String| format!("From: a@b.example\nContent-Type: text/html\n\n{s}");

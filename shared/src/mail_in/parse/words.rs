@@ -157,17 +157,20 @@ mod tests {
         assert_eq!(decode(b" a\r\n b\n\tc ", None), "a b c");
     }
 
+    /// E2.2.
     #[test]
     fn words_anywhere() {
         assert_eq!(decode(b"Re: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= an =?ISO-8859-1?q?J=F6rg?=", None), "Re: Grüße an Jörg");
         assert_eq!(decode(b"=?utf-8*en?B?aGk=?= =?UTF-8?B?IQ==?=", None), "hi!");
     }
 
+    /// E2.2.
     #[test]
     fn character_split_over_two_words() {
         assert_eq!(decode(b"=?utf-8?Q?caf=C3?=\r\n =?utf-8?Q?=A9?=", None), "café");
     }
 
+    /// E2.2.
     #[test]
     fn raw_bytes() {
         assert_eq!(decode("Grün".as_bytes(), None), "Grün");

@@ -297,6 +297,7 @@ mod tests {
         at(&lines, 0).is_some()
     }
 
+    /// E7.4.
     #[test]
     fn languages() {
         for line in [

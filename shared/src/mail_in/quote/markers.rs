@@ -350,6 +350,7 @@ pub fn without_prefix(subject: &str) -> &str {
 mod tests {
     use super::*;
 
+    /// E7.4, E7.5.
     #[test]
     fn announcements() {
         for line in [
@@ -368,6 +369,7 @@ mod tests {
         }
     }
 
+    /// E7.5.
     #[test]
     fn prefixes() {
         assert_eq!(prefix("WG: x"), Prefix::Forward);

@@ -4,6 +4,7 @@ fn shown(text: &str) -> String {
     visible(text, None).visible
 }
 
+/// E7.4, E7.6.
 #[test]
 fn top_posted_replies() {
     for quote in [
@@ -26,12 +27,14 @@ fn bottom_posted_reply() {
     assert_eq!(shown("On 02.11.2026 10:00, Jane wrote:\n> old\n\nNew.\n"), "New.");
 }
 
+/// E7.2.
 #[test]
 fn inline_answers_stay_with_their_questions() {
     let text = "On 02.11.2026 10:00, Jane wrote:\n> one?\n\nYes.\n\n> two?\n\nNo.\n\n> bye\n";
     assert_eq!(shown(text), "On 02.11.2026 10:00, Jane wrote:\n> one?\n\nYes.\n\n> two?\n\nNo.");
 }
 
+/// E7.7.
 #[test]
 fn signatures() {
     assert_eq!(shown("New.\n-- \nJane\nDirector\n"), "New.");
@@ -41,6 +44,7 @@ fn signatures() {
     assert_eq!(shown("A\n--first point\n-- second point\nB"), "A\n--first point\n-- second point\nB");
 }
 
+/// E7.2.
 #[test]
 fn nothing_but_quote_is_shown() {
     let text = "> only\n> quote\n";
@@ -54,6 +58,7 @@ fn text_that_looks_like_a_header_stays() {
     assert_eq!(shown(text), text.trim());
 }
 
+/// E7.3.
 #[test]
 fn html_containers() {
     let html = "<div>New.</div><div class=\"gmail_quote\">old words<blockquote>older</blockquote></div>";
@@ -65,6 +70,7 @@ fn html_containers() {
     assert_eq!(visible(&html::to_text(bare), Some(bare)).visible, "New.\nkept");
 }
 
+/// E7.9.
 #[test]
 fn long_lines_and_big_bodies_are_cheap() {
     let line = format!("{}\n> q", "x ".repeat(200_000));
