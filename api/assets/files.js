@@ -23,7 +23,12 @@ for (const box of document.querySelectorAll("[data-files]")) {
   const list = document.createElement("ul");
   list.className = "chosen";
   list.setAttribute("aria-live", "polite");
+  // The button stands for the control: also where a refusal's link leads to it.
   input.tabIndex = -1;
+  input.setAttribute("aria-hidden", "true");
+  input.addEventListener("focus", () => button.focus());
+  const wrong = input.getAttribute("aria-describedby");
+  if (wrong) button.setAttribute("aria-describedby", wrong);
   if (box.matches("label")) {
     box.classList.add("sr");
     box.after(button, list);

@@ -27,6 +27,7 @@ export default defineConfig({
   reporter: [["list"]],
   use: {
     browserName: "chromium",
+    actionTimeout: 10_000,
     launchOptions: chromium,
     viewport: { width: 1440, height: 900 },
     locale: "en-GB",
@@ -37,6 +38,6 @@ export default defineConfig({
   projects: [
     { name: "script", use: { javaScriptEnabled: true } },
     { name: "no script", use: { javaScriptEnabled: false }, grepInvert: /@script/ },
-    { name: "german", use: { locale: "de-DE", language: "de" }, testMatch: /(loop|form)\.spec\.js/ },
+    { name: "german", use: { locale: "de-DE", language: "de" }, testMatch: /(loop|form|look)\.spec\.js/, grepInvert: /@script/ },
   ],
 });

@@ -111,10 +111,11 @@ fn choices(current: &str) -> Vec<Sample> {
     samples::KEYS.iter().map(|key| Sample { key, current: *key == current }).collect()
 }
 
-/// Returns a sample; those that answer take the newest reply of ours.
+/// Returns a sample; those that answer take the newest reply of ours, else the newest mail of any kind.
 async fn sample(api: &Api, visit: &Visit, key: &str) -> Result<Option<samples::Sample>, Problem> {
     let newest = read::list(&api.app.db, Scope::All, &OutboxFilter::default(), 50).await?;
-    let reply = newest.iter().find(|l| l.mail.kind == Kind::Reply && l.mail.sent_at.is_some());
+    let mut sent = newest.iter().filter(|l| l.mail.sent_at.is_some());
+    let reply = sent.clone().find(|l| l.mail.kind == Kind::Reply).or_else(|| sent.next());
     let octets = match reply {
         Some(listed) => read::octets(&api.app, Scope::All, listed.mail.id).await.map_err(Problem::internal)?,
         None => None,

@@ -17,8 +17,8 @@ use shared::access::Actor;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::tickets::{
-    self, AssigneeFilter, CategoryFilter, Cursor, Filter, Priority, Sort, SortKey, Status, StatusFilter, TicketRef,
-    TicketView,
+    self, AssigneeFilter, CategoryFilter, Cursor, Filter, Priority, Signs, Sort, SortKey, Status, StatusFilter,
+    TicketRef, TicketView,
 };
 
 /// How many tickets a page lists.
@@ -236,6 +236,11 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
     let place = Some(params.cursor.clone()).filter(|c| !c.is_empty());
     let after: Option<Cursor> = extract::Page { limit: PAGE as u32, cursor: place, page: None }.after()?;
     let (rows, next) = tickets::list(&api.app, actor, &filter, after.as_ref(), PAGE).await?;
+    // Which mail failed is nothing that customers could do anything about.
+    let mut signs = tickets::signs(&api.app, actor, &rows).await?;
+    if !visit.is_agent() {
+        signs.failed.clear();
+    }
     let page = QueuePage {
         view,
         q: params.q.clone(),
@@ -246,7 +251,7 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
         kept: kept(view, &params),
         done: mail::done(visit.locale, Some(&params.did)),
         empty: rows.is_empty().then(|| empty(view, &params)),
-        groups: groups(&visit, actor, &rows, filter.sort.key),
+        groups: groups(&visit, actor, &rows, &signs, filter.sort.key),
         paged: next.is_some() || after.is_some(),
         newest: after.map(|_| params.href(view, None)),
         next: next.map(|place| params.href(view, Some(("cursor", &cursor(&place))))),
@@ -307,7 +312,7 @@ fn empty(view: &str, params: &Params) -> Empty {
 }
 
 /// Rows by day where the list is sorted by its times, else in one group.
-fn groups(visit: &Visit, actor: &Actor, rows: &[TicketView], sort: SortKey) -> Vec<Group> {
+fn groups(visit: &Visit, actor: &Actor, rows: &[TicketView], signs: &Signs, sort: SortKey) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for view in rows {
         let key = match sort {
@@ -315,7 +320,7 @@ fn groups(visit: &Visit, actor: &Actor, rows: &[TicketView], sort: SortKey) -> V
             SortKey::CreatedAt => day(view.ticket.created_at, visit.now),
             _ => "tickets",
         };
-        let row = Row::new(visit.locale, visit.now, actor, view);
+        let row = Row::new(visit.locale, visit.now, actor, view, signs);
         match groups.last_mut() {
             Some(group) if group.key == key => group.rows.push(row),
             _ => groups.push(Group { key, rows: vec![row] }),
@@ -334,7 +339,7 @@ fn day(at: Time, now: Time) -> &'static str {
 
 impl Row {
     /// Returns a ticket as a line of the list.
-    pub fn new(locale: Locale, now: Time, actor: &Actor, view: &TicketView) -> Row {
+    pub fn new(locale: Locale, now: Time, actor: &Actor, view: &TicketView, signs: &Signs) -> Row {
         let ticket = &view.ticket;
         let requester = Person::new(view.requester_name.as_deref(), &view.requester_email, false);
         let who_full = match requester.name == requester.email {
@@ -346,6 +351,10 @@ impl Row {
             Person::new(view.assignee_name.as_deref(), email, Some(id) == actor.user)
         });
         let category = view.category_name.clone();
+        let flags: Vec<&str> = [("warn", &signs.failed), ("clip", &signs.files)]
+            .into_iter()
+            .filter_map(|(flag, on)| on.contains(&ticket.id).then_some(flag))
+            .collect();
         Row {
             pid: ticket.pid.clone(),
             href: TicketLink::new(&ticket.pid).href,
@@ -355,10 +364,10 @@ impl Row {
             who_full,
             status: ticket.status.as_str().to_owned(),
             priority: ticket.priority.as_str().to_owned(),
-            marks: category.is_some() || !view.tags.is_empty(),
+            marks: category.is_some() || !view.tags.is_empty() || !flags.is_empty(),
             category,
             tags: view.tags.clone(),
-            flags: Vec::new(),
+            flags,
             assignee,
             sla: if actor.is_agent() { clocks::next(locale, now, ticket) } else { None },
             at: When::new(locale, ticket.last_activity_at, now),

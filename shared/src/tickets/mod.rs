@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod error;
 mod list;
+mod signs;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use list::{
     AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
     view,
 };
+pub use signs::{Signs, signs};
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};
 pub use work::{NewAttachment, NewMessage, NewMessageId, NewParticipant, NewTicket, Work};
 

@@ -32,6 +32,19 @@ pub(super) async fn take_numbers(tx: &mut Tx, tenant: TenantId, period: &str, n:
     Ok(last)
 }
 
+pub(super) async fn with_files(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<TicketId>> {
+    let q = sql("SELECT DISTINCT ticket_id FROM attachments \
+         WHERE ticket_message_id IS NOT NULL AND NOT inline AND ticket_id IN ");
+    let found: Vec<(TicketId,)> = q.list(tickets.iter().copied()).all(ex).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+pub(super) async fn with_failed_mail(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<TicketId>> {
+    let q = sql("SELECT DISTINCT ticket_id FROM outbox WHERE state IN ('dead', 'bounced') AND ticket_id IN ");
+    let found: Vec<(TicketId,)> = q.list(tickets.iter().copied()).all(ex).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
 pub(super) async fn participants(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<Participant>> {
     sql("SELECT p.ticket_id, p.user_id, p.kind, p.state, u.email, u.name FROM ticket_participants p \
          JOIN users u ON u.id = p.user_id WHERE p.ticket_id IN ")

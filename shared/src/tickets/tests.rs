@@ -173,6 +173,36 @@ async fn lists_page_without_gaps_in_every_order() {
 }
 
 #[tokio::test]
+async fn a_list_knows_of_files_and_of_mail_that_failed() {
+    on_both_apps(async |app| {
+        seed(&app.db, USERS).await;
+        let mut ids = Vec::new();
+        for subject in ["Plain", "File", "Picture in the text", "Failed"] {
+            let id = create(&app, &ada(), new(subject)).await.unwrap();
+            messages::post(&app, &admin(), &TicketRef::Id(id), reply("Yes")).await.unwrap();
+            ids.push(id);
+        }
+        for (ticket, inline) in [(ids[1], "FALSE"), (ids[2], "TRUE")] {
+            let insert = format!(
+                "INSERT INTO attachments (id, tenant_id, ticket_id, ticket_message_id, filename, content_type, \
+                 size_bytes, inline, created_at) SELECT {ticket}, tenant_id, ticket_id, MIN(id), 'a', 'image/png', 1, \
+                 {inline}, '2026-11-01T00:00:00+00:00' FROM ticket_messages WHERE ticket_id = {ticket} \
+                 GROUP BY tenant_id, ticket_id"
+            );
+            seed(&app.db, insert.leak()).await;
+        }
+        let failed = format!("UPDATE outbox SET state = 'dead', due_at = NULL WHERE ticket_id = {}", ids[3]);
+        seed(&app.db, failed.leak()).await;
+        let (rows, _) = list(&app, &admin(), &Filter::default(), None, 50).await.unwrap();
+        let found = signs(&app, &admin(), &rows).await.unwrap();
+        assert_eq!(found.files.into_iter().collect::<Vec<_>>(), [ids[1]]);
+        assert_eq!(found.failed.into_iter().collect::<Vec<_>>(), [ids[3]]);
+        assert!(signs(&app, &admin(), &[]).await.unwrap().files.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_closed_ticket_takes_no_message_of_its_requester() {
     on_both_apps(async |app| {
         seed(&app.db, USERS).await;

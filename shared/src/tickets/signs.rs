@@ -1,0 +1,32 @@
+//! What a list shows beside a ticket without opening it: that it has files, that a mail about it failed.
+
+use super::{Result, TicketView, sql};
+use crate::access::Actor;
+use crate::app::App;
+use crate::ids::TicketId;
+use std::collections::HashSet;
+
+/// What is to be known of the tickets of a page.
+#[derive(Debug, Clone, Default)]
+pub struct Signs {
+    /// Tickets with at least one file of its own (not an image within a mail's HTML).
+    pub files: HashSet<TicketId>,
+    /// Tickets with a mail that was refused for good or came back.
+    pub failed: HashSet<TicketId>,
+}
+
+/// Reads the signs of `rows`, as far as the actor sees them.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn signs(app: &App, actor: &Actor, rows: &[TicketView]) -> Result<Signs> {
+    let ids: Vec<TicketId> = rows.iter().map(|r| r.ticket.id).collect();
+    if ids.is_empty() {
+        return Ok(Signs::default());
+    }
+    let mut read = app.db.read(actor.tickets().rows());
+    Ok(Signs {
+        files: sql::with_files(&mut read, &ids).await?.into_iter().collect(),
+        failed: sql::with_failed_mail(&mut read, &ids).await?.into_iter().collect(),
+    })
+}

@@ -1,0 +1,68 @@
+// Every page in the states that it can be in, for the flows that look at all of them.
+import { deliver, expect, mailbox } from "./fixtures.js";
+
+const long = "A subject that goes on for longer than any list has room for, because people write such subjects";
+
+// Returns what to open: [by whom, name, address, what to do there, the status that is right].
+export async function everyPage({ server, agent: page, stranger }) {
+  const from = "Daniel Okafor <daniel@okafor-and-a-rather-long-company-name.example>";
+  const text = `Hello,\n\nplease look at https://shop.example/${"a".repeat(180)} and tell me.\n\nDaniel`;
+  const mail = await deliver(server, { from, to: mailbox, subject: long, text });
+  await deliver(server, { from: "mara@shop.example", to: mailbox, subject: "Zweite Nachricht: Größe", text: "x" });
+  const ticket = `/dashboard/support/${mail.pid}`;
+
+  // An acknowledgement that was sent and came back, then a note and a reply that is still held.
+  await expect(async () => {
+    await page.goto("/dev/mail");
+    await expect(page.locator("#captured li").filter({ hasText: "Zweite" }).first()).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 20_000 });
+  const captured = await page.locator("#captured li a").first().getAttribute("href");
+  await page.goto("/dev/inbound?sample=bounce");
+  await page.locator("form.form .btn--main").click();
+  await expect(page.locator("ol.trace > li").first()).toBeVisible();
+  const traced = page.url();
+  await page.goto("/dashboard/mail/outbox?state=failed");
+  const failed = await page.locator(".table--out td a").first().getAttribute("href");
+
+  for (const [box, words] of [["note", "She called twice."], ["reply", "Please open port 8080."]]) {
+    await page.goto(ticket);
+    await page.locator(`label[for=kind-${box}]`).click();
+    await page.locator(`#${box}`).fill(words);
+    await page.locator(`form.compose-${box} button[type=submit]`).last().click();
+    await expect(page.getByRole("article").filter({ hasText: words })).toBeVisible();
+  }
+  const submit = async (on) => {
+    await on.locator("main .btn--main").click();
+    await on.waitForLoadState();
+  };
+  const sent = async (on) => {
+    await on.locator("#email").fill("a-person-with-a-rather-long-name@company.example");
+    await on.locator("#subject").fill("From the form");
+    await on.locator("#description").fill("Please help.");
+    await submit(on);
+    await expect(on.locator("#pid")).toBeVisible();
+  };
+  return [
+    [stranger, "form", "/"],
+    [stranger, "form-refused", "/new", submit],
+    [stranger, "form-done", "/new", sent],
+    [stranger, "login", "/login"],
+    [stranger, "nothing", "/nothing/here", null, 404],
+    [page, "queue", "/dashboard/support?view=all"],
+    [page, "queue-empty", "/dashboard/support?view=all&status=closed"],
+    [page, "ticket", ticket],
+    [page, "ticket-note", ticket, (on) => on.locator("label[for=kind-note]").click()],
+    [page, "ticket-nowhere", "/dashboard/support/999999-9999", null, 404],
+    [page, "new", "/dashboard/support/new"],
+    [page, "new-refused", "/dashboard/support/new", submit],
+    [page, "mail", "/dashboard/mail"],
+    [page, "mail-trace", `/dashboard/mail/${mail.mail_id}`],
+    [page, "outbox", "/dashboard/mail/outbox"],
+    [page, "outbox-failed", failed],
+    [page, "dev-mail", "/dev/mail"],
+    [page, "dev-mail-open", captured],
+    [page, "dev-mail-headers", `${captured}?show=headers`],
+    [page, "dev-inbound", "/dev/inbound"],
+    [page, "dev-inbound-trace", traced.replace(server.url, "")],
+  ];
+}
