@@ -1,0 +1,56 @@
+// A mail's HTML: shown as designed, as high as it is, with nothing of it alive.
+import { deliver, expect, mailbox, test } from "../support/fixtures.js";
+
+const html = (body) => ({
+  headers: { "Content-Type": 'multipart/alternative; boundary="b"' },
+  text: `--b\nContent-Type: text/plain; charset=utf-8\n\nPlain\n--b\nContent-Type: text/html; charset=utf-8\n\n${body}\n--b--`,
+});
+const hostile = `<h1>Designed</h1><script>top.document.title = "taken"</script>
+<img src="x" onerror="top.document.title = 'taken'"><svg onload="top.document.title = 'taken'"></svg>
+<a id="link" href="javascript:top.document.title='taken'">here</a>
+<form action="/logout" method="post"><button id="go">go</button></form>
+<meta http-equiv="refresh" content="0;url=https://elsewhere.example/"><img src="https://tracker.example/p.gif">
+<iframe src="javascript:top.document.title='taken'"></iframe><div>${"<p>line</p>".repeat(60)}</div><p>The end</p>`;
+
+async function open(page, server, t) {
+  const mail = await deliver(server, { from: "eve@shop.example", to: mailbox, subject: "HTML", ...html(hostile) });
+  await page.goto(`/dashboard/support/${mail.pid}`);
+  await page.getByText(t("show-html")).click();
+  return page.locator(".msg iframe");
+}
+
+test("a mail's HTML is shown, and nothing of it runs or asks elsewhere", async ({ agent: page, server, t, javaScriptEnabled }) => {
+  const title = async () => (await page.title()).includes("taken");
+  const element = await open(page, server, t);
+  const frame = element.contentFrame();
+  await expect(frame.getByRole("heading", { name: "Designed" })).toBeVisible();
+  await expect(frame.locator("script, form, iframe, meta[http-equiv=refresh], [onerror], [onload]")).toHaveCount(0);
+  await expect(frame.locator('[href^="javascript"], [src*="tracker"]')).toHaveCount(0);
+  expect(await title()).toBe(false);
+  if (javaScriptEnabled) {
+    // As high as the mail, so that only the page scrolls.
+    await expect.poll(async () => (await element.boundingBox()).height).toBeGreaterThan(1000);
+    const inner = await frame.locator("html").evaluate((page) => page.scrollHeight - page.clientHeight);
+    expect(inner).toBeLessThanOrEqual(2);
+  }
+});
+
+test("@script what the cleaning missed would still not run", async ({ agent: page, server, complaints, t }) => {
+  complaints.allowed.push(/^(console|uncaught)/); // each refusal is reported; a request elsewhere would still count
+  let given = 0;
+  await page.route("**/html", async (route) => {
+    const response = await route.fetch();
+    given += 1;
+    await route.fulfill({ response, body: `<!doctype html><html><body>${hostile}</body></html>` });
+  });
+  const element = await open(page, server, t);
+  const frame = element.contentFrame();
+  await expect(frame.getByRole("heading", { name: "Designed" })).toBeVisible();
+  expect(given).toBe(1);
+  await frame.locator("#link").click();
+  await frame.locator("#go").click();
+  await page.waitForTimeout(500);
+  expect(await page.title()).not.toContain("taken");
+  await page.reload();
+  await expect(page).toHaveURL(/\/dashboard\/support\//); // still signed in: the form went nowhere
+});
