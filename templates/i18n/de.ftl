@@ -287,6 +287,8 @@ empty-waiting = Niemand lässt Sie warten
 empty-waiting-text = Hier stehen Tickets, die auf Antwort des Kunden warten.
 empty-all = Noch keine Tickets
 empty-all-text = Schreiben Sie an Ihr Postfach, oder legen Sie ein Ticket an.
+empty-own = Noch keine Tickets
+empty-own-text = Schreiben Sie uns, dann stehen Ihre Tickets hier.
 empty-filtered = Kein Ticket passt
 empty-filtered-text = Fassen Sie die Suche weiter, oder entfernen Sie Filter.
 
@@ -329,6 +331,7 @@ reply = Antwort
 note = Interne Notiz
 reply-label = Antwort an den Kunden
 reply-hint = An den Kunden schreiben. Es geht als Mail hinaus.
+reply-own = Schreiben Sie uns
 note-hint = Nur für Ihr Team. Niemand bekommt davon Mail.
 attach = Dateien anhängen
 send-wait = Senden und warten

@@ -287,6 +287,8 @@ empty-waiting = Nobody keeps you waiting
 empty-waiting-text = Tickets that wait for the customer’s answer stand here.
 empty-all = No tickets yet
 empty-all-text = Send a mail to your mailbox, or create a ticket.
+empty-own = No tickets yet
+empty-own-text = Write to us, and your tickets stand here.
 empty-filtered = No ticket fits
 empty-filtered-text = Loosen the search or the filters.
 
@@ -329,6 +331,7 @@ reply = Reply
 note = Internal note
 reply-label = Reply to the customer
 reply-hint = Write to the customer. It goes out by mail.
+reply-own = Write to us
 note-hint = For your colleagues only. Nobody gets mail of it.
 attach = Attach files
 send-wait = Send and wait

@@ -4,13 +4,28 @@
 
 use serde::Serialize;
 
-/// Keys that belong together, under `keys-<name>`.
-#[derive(Debug, Serialize)]
-pub struct Group {
-    /// The heading's key.
-    pub name: &'static str,
-    /// The keys.
-    pub keys: &'static [Key],
+/// Keys that belong together.
+#[derive(Debug)]
+struct Group {
+    name: &'static str,
+    keys: &'static [Key],
+}
+
+/// Words of keys for what only agents have.
+const AGENTS: [&str; 10] =
+    ["go-mine", "go-unassigned", "go-mail", "note", "take-back", "solve", "status", "priority", "assign", "take"];
+
+/// The keys of a group that a reader has, under `keys-<name>`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    name: &'static str,
+    keys: Vec<&'static Key>,
+}
+
+/// Returns the keys for agents, or for customers.
+pub fn shown(agent: bool) -> Vec<Shown> {
+    let has = |key: &&Key| agent || !AGENTS.contains(&key.word);
+    GROUPS.iter().map(|g| Shown { name: g.name, keys: g.keys.iter().filter(has).collect() }).collect()
 }
 
 /// One key.
@@ -34,7 +49,7 @@ const fn key(press: &'static str, word: &'static str, act: &'static str, on: &'s
 const ITEMS: &str = ".row-link, .table td:first-child a, .near li a, .flow > .msg";
 
 /// All keys.
-pub static GROUPS: [Group; 3] = [
+static GROUPS: [Group; 3] = [
     Group {
         name: "everywhere",
         keys: &[
@@ -94,6 +109,13 @@ mod tests {
                 assert!(i18n::lookup(locale, &format!("key-{}", key.word), &[]).is_some(), "{}", key.word);
             }
         }
+    }
+
+    #[test]
+    fn customers_have_no_keys_of_ours() {
+        let words = |agent| shown(agent).iter().flat_map(|g| &g.keys).map(|k| k.word).collect::<BTreeSet<_>>();
+        assert_eq!(words(true).difference(&words(false)).count(), AGENTS.len());
+        assert!(words(false).contains("reply") && !words(false).contains("note"));
     }
 
     #[test]

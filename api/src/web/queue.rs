@@ -250,7 +250,7 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
         clear: Params::default().href(view, None),
         kept: kept(view, &params),
         done: mail::done(visit.locale, Some(&params.did)),
-        empty: rows.is_empty().then(|| empty(view, &params)),
+        empty: rows.is_empty().then(|| empty(view, &params, visit.is_agent())),
         groups: groups(&visit, actor, &rows, &signs, filter.sort.key),
         paged: next.is_some() || after.is_some(),
         newest: after.map(|_| params.href(view, None)),
@@ -298,11 +298,12 @@ fn kept(view: &str, params: &Params) -> Vec<Kept> {
     wanted.map(|(name, value)| Kept { name: name.to_owned(), value: value.to_owned() }).collect()
 }
 
-fn empty(view: &str, params: &Params) -> Empty {
+fn empty(view: &str, params: &Params, agent: bool) -> Empty {
     if params.filters().iter().any(|(name, v)| *name != "sort" && !v.is_empty()) {
         return Empty { heading: "empty-filtered", text: "empty-filtered-text" };
     }
     match view {
+        "all" if !agent => Empty { heading: "empty-own", text: "empty-own-text" },
         "mine" => Empty { heading: "empty-mine", text: "empty-mine-text" },
         "unassigned" => Empty { heading: "empty-unassigned", text: "empty-unassigned-text" },
         "open" => Empty { heading: "empty-open", text: "empty-open-text" },

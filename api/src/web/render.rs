@@ -54,7 +54,7 @@ pub struct Shell {
     /// What stands below the views.
     pub tools: Vec<NavItem>,
     /// What the keyboard does.
-    pub keys: &'static [super::keys::Group],
+    pub keys: Vec<super::keys::Shown>,
     /// Where style, icon and script lie.
     pub assets: super::assets::Links,
     /// Narrow margins, as the page's template says.
@@ -112,7 +112,7 @@ impl Shell {
             member: false,
             views: Vec::new(),
             tools: Vec::new(),
-            keys: &super::keys::GROUPS,
+            keys: super::keys::shown(false),
             assets: super::assets::links(),
             slim: false,
         }
@@ -123,6 +123,7 @@ impl Shell {
         let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
         self.user = Some(me);
         self.member = true;
+        self.keys = super::keys::shown(agent);
         self.views = match agent {
             true => vec![
                 item("mine", "me", "/dashboard/support?view=mine"),
