@@ -120,7 +120,12 @@ impl RawSending {
             done += task.await.expect("no client panics").expect("the transactions commit");
         }
         assert_eq!(done, n, "every row was claimed once");
-        n as f64 / began.elapsed().as_secs_f64()
+        let rate = n as f64 / began.elapsed().as_secs_f64();
+        match &*pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+        rate
     }
 
     pub async fn drop_it(self) {

@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many mails are committed together at the most.
 const MOST: usize = 32;
+/// How often others are let run in vain before a batch goes off.
+const FRUITLESS: usize = 3;
 /// How many mails may wait for a loop before doors are made to wait.
 const QUEUE: usize = 1024;
 
@@ -63,14 +65,25 @@ async fn ask<T, R>(to: &mpsc::Sender<Job<T, R>>, input: T) -> Result<R, Error> {
 }
 
 /// Waits for one, then takes what else is there. None when all senders are gone.
+///
+/// Whoever can run now runs first, as long as that brings more: after a commit all its mails' doors go on at once, and
+/// the first of them must not make a batch of its own while the others are on their way. Nothing is slept for.
 async fn next_batch<T>(jobs: &mut mpsc::Receiver<T>, mut batch: Vec<T>) -> Option<Vec<T>> {
     if batch.is_empty() {
         batch.push(jobs.recv().await?);
     }
-    while batch.len() < MOST
-        && let Ok(job) = jobs.try_recv()
-    {
-        batch.push(job);
+    let mut fruitless = 0;
+    while batch.len() < MOST && fruitless < FRUITLESS {
+        match jobs.try_recv() {
+            Ok(job) => {
+                batch.push(job);
+                fruitless = 0;
+            }
+            Err(_) => {
+                fruitless += 1;
+                tokio::task::yield_now().await;
+            }
+        }
     }
     Some(batch)
 }
