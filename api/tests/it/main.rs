@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod administration;
+mod api_docs;
 mod bad_input;
 mod commands;
 mod doors;
