@@ -340,13 +340,14 @@ CREATE TABLE mail_keys (
 ) STRICT;
 CREATE INDEX mail_keys_mail ON mail_keys (mail_id);
 
--- Message-IDs that lead to tickets: received ones, ours, and those a relay gave instead of ours (E3.7).
+-- Message-IDs that lead to tickets: received ones, ours, those a relay gave instead of ours (E3.7), and those that a
+-- mail of the ticket refers to, though nobody here has them (E4.1(5)).
 CREATE TABLE message_ids (
   tenant_id INTEGER NOT NULL REFERENCES tenants (id),
   message_id TEXT NOT NULL,
   ticket_id INTEGER NOT NULL REFERENCES tickets (id) DEFERRABLE INITIALLY DEFERRED,
   ticket_message_id INTEGER,
-  kind TEXT NOT NULL CHECK (kind IN ('received', 'sent', 'alias')),
+  kind TEXT NOT NULL CHECK (kind IN ('received', 'sent', 'alias', 'referenced')),
   public INTEGER NOT NULL CHECK (public IN (0, 1)),
   created_at TEXT NOT NULL,
   PRIMARY KEY (tenant_id, message_id, ticket_id)

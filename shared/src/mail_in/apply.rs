@@ -19,6 +19,7 @@ use crate::ids::{AttachmentId, MailId, MessageId, OutboxId, TenantId, TicketId, 
 use crate::mail_out::caps::Caps;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::{Kind, OutboxState};
+use crate::mail_out::message_id;
 use crate::mail_out::outbox::Template;
 use crate::messages::{MessageKind, Side};
 use crate::store::dialect::{self, IdTable};
@@ -447,7 +448,9 @@ impl Batch<'_> {
                 duplicate_of: None,
             }),
             Decision::Open { links, follow_up_of, ack } => self.open(tx, mail, &links, follow_up_of, ack, trace).await,
-            Decision::Join { ticket, cell, revive, links } => Ok(self.join(mail, ticket, cell, revive, &links, trace)),
+            Decision::Join { ticket, cell, class, revive, links } => {
+                Ok(self.join(mail, ticket, (cell, class), revive, &links, trace))
+            }
             Decision::Report { ticket, outbox } => self.report(tx, mail, ticket, outbox, trace).await,
             Decision::Loop { ticket } => {
                 if let Some(ticket) = ticket {
@@ -517,7 +520,8 @@ impl Batch<'_> {
             follow_up_of,
         };
         self.work.create(new, By::mail(sender));
-        let message = self.message(mail, id, MessageKind::Reply, Side::Customer, By::mail(sender));
+        let message =
+            self.message(mail, id, (MessageKind::Reply, read.classified.class), Side::Customer, By::mail(sender));
         for other in links.iter().chain(&follow_up_of) {
             let why = if Some(*other) == follow_up_of { "follow_up" } else { "may_belong" };
             self.work.event(id, EventKind::TicketLinked, By::SYSTEM, json!({"ticket_id": other, "why": why}), None);
@@ -547,7 +551,7 @@ impl Batch<'_> {
         &mut self,
         mail: &Planned,
         ticket: TicketId,
-        cell: Cell,
+        (cell, class): (Cell, Class),
         revive: Option<&'static str>,
         links: &[TicketId],
         trace: &mut Trace,
@@ -570,7 +574,7 @@ impl Batch<'_> {
                 _ => {}
             }
         }
-        let message = self.message(mail, ticket, kind, side, by);
+        let message = self.message(mail, ticket, (kind, class), side, by);
         if let Some(why) = revive {
             self.work.set_status(ticket, Status::InProgress, by, why);
         }
@@ -586,14 +590,27 @@ impl Batch<'_> {
         if cell == Cell::Join {
             self.add_others(mail, ticket, by);
         }
-        self.notify(mail, ticket, cell, message, trace);
-        let outcome =
-            if read.classified.class == Class::AutoReply { Outcome::AutoReplyStored } else { Outcome::MessageAdded };
+        let notifies = match class {
+            Class::Person => true,
+            Class::ListBulk => cell == Cell::Join,
+            _ => false,
+        };
+        if notifies {
+            self.notify(mail, ticket, message, trace);
+        }
+        let outcome = if class == Class::AutoReply { Outcome::AutoReplyStored } else { Outcome::MessageAdded };
         self.line(mail, outcome, Some(ticket), Some(message))
     }
 
     /// Adds the mail as a message, with its files and its Message-ID.
-    fn message(&mut self, mail: &Planned, ticket: TicketId, kind: MessageKind, side: Side, by: By) -> MessageId {
+    fn message(
+        &mut self,
+        mail: &Planned,
+        ticket: TicketId,
+        (kind, class): (MessageKind, Class),
+        side: Side,
+        by: By,
+    ) -> MessageId {
         let read = &mail.read;
         let id = self.messages.pop_front().expect("one was taken for each mail");
         self.work.message(
@@ -610,7 +627,7 @@ impl Batch<'_> {
                 body: read.mail.body_text.clone(),
                 body_html: read.mail.body_html.clone(),
                 visible_text: read.mail.visible_text.clone(),
-                class: Some(read.classified.class),
+                class: Some(class),
                 verdict: Some(read.verdict),
                 mail_id: Some(read.kept.id),
                 message_id: read.mail.message_id.clone(),
@@ -627,6 +644,19 @@ impl Batch<'_> {
                 ticket_message_id: Some(id),
                 kind: "received",
                 public: kind == MessageKind::Reply,
+            });
+        }
+        // What it refers to leads here too, though nobody here has it (E4.1(5)). Ids of ours need no row for that.
+        let keys = self.work.keys();
+        let foreign = |id: &&String| message_id::parse(keys, read.kept.tenant_id, id).is_none();
+        for named in read.ids.iter().filter(foreign) {
+            self.work.message_id(NewMessageId {
+                tenant_id: read.kept.tenant_id,
+                message_id: named.clone(),
+                ticket_id: ticket,
+                ticket_message_id: Some(id),
+                kind: "referenced",
+                public: false,
             });
         }
         for (part, sha256) in read.mail.parts.iter().zip(&mail.files) {
@@ -723,16 +753,11 @@ impl Batch<'_> {
     }
 
     /// Tells the responsible agent that the customer wrote (E5.11), within the caps (E5.12).
-    fn notify(&mut self, mail: &Planned, ticket: TicketId, cell: Cell, message: MessageId, trace: &mut Trace) {
+    fn notify(&mut self, mail: &Planned, ticket: TicketId, message: MessageId, trace: &mut Trace) {
         let read = &mail.read;
-        let notifies = match read.classified.class {
-            Class::Person => true,
-            Class::ListBulk => cell == Cell::Join,
-            _ => false,
-        };
         let Some(locked) = self.work.ticket(ticket).cloned() else { return };
         let Some(agent) = locked.assigned_to.and_then(|a| self.agents.get(&a)).cloned() else { return };
-        if !notifies || locked.folder != Folder::Inbox || Some(address::key(&agent.email)) == read.sender_key() {
+        if locked.folder != Folder::Inbox || Some(address::key(&agent.email)) == read.sender_key() {
             return;
         }
         let Some(desk) = self.known.desk(locked.tenant_id, locked.mailbox_id).cloned() else { return };

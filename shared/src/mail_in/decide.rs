@@ -177,6 +177,8 @@ pub enum Decision {
         ticket: TicketId,
         /// How its sender stands to the ticket.
         cell: Cell,
+        /// The class whose effects it has (E5.11).
+        class: Class,
         /// Whether it brings the ticket back to work.
         revive: Option<&'static str>,
         /// Tickets of further tokens: they get a linking event (E4.3).
@@ -227,7 +229,6 @@ fn report(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decisi
 }
 
 fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
-    let class = read.classified.class;
     // E2.4, E10.2: who wrote it and for whom must be known, unless a recipient token of ours says where it belongs.
     if found.rule != 1 {
         if read.mail.from.is_none() {
@@ -250,6 +251,7 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
         Cell::New => return open(read, known, Vec::new(), None, trace),
         _ => {}
     }
+    let class = treated_as(read, known, ticket.id, &found, trace);
     if ticket.status == Status::Closed && class == Class::Person && !cell.is_unverified_agent() {
         let window = known.tenant(read.kept.tenant_id).reopen_days;
         let closed = ticket.closed_at.unwrap_or(ticket.updated_at);
@@ -258,8 +260,19 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
             return open(read, known, Vec::new(), Some(ticket.id), trace);
         }
     }
-    let revive = senders::revives(read, ticket, cell);
-    Decision::Join { ticket: ticket.id, cell, revive, links: found.links }
+    let revive = senders::revives(class, ticket, cell);
+    Decision::Join { ticket: ticket.id, cell, class, revive, links: found.links }
+}
+
+/// The class whose effects a mail has (E5.11): its own, but for one that only its subject makes suspect and that answers
+/// mail of ours at once (E5.9).
+fn treated_as(read: &Read, known: &Known, ticket: TicketId, found: &Match, trace: &mut Trace) -> Class {
+    let by_ours = matches!(found.rule, 1 | 3);
+    if by_ours && read.classified.class == Class::Person && known.answers_at_once(read, ticket) {
+        trace.add("classify", "E5.9", "treated as auto_reply", "it answers mail of ours at once");
+        return Class::AutoReply;
+    }
+    read.classified.class
 }
 
 /// No ticket was found, or none that the mail may join.

@@ -161,16 +161,21 @@ async fn together(app: &App, reads: Vec<Arc<Read>>) -> Result<Vec<Result<Applied
     apply::commit(app, known, planned).await
 }
 
-/// Holds back the mails that answer an earlier mail of the same batch: they are planned once that one is applied, so
-/// that a mail and its answer, come together, are one ticket.
+/// Holds back the mails that answer an earlier mail of the same batch, or are answered by it: they are planned once that
+/// one is applied, so that a mail and its answer, come together in whatever order, are one ticket.
 fn independent(batch: Vec<ApplyJob>) -> (Vec<ApplyJob>, Vec<ApplyJob>) {
     let (mut now, mut later): (VecDeque<ApplyJob>, Vec<_>) = (VecDeque::new(), Vec::new());
     for job in batch {
         let answers = now.iter().any(|earlier: &ApplyJob| {
             let same_tenant = earlier.input.kept.tenant_id == job.input.kept.tenant_id;
-            same_tenant && earlier.input.mail.message_id.as_ref().is_some_and(|id| job.input.ids.contains(id))
+            same_tenant && (names(&job.input, &earlier.input) || names(&earlier.input, &job.input))
         });
         if answers { later.push(job) } else { now.push_back(job) }
     }
     (now.into(), later)
+}
+
+/// Whether a mail names another one as what it answers.
+fn names(mail: &Read, other: &Read) -> bool {
+    other.mail.message_id.as_ref().is_some_and(|id| mail.ids.contains(id))
 }

@@ -5,13 +5,15 @@ use super::decide::Read;
 use super::sql;
 use crate::access::Role;
 use crate::address;
+use crate::clock::Time;
 use crate::ids::{MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::keys::Keys;
 use crate::mail_out::enqueue::Desk;
 use crate::mail_out::message_id::{self, OurId};
 use crate::mail_out::token::Token;
 use crate::store::{Exec, Result};
-use crate::tickets::{self, Participant, Ticket};
+use crate::tickets::{self, Participant, Status, Ticket};
+use chrono::Duration;
 use std::collections::{BTreeSet, HashMap};
 
 /// A tenant as the pipeline needs it.
@@ -49,14 +51,24 @@ pub struct Known {
     tenants: HashMap<TenantId, TenantFacts>,
     users: HashMap<(TenantId, String), KnownUser>,
     ids: HashMap<(TenantId, String), Vec<TicketId>>,
+    /// Ids that tickets refer to, though nobody here has their mails.
+    referenced: HashMap<(TenantId, String), Vec<TicketId>>,
     pids: HashMap<(TenantId, String), TicketId>,
     /// Tickets that mails point to, and those they were merged into.
     pub tickets: HashMap<TicketId, Ticket>,
     participants: HashMap<TicketId, Vec<(String, Participant)>>,
     outbox: HashMap<OutboxId, sql::OutboxRef>,
     sent_ids: HashMap<(TenantId, String), OutboxId>,
+    /// When our newest mail about a ticket went to an address; only for mail that looks like an automatic answer.
+    mailed: HashMap<(TicketId, String), Time>,
     keys: Option<Keys>,
 }
+
+/// The flag of mail whose subject alone says that it is an automatic answer (E5.9).
+const AUTO_SUSPECT: &str = "auto_suspect";
+
+/// On how many tickets an id may be seen before it is weak (E4.3).
+const MOST_OF_ONE_ID: usize = 3;
 
 /// How many merges are followed (E4.7).
 const MOST_HOPS: usize = 10;
@@ -88,14 +100,16 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
             }
         }
     }
-    for (tenant, id, ticket) in sql::find_message_ids(ex, mails).await? {
-        known.ids.entry((tenant, id)).or_default().push(ticket);
+    for id in sql::find_message_ids(ex, mails).await? {
+        let map = if id.referenced { &mut known.referenced } else { &mut known.ids };
+        map.entry((id.tenant_id, id.message_id)).or_default().push(id.ticket_id);
     }
     for (tenant, pid, ticket) in sql::find_pids(ex, mails).await? {
         known.pids.insert((tenant, pid), ticket);
     }
     known.gather_reports(ex, mails).await?;
     known.gather_tickets(ex, mails).await?;
+    known.gather_mailed(ex, mails).await?;
     Ok(known)
 }
 
@@ -109,6 +123,13 @@ impl Read {
     pub fn others(&self) -> impl Iterator<Item = &super::types::Address> {
         let takes = self.classified.class == super::types::Class::Person;
         self.mail.to.iter().chain(&self.mail.cc).filter(move |a| takes && address::is_valid(&a.email)).take(20)
+    }
+}
+
+impl Read {
+    /// The address keys of those in To and Cc.
+    fn recipient_keys(&self) -> impl Iterator<Item = String> {
+        self.mail.to.iter().chain(&self.mail.cc).map(|a| address::key(&a.email))
     }
 }
 
@@ -147,7 +168,7 @@ impl Known {
             }));
             wanted.extend(self.reported_outbox(mail).and_then(|(id, _)| self.outbox_ticket(id)));
         }
-        wanted.extend(self.ids.values().flatten().copied());
+        wanted.extend(self.ids.values().chain(self.referenced.values()).flatten().copied());
         wanted.extend(self.pids.values().copied());
         for _ in 0..=MOST_HOPS {
             wanted.retain(|id| !self.tickets.contains_key(id));
@@ -165,6 +186,29 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    async fn gather_mailed(&mut self, ex: &mut impl Exec, mails: &[&Read]) -> Result<()> {
+        let suspects: BTreeSet<String> = mails
+            .iter()
+            .filter(|m| m.classified.flags.contains(&AUTO_SUSPECT))
+            .filter_map(|m| m.sender_key())
+            .collect();
+        let tickets: Vec<TicketId> = self.tickets.keys().copied().collect();
+        if suspects.is_empty() || tickets.is_empty() {
+            return Ok(());
+        }
+        for (ticket, to, at) in sql::last_mailed(ex, &tickets, &suspects).await? {
+            self.mailed.insert((ticket, to), at);
+        }
+        Ok(())
+    }
+
+    /// Whether a mail answers mail of ours to its sender faster than a person would (E5.9).
+    pub fn answers_at_once(&self, read: &Read, ticket: TicketId) -> bool {
+        let sender = read.sender_key().unwrap_or_default();
+        let mailed = self.mailed.get(&(ticket, sender));
+        mailed.is_some_and(|at| read.kept.received_at - *at <= Duration::minutes(10))
     }
 
     /// Returns the first arrival of the same mail.
@@ -213,8 +257,40 @@ impl Known {
 
     /// Returns the tickets that stored ids of a mail lead to, in the mail's order (E4.1(4)).
     pub fn tickets_by_ids(&self, read: &Read) -> Vec<TicketId> {
-        let tenant = read.kept.tenant_id;
-        read.ids.iter().filter_map(|id| self.ids.get(&(tenant, id.clone()))).flatten().copied().collect()
+        read.ids.iter().flat_map(|id| self.led_to(&self.ids, read, id)).collect()
+    }
+
+    /// Returns the tickets that share an ancestor with a mail: they refer to a mail that it refers to, or to itself
+    /// (E4.1(5)). Weak evidence: closed tickets are left out, and a ticket on which neither sender nor another recipient
+    /// takes part counts for 30 days only (E4.3).
+    pub fn tickets_by_ancestor(&self, read: &Read) -> Vec<TicketId> {
+        let people: Vec<String> = read.sender_key().into_iter().chain(read.recipient_keys()).collect();
+        let fits = |id: &TicketId| {
+            self.survivor(*id).is_some_and(|t| {
+                let takes_part = people.iter().any(|p| self.is_participant(t.id, p));
+                let is_young = read.kept.received_at - t.created_at <= Duration::days(30);
+                t.status != Status::Closed && (takes_part || is_young)
+            })
+        };
+        let ids = read.ids.iter().chain(&read.mail.message_id);
+        let mut found: Vec<TicketId> =
+            ids.flat_map(|id| self.led_to(&self.referenced, read, id)).filter(fits).collect();
+        found.dedup();
+        found
+    }
+
+    /// Where an id leads. One seen on more than three tickets is a list's or a device's: only a participant's counts
+    /// (E4.3).
+    fn led_to<'a>(
+        &'a self,
+        map: &'a HashMap<(TenantId, String), Vec<TicketId>>,
+        read: &'a Read,
+        id: &str,
+    ) -> impl Iterator<Item = TicketId> + 'a {
+        let tickets = map.get(&(read.kept.tenant_id, id.to_owned())).map(Vec::as_slice).unwrap_or_default();
+        let is_weak = tickets.len() > MOST_OF_ONE_ID;
+        let sender = read.sender_key().unwrap_or_default();
+        tickets.iter().copied().filter(move |t| !is_weak || self.is_participant(*t, &sender))
     }
 
     /// Returns a ticket by its PID.

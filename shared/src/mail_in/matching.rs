@@ -29,6 +29,7 @@ pub fn find(read: &Read, known: &Known, trace: &mut Trace) -> Match {
     }
     rules.push((3, "ids of ours", by_our_ids(read)));
     rules.push((4, "stored ids", known.tickets_by_ids(read)));
+    rules.push((5, "common ancestor", known.tickets_by_ancestor(read)));
     rules.push((7, "PID in the subject", by_subject(read, known)));
     for (rule, name, tickets) in rules {
         let found = resolve(read, known, rule, tickets, trace);

@@ -215,14 +215,45 @@ pub(super) async fn find_users(
         .await
 }
 
-pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {
-    let wanted: BTreeSet<(TenantId, &str)> =
-        mails.iter().flat_map(|m| m.ids.iter().map(|id| (m.kept.tenant_id, id.as_str()))).collect();
+/// A Message-ID that a mail names or bears, and where it leads.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct FoundId {
+    pub tenant_id: TenantId,
+    pub message_id: String,
+    pub ticket_id: TicketId,
+    /// Whether the ticket only refers to it.
+    pub referenced: bool,
+}
+
+pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<FoundId>> {
+    let all = |m: &&Read| -> Vec<(TenantId, String)> {
+        m.ids.iter().chain(&m.mail.message_id).map(|id| (m.kept.tenant_id, id.clone())).collect()
+    };
+    let wanted: BTreeSet<(TenantId, String)> = mails.iter().flat_map(all).collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let q = sql("SELECT tenant_id, message_id, ticket_id FROM message_ids WHERE (tenant_id, message_id) IN ");
-    q.pairs(wanted).push(" ORDER BY created_at, ticket_id").all(ex).await
+    sql("SELECT tenant_id, message_id, ticket_id, kind = 'referenced' AS referenced FROM message_ids \
+         WHERE (tenant_id, message_id) IN ")
+    .pairs(wanted)
+    .push(" ORDER BY created_at, ticket_id")
+    .all(ex)
+    .await
+}
+
+/// When each of these addresses was last sent something about each of these tickets.
+pub(super) async fn last_mailed(
+    ex: &mut impl Exec,
+    tickets: &[TicketId],
+    keys: &BTreeSet<String>,
+) -> Result<Vec<(TicketId, String, Time)>> {
+    sql("SELECT ticket_id, to_key, MAX(created_at) FROM outbox WHERE ticket_id IN ")
+        .among(tickets.iter().copied())
+        .push(" AND to_key IN ")
+        .among(keys.iter().map(String::as_str))
+        .push(" GROUP BY ticket_id, to_key")
+        .all(ex)
+        .await
 }
 
 pub(super) async fn find_pids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {

@@ -232,7 +232,9 @@ pub(super) async fn insert_participants(tx: &mut Tx, new: Vec<NewParticipant>, a
 
 /// Sorted, so that transactions that insert the same ids wait for each other in one order.
 pub(super) async fn insert_message_ids(tx: &mut Tx, mut new: Vec<NewMessageId>, at: Time) -> Result<()> {
-    new.sort_by(|a, b| (a.tenant_id, &a.message_id, a.ticket_id).cmp(&(b.tenant_id, &b.message_id, b.ticket_id)));
+    // A mail that is here counts for more than one that is only referred to.
+    let place = |m: &NewMessageId| (m.tenant_id, m.message_id.clone(), m.ticket_id, m.kind == "referenced");
+    new.sort_by_cached_key(place);
     new.dedup_by(|a, b| (a.tenant_id, &a.message_id, a.ticket_id) == (b.tenant_id, &b.message_id, b.ticket_id));
     let rows = new
         .into_iter()
@@ -252,7 +254,9 @@ pub(super) async fn insert_message_ids(tx: &mut Tx, mut new: Vec<NewMessageId>, 
         tx,
         "INSERT INTO message_ids (tenant_id, message_id, ticket_id, ticket_message_id, kind, public, created_at)",
         rows,
-        "ON CONFLICT (tenant_id, message_id, ticket_id) DO NOTHING",
+        "ON CONFLICT (tenant_id, message_id, ticket_id) DO UPDATE SET kind = excluded.kind, public = excluded.public, \
+         ticket_message_id = excluded.ticket_message_id, created_at = excluded.created_at \
+         WHERE message_ids.kind = 'referenced' AND excluded.kind <> 'referenced'",
     )
     .await?;
     Ok(())

@@ -134,7 +134,8 @@ pub struct NewMessageId {
     pub ticket_id: TicketId,
     /// The message that bears it.
     pub ticket_message_id: Option<MessageId>,
-    /// Whether we made it (`sent`), got it (`received`), or a relay gave it (`alias`).
+    /// Whether we made it (`sent`), got it (`received`), a relay gave it (`alias`), or a mail of the ticket only refers to
+    /// it (`referenced`).
     pub kind: &'static str,
     /// Whether it may be named to participants: ids of notes never are (E8.3).
     pub public: bool,

@@ -57,10 +57,12 @@ cases! {
     t21_token_upper_cased
     t22_token_with_a_bit_flipped
     t24_three_hundred_references
+    t25_common_ancestor
     t26_empty_in_reply_to
     t27_colleague_answers
     t28_pid_of_a_stranger
     t29_merged_and_closed
+    t31_answer_before_its_parent
     t32_auto_reply
     t33_suppress_is_no_evidence
     t34_feedback_id
