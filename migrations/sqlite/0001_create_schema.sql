@@ -246,7 +246,14 @@ CREATE TABLE ticket_events (
   ticket_id INTEGER NOT NULL REFERENCES tickets (id),
   seq INTEGER NOT NULL,
   tenant_id INTEGER NOT NULL REFERENCES tenants (id),
-  kind TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN (
+    'CREATED', 'MESSAGE_ADDED', 'MESSAGE_WITHDRAWN', 'STATUS_CHANGED', 'PRIORITY_CHANGED', 'ASSIGNED',
+    'CATEGORY_CHANGED', 'UPDATED', 'TAGGED', 'PARTICIPANT_ADDED', 'PARTICIPANT_REMOVED', 'INCIDENT_LINKED',
+    'TICKET_LINKED', 'MERGED', 'UNMERGED', 'SPLIT', 'SNOOZED', 'TRASHED', 'MARKED_SPAM', 'RESTORED', 'ERASED',
+    'MAIL_SENT', 'MAIL_DEFERRED', 'MAIL_MAYBE_SENT', 'MAIL_FAILED', 'MAIL_CANCELLED', 'MAIL_SUPPRESSED',
+    'MAIL_BOUNCED', 'MAIL_REPORTED', 'AUTO_SUPPRESSED', 'MAIL_RETRIED', 'LOOP_IGNORED', 'MAIL_QUARANTINED',
+    'ATTACHMENT_REFUSED', 'SLA_BREACHED', 'ESCALATED', 'RATED', 'REDACTED'
+  )),
   actor_kind TEXT NOT NULL CHECK (actor_kind IN ('user', 'system', 'mail', 'worker')),
   actor_id INTEGER,
   data TEXT NOT NULL,
@@ -268,7 +275,12 @@ CREATE TABLE event_values (
 CREATE TABLE audit_events (
   id INTEGER PRIMARY KEY,
   tenant_id INTEGER REFERENCES tenants (id),
-  kind TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN (
+    'auth.login', 'auth.login.fail', 'auth.logout', 'auth.password.update', 'auth.link.create', 'token.create',
+    'token.revoke', 'user.create', 'user.update', 'tenant.create', 'tenant.update', 'mailbox.create',
+    'mailbox.update', 'category.create', 'category.update', 'team.coverage.update', 'mail.raw.view',
+    'mail.replay', 'mail.release', 'audit.export'
+  )),
   actor_kind TEXT NOT NULL CHECK (actor_kind IN ('user', 'system', 'mail', 'worker')),
   actor_id INTEGER,
   subject TEXT NOT NULL,

@@ -117,7 +117,7 @@ const CASES: &[Case] = &[
      "UPDATE tickets SET pid = SUBSTR(pid, 3, LENGTH(pid) - 3) WHERE tenant_id = 2", Invariant::Pids, "no PIDs"),
     ("UPDATE ticket_events SET data = data || ' ' WHERE seq = 2",
      "UPDATE ticket_events SET data = RTRIM(data) WHERE seq = 2", Invariant::Timeline, "do not fit"),
-    ("UPDATE ticket_events SET kind = 'ANYTHING' WHERE seq = 1 AND tenant_id = 2",
+    ("UPDATE ticket_events SET kind = 'RATED' WHERE seq = 1 AND tenant_id = 2",
      "UPDATE ticket_events SET kind = 'CREATED' WHERE seq = 1 AND tenant_id = 2", Invariant::Timeline, "do not fit"),
     ("UPDATE ticket_events SET seq = seq + 900 WHERE seq = 1",
      "UPDATE ticket_events SET seq = seq - 900 WHERE seq = 901", Invariant::Timeline, "missing events"),

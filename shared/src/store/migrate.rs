@@ -7,14 +7,17 @@ use sqlx::migrate::Migrator;
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 
-/// Runs what is pending. PostgreSQL takes an advisory lock, so that processes starting together do not race;
-/// SQLite's writer lock does the same.
+/// Runs what is pending, under a lock, so that processes that start together do not race: an advisory one on
+/// PostgreSQL, which the migrator takes itself; on SQLite, where it takes none, the writer's.
 pub(super) async fn run(db: &Db) -> Result<()> {
     match &db.pools {
-        Pools::Sqlite { writer, .. } => SQLITE.run(writer).await,
-        Pools::Postgres(pool) => POSTGRES.run(pool).await,
+        Pools::Sqlite { writer, .. } => {
+            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+            SQLITE.run(&mut *tx).await.map_err(Error::Migrate)?;
+            Ok(tx.commit().await?)
+        }
+        Pools::Postgres(pool) => POSTGRES.run(pool).await.map_err(Error::Migrate),
     }
-    .map_err(Error::Migrate)
 }
 
 /// Returns the versions and names of the migrations that were applied, oldest first.
@@ -25,16 +28,19 @@ pub async fn applied_migrations(read: &mut Read<'_>) -> Result<Vec<(i64, String)
     sql("SELECT version, description FROM _sqlx_migrations ORDER BY version").all(read).await
 }
 
-/// Returns every table's columns as `table.column`, sorted: a test holds the two databases' schemas together.
+/// Returns every table's columns as `table.column`, those that may be empty with ` null`, sorted: a test holds the two databases' schemas together.
 ///
 /// # Errors
 /// See [`Error`].
 pub async fn schema_columns(db: &Db) -> Result<Vec<String>> {
     let q = if db.is_sqlite() {
-        sql("SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
-             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' ORDER BY 1")
+        sql(
+            "SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN '' ELSE ' null' END FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' ORDER BY 1",
+        )
     } else {
-        sql("SELECT table_name || '.' || column_name FROM information_schema.columns \
+        sql("SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN ' null' ELSE '' END \
+             FROM information_schema.columns \
              WHERE table_schema = 'public' AND table_name NOT LIKE '_sqlx%' ORDER BY 1")
     };
     let rows: Vec<(String,)> = q.all(&mut db.read(super::Scope::All)).await?;

@@ -13,19 +13,12 @@ pub async fn on_both<F: Future<Output = ()>>(case: impl Fn(Db) -> F) {
     case(db.clone()).await;
     db.close().await;
 
-    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
-        println!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
-        return;
-    };
-    let admin = Db::connect(&server, 1).await.expect("PostgreSQL answers");
-    let name = format!("t{:016x}", rand::random::<u64>());
-    run(&admin, format!("CREATE DATABASE {name}")).await;
-    let mut url: url::Url = server.parse().expect("TEST_POSTGRES_URL is a URL");
-    url.set_path(&name);
-    let db = Db::open(url.as_str(), 8).await.expect("a new database opens");
-    case(db.clone()).await;
-    db.close().await;
-    run(&admin, format!("DROP DATABASE {name}")).await;
+    with_empty_postgres(async |url| {
+        let db = Db::open(&url, 8).await.expect("a new database opens");
+        case(db.clone()).await;
+        db.close().await;
+    })
+    .await;
 }
 
 /// Database names cannot be bound; these are made of hex digits.
@@ -75,6 +68,11 @@ pub async fn on_both_apps_with<F: Future<Output = ()>>(
         app.db.close().await;
     };
     start(String::new()).await;
+    with_empty_postgres(start).await;
+}
+
+/// Runs `case` with the URL of a new PostgreSQL database without any table.
+pub async fn with_empty_postgres(case: impl AsyncFnOnce(String)) {
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
         println!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
         return;
@@ -84,6 +82,6 @@ pub async fn on_both_apps_with<F: Future<Output = ()>>(
     run(&admin, format!("CREATE DATABASE {name}")).await;
     let mut url: url::Url = server.parse().expect("TEST_POSTGRES_URL is a URL");
     url.set_path(&name);
-    start(url.to_string()).await;
+    case(url.to_string()).await;
     run(&admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }

@@ -5,3 +5,4 @@ mod corpus;
 mod docs;
 mod mail;
 mod rules;
+mod schema;
