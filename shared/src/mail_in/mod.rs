@@ -96,7 +96,11 @@ pub async fn process(app: &App, ingest: &Ingest, kept: Kept) -> Applied {
         Err(error) => Err(error),
     };
     match applied {
-        Ok(applied) => applied,
+        Ok(applied) => {
+            let outcome = applied.outcome.map(Outcome::as_str);
+            tracing::info!(mail.id = id.0, ticket.pid = applied.pid, outcome, "mail received");
+            applied
+        }
         Err(error) => {
             tracing::warn!(mail.id = id.0, error = &error as &dyn std::error::Error, "mail kept, but not applied yet");
             // A store that cannot be reached says nothing about the mail: it stays kept, and the sweep takes it.
