@@ -48,3 +48,40 @@ pub async fn schema_columns(db: &Db) -> Result<Vec<String>> {
     names.sort();
     Ok(names)
 }
+
+/// Returns every index that has a name of ours as `index table`, sorted: a test holds the two databases' schemas
+/// together.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn schema_indexes(db: &Db) -> Result<Vec<String>> {
+    let q = if db.is_sqlite() {
+        sql("SELECT name || ' ' || tbl_name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    } else {
+        sql("SELECT i.relname || ' ' || t.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid \
+             JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace \
+             WHERE n.nspname = 'public' AND t.relname NOT LIKE '_sqlx%' \
+             AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)")
+    };
+    let rows: Vec<(String,)> = q.all(&mut db.read(super::Scope::All)).await?;
+    let mut names: Vec<String> = rows.into_iter().map(|(n,)| n).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Returns each table with the text that its CHECK constraints stand in: its own statement on SQLite, one row for each
+/// constraint on PostgreSQL. A test compares them with the program's enums.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn schema_checks(db: &Db) -> Result<Vec<(String, String)>> {
+    let q = if db.is_sqlite() {
+        sql("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL")
+    } else {
+        sql(
+            "SELECT t.relname::text, pg_get_constraintdef(c.oid) FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid \
+             JOIN pg_namespace n ON n.oid = t.relnamespace WHERE c.contype = 'c' AND n.nspname = 'public'",
+        )
+    };
+    q.all(&mut db.read(super::Scope::All)).await
+}

@@ -16,7 +16,7 @@ pub mod testing;
 mod value;
 
 pub use error::Error;
-pub use migrate::{applied_migrations, schema_columns};
+pub use migrate::{applied_migrations, schema_checks, schema_columns, schema_indexes};
 pub use pool::{Db, Read, Reader, Scope, Tx};
 pub use query::{Exec, Q, Row, insert_many, insert_many_returning, sql, update_many};
 pub use value::Value;

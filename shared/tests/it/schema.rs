@@ -12,14 +12,11 @@ use shared::mailboxes::TagSeparator;
 use shared::messages::{MessageKind, Side};
 use shared::sessions::LinkKind;
 use shared::store::testing::on_both;
-use shared::store::{Db, Scope, applied_migrations, schema_columns};
+use shared::store::{Db, Scope, applied_migrations, schema_checks, schema_columns, schema_indexes};
 use shared::tenants::Audience;
 use shared::tickets::{Channel, Folder, ParticipantKind, ParticipantState, Priority, Status};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-
-const SQLITE: &str = include_str!("../../../migrations/sqlite/0001_create_schema.sql");
-const POSTGRES: &str = include_str!("../../../migrations/postgres/0001_create_schema.sql");
 
 #[tokio::test]
 async fn both_have_the_same_columns_with_the_same_gaps() {
@@ -35,34 +32,37 @@ async fn both_have_the_same_columns_with_the_same_gaps() {
     }
 }
 
-#[test]
-fn both_have_the_same_indexes() {
-    let index = Regex::new(r"CREATE (?:UNIQUE )?INDEX (\w+) ON (\w+)").expect("a pattern");
-    let all = |text: &str| -> Vec<String> {
-        let mut found: Vec<String> = index.captures_iter(text).map(|c| format!("{} {}", &c[1], &c[2])).collect();
-        found.sort();
-        found
-    };
-    assert!(all(SQLITE).len() > 40);
-    assert_eq!(all(SQLITE), all(POSTGRES));
+#[tokio::test]
+async fn both_have_the_same_indexes() {
+    let seen: Mutex<Vec<Vec<String>>> = Mutex::default();
+    on_both(async |db| {
+        let indexes = schema_indexes(&db).await.expect("the schema can be read");
+        assert!(indexes.len() > 40 && indexes.contains(&"outbox_due outbox".to_owned()), "{indexes:?}");
+        seen.lock().expect("one at a time").push(indexes);
+    })
+    .await;
+    if let [sqlite, postgres] = seen.into_inner().expect("one at a time").as_slice() {
+        assert_eq!(sqlite, postgres);
+    }
 }
 
-/// The texts that `table.column` may hold, by the CHECK constraints of one schema.
-fn checked(schema: &str) -> BTreeMap<String, Vec<String>> {
-    let table = Regex::new(r"(?s)CREATE TABLE (\w+) \((.*?)\n\)").expect("a pattern");
-    let check = Regex::new(r"(?s)CHECK \((\w+) IN \(\s*('.*?)\s*\)\)").expect("a pattern");
+/// The texts that `table.column` may hold, sorted, by the CHECK constraints that a database has.
+fn checked(constraints: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
+    let check = Regex::new(r"(?s)CHECK \(+(\w+) (?:IN \(|= ANY \(\(?ARRAY\[)\s*('.*?)\s*[)\]]").expect("a pattern");
+    let text = Regex::new(r"'([^']*)'").expect("a pattern");
     let mut found = BTreeMap::new();
-    for t in table.captures_iter(schema) {
-        for c in check.captures_iter(&t[2]) {
-            let values = c[2].split(',').map(|v| v.trim().trim_matches('\'').to_owned()).collect();
-            found.insert(format!("{}.{}", &t[1], &c[1]), values);
+    for (table, definition) in constraints {
+        for c in check.captures_iter(definition) {
+            let mut values: Vec<String> = text.captures_iter(&c[2]).map(|v| v[1].to_owned()).collect();
+            values.sort();
+            found.insert(format!("{table}.{}", &c[1]), values);
         }
     }
     found
 }
 
-#[test]
-fn every_enum_is_one_in_the_database() {
+#[tokio::test]
+async fn every_enum_is_one_in_the_database() {
     macro_rules! texts {
         ($($column:literal = $kind:ident;)+) => {
             BTreeMap::from([$(($column.to_owned(), $kind::ALL.iter().map(|v| v.as_str().to_owned()).collect())),+])
@@ -97,17 +97,15 @@ fn every_enum_is_one_in_the_database() {
         "outbox.kind" = Kind;
         "outbox.state" = OutboxState;
     };
-    let sorted = |values: &[String]| {
-        let mut values = values.to_vec();
-        values.sort();
-        values
-    };
-    let (sqlite, postgres) = (checked(SQLITE), checked(POSTGRES));
-    assert_eq!(sqlite, postgres);
-    for (column, values) in wanted {
-        let found = sqlite.get(&column).unwrap_or_else(|| panic!("{column} holds any text"));
-        assert_eq!(sorted(found), sorted(&values), "{column}");
-    }
+    on_both(async |db| {
+        let found = checked(&schema_checks(&db).await.expect("the schema can be read"));
+        for (column, values) in &wanted {
+            let mut values = values.clone();
+            values.sort();
+            assert_eq!(found.get(column), Some(&values), "{column}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
