@@ -1,0 +1,70 @@
+//! A mail joins a ticket.
+
+use super::rows::Line;
+use super::{Batch, Planned};
+use crate::events::{By, EventKind};
+use crate::ids::TicketId;
+use crate::mail_in::Trace;
+use crate::mail_in::outcome::Outcome;
+use crate::mail_in::senders::Cell;
+use crate::mail_in::types::Class;
+use crate::messages::{MessageKind, Side};
+use crate::tickets::{ParticipantKind, ParticipantState, Status};
+use serde_json::json;
+
+impl Batch<'_> {
+    pub(super) fn join(
+        &mut self,
+        mail: &Planned,
+        ticket: TicketId,
+        (cell, class): (Cell, Class),
+        revive: Option<&'static str>,
+        links: &[TicketId],
+        trace: &mut Trace,
+    ) -> Line {
+        let read = &mail.read;
+        let sender = self.sender(read);
+        let by = By::mail(sender);
+        let unverified = cell.is_unverified_agent();
+        let (kind, side) =
+            if unverified { (MessageKind::Note, Side::Agent) } else { (MessageKind::Reply, Side::Customer) };
+        let key = read.sender_key().unwrap_or_default();
+        if !self.known.is_on_ticket(ticket, &key) {
+            match cell {
+                Cell::JoinAddCc => {
+                    self.work.add_participant(ticket, sender, ParticipantKind::Cc, ParticipantState::Accepted, by)
+                }
+                Cell::JoinNewSender => {
+                    self.work.add_participant(ticket, sender, ParticipantKind::Cc, ParticipantState::NewSender, by);
+                }
+                _ => {}
+            }
+        }
+        let message = self.message(mail, ticket, (kind, class), side, by);
+        if let Some(why) = revive {
+            self.work.set_status(ticket, Status::InProgress, by, why);
+        }
+        for other in links.iter().filter(|t| self.work.ticket(**t).is_some()).copied().collect::<Vec<_>>() {
+            self.work.event(
+                other,
+                EventKind::TicketLinked,
+                By::SYSTEM,
+                json!({"ticket_id": ticket, "why": "same_mail"}),
+                None,
+            );
+        }
+        if cell == Cell::Join {
+            self.add_others(mail, ticket, by);
+        }
+        let notifies = match class {
+            Class::Person => true,
+            Class::ListBulk => cell == Cell::Join,
+            _ => false,
+        };
+        if notifies {
+            self.notify(mail, ticket, message, trace);
+        }
+        let outcome = if class == Class::AutoReply { Outcome::AutoReplyStored } else { Outcome::MessageAdded };
+        self.line(mail, outcome, Some(ticket), Some(message))
+    }
+}

@@ -1,0 +1,95 @@
+//! One mail's line in `inbound_mails`.
+
+use super::Planned;
+use crate::clock::Time;
+use crate::ids::{MailId, TenantId};
+use crate::mail_in::decide::{Decision, Read};
+use crate::mail_in::outcome::{Applied, MailState, Outcome};
+use crate::mail_in::{Error, Trace, sql};
+use crate::store::{Tx, Value};
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
+
+/// The longest subject a ticket shows; the mail keeps its own.
+const SUBJECT_CHARS: usize = 500;
+
+/// One mail's line in `inbound_mails`, and what the door is told.
+pub(super) struct Line {
+    pub(super) state: MailState,
+    pub(super) applied: Applied,
+    pub(super) reason: Option<String>,
+    pub(super) duplicate_of: Option<MailId>,
+}
+
+/// Mails whose key another one took between planning and now, or in the same batch.
+pub(super) async fn late_duplicates(
+    tx: &mut Tx,
+    mails: &[Planned],
+    undecided: &BTreeSet<MailId>,
+    first: &BTreeSet<MailId>,
+) -> Result<HashMap<MailId, MailId>, Error> {
+    let lost: Vec<&Read> = mails
+        .iter()
+        .filter(|m| !matches!(m.decision, Decision::Duplicate { .. }))
+        .map(|m| &*m.read)
+        .filter(|r| undecided.contains(&r.kept.id) && !first.contains(&r.kept.id))
+        .collect();
+    if lost.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let holders: HashMap<(TenantId, String), MailId> =
+        sql::find_keys(tx, &lost).await?.into_iter().map(|(t, k, m)| ((t, k), m)).collect();
+    Ok(lost
+        .iter()
+        .filter_map(|r| {
+            let holder = *holders.get(&(r.kept.tenant_id, r.dedupe_key.clone()))?;
+            // A mail that failed after its key was taken holds its own.
+            (holder != r.kept.id).then_some((r.kept.id, holder))
+        })
+        .collect())
+}
+
+pub(super) async fn duplicate(tx: &mut Tx, id: MailId, of: MailId) -> Result<Line, Error> {
+    let first = sql::first_arrivals(tx, &BTreeSet::from([of])).await?.pop();
+    Ok(Line {
+        state: MailState::Applied,
+        applied: Applied {
+            mail_id: id,
+            outcome: Some(Outcome::Duplicate),
+            ticket_id: first.as_ref().and_then(|f| f.ticket_id),
+            pid: first.as_ref().and_then(|f| f.pid.clone()),
+            ticket_message_id: first.as_ref().and_then(|f| f.ticket_message_id),
+        },
+        reason: None,
+        duplicate_of: Some(of),
+    })
+}
+
+pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -> Vec<Value> {
+    let mail = &read.mail;
+    let mut flags: Vec<&str> = mail.flags.iter().map(String::as_str).collect();
+    flags.extend(read.classified.flags.iter().copied());
+    flags.extend(mail.defects.iter().map(String::as_str));
+    vec![
+        read.kept.id.into(),
+        line.state.into(),
+        line.applied.outcome.into(),
+        read.classified.class.into(),
+        read.verdict.into(),
+        line.reason.clone().into(),
+        mail.message_id.clone().into(),
+        mail.from.as_ref().map(|f| f.email.clone()).into(),
+        mail.from.as_ref().and_then(|f| f.name.clone()).into(),
+        cut(&mail.subject).into(),
+        json!(flags).into(),
+        serde_json::to_string(trace).expect("a trace is plain data").into(),
+        line.applied.ticket_id.into(),
+        line.applied.ticket_message_id.into(),
+        line.duplicate_of.into(),
+        now.into(),
+    ]
+}
+
+pub(super) fn cut(subject: &str) -> String {
+    subject.chars().take(SUBJECT_CHARS).collect()
+}
