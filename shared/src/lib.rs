@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod doorbell;
 pub mod events;
 pub mod fault;
+pub mod fetch;
 pub mod housekeeping;
 pub mod i18n;
 pub mod ids;

@@ -322,6 +322,7 @@ quoted-text = { $lines ->
 }
 show-html = Gestaltete Fassung zeigen
 html-hint = Bilder aus dem Netz werden nicht geladen
+show-images = Bilder anzeigen
 html-title = Mail von { $name }, gestaltete Fassung
 why-here = Warum ist sie hier?
 delivery = Zustellung

@@ -322,6 +322,7 @@ quoted-text = { $lines ->
 }
 show-html = Show as designed
 html-hint = Remote images are not loaded
+show-images = Show images
 html-title = Mail by { $name }, as designed
 why-here = Why is it here?
 delivery = Delivery

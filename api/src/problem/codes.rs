@@ -41,6 +41,7 @@ codes! {
     CSRF_FAILED = 403 "csrf_failed" "The request did not come from a page of this site";
     NOT_FOUND = 404 "not_found" "There is nothing here";
     TICKET_NOT_FOUND = 404 "ticket_not_found" "No such ticket";
+    IMAGE_NOT_SHOWN = 404 "image_not_shown" "The image cannot be shown";
     MESSAGE_NOT_FOUND = 404 "message_not_found" "No such message";
     ATTACHMENT_NOT_FOUND = 404 "attachment_not_found" "No such attachment";
     MAIL_NOT_FOUND = 404 "mail_not_found" "No such mail";

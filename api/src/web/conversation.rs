@@ -9,6 +9,7 @@ use shared::clock::Time;
 use shared::events;
 use shared::i18n::{self, Locale};
 use shared::ids::{MessageId, UserId};
+use shared::mail_in::sanitise;
 use shared::mail_in::types::{Class, Verdict};
 use shared::mail_out::kinds::{Kind, OutboxState};
 use shared::mail_out::outbox::read::Listed;
@@ -147,6 +148,7 @@ impl Parts<'_> {
             text: format::text_html(visible.trim()),
             quoted,
             html: m.body_html.as_ref().map(|_| format!("{}/messages/{}/html", self.url, m.id)),
+            remote_images: m.body_html.as_deref().is_some_and(sanitise::has_remote_images),
             files: self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| file(locale, f)).collect(),
             mail: m.mail_id.filter(|_| self.may_explain).map(|id| format!("/dashboard/mail/{id}")),
             take_back: self.take_back(m),

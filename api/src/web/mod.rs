@@ -18,6 +18,7 @@ pub mod keys;
 pub mod lists;
 pub mod login;
 pub mod mail;
+pub mod message_html;
 pub mod new;
 pub mod parts;
 pub mod queue;

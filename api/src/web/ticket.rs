@@ -173,6 +173,8 @@ pub struct Message {
     pub quoted: Option<Quoted>,
     /// The page of its HTML.
     pub html: Option<String>,
+    /// Whether it has images on other hosts, which are not shown unless asked for.
+    pub remote_images: bool,
     /// Its files.
     pub files: Vec<FileLink>,
     /// The page that tells why it is here.
@@ -326,6 +328,7 @@ mod tests {
             text: "Hello".into(),
             quoted: Some(Quoted { lines: 2, text: "&gt; old".into() }),
             html: Some("/dashboard/support/messages/1/html".into()),
+            remote_images: true,
             files: vec![file],
             mail: Some("/dashboard/mail/1".into()),
             take_back: None,

@@ -1,15 +1,15 @@
 //! Showing a ticket: reads what belongs to it and fills the page, fresh or after a form that was refused.
 
 use super::conversation::{File, Parts};
-use super::format::{self, When};
+use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
 use super::ticket::{Can, Participant, Requester, TicketPage};
-use super::{clocks, frame, lists, mail};
+use super::{clocks, lists, mail};
 use crate::Api;
 use crate::extract::{Path, Query};
-use crate::problem::{Problem, codes};
+use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -17,7 +17,6 @@ use serde::Deserialize;
 use shared::access::{Actor, Capability};
 use shared::i18n;
 use shared::ids::{MessageId, UserId};
-use shared::mail_in::sanitise;
 use shared::mail_out::outbox;
 use shared::messages;
 use shared::tickets::{self, EventView, ParticipantKind, ParticipantState, Priority, Status, TicketRef, TicketView};
@@ -242,47 +241,4 @@ fn names(
         names.insert(id, name(view.assignee_name.as_deref(), email));
     }
     names
-}
-
-/// `GET /dashboard/support/{ticket}/messages/{message}/html`: a mail's HTML, made safe, for the frame.
-///
-/// # Errors
-/// 401, 404 `ticket_not_found` or `message_not_found`.
-pub async fn html(
-    State(api): State<Api>,
-    visit: Visit,
-    Path((which, message)): Path<(String, MessageId)>,
-) -> Result<Response, Problem> {
-    let actor = visit.actor()?;
-    let which: TicketRef = which.parse().unwrap_or_else(|never| match never {});
-    let ticket = tickets::find(&api.app, actor, &which).await?;
-    let missing = || Problem::new(codes::MESSAGE_NOT_FOUND);
-    let found = messages::get(&api.app, actor, ticket, message).await.map_err(|e| match e {
-        tickets::Error::NotFound => missing(),
-        e => e.into(),
-    })?;
-    let html = found.body_html.ok_or_else(missing)?;
-    let files = shared::attachments::of_messages(&mut api.app.db.read(actor.tickets().rows()), &[message]).await?;
-    let images = inline_images(&api, files).await?;
-    Ok(frame::sanitised(&sanitise::html(&html, |cid| images.get(cid).cloned()).html))
-}
-
-/// The largest image that is put into the document itself, in bytes.
-const MOST_INLINE: i64 = 1024 * 1024;
-
-/// Returns a message's inline images as `data:` addresses by Content-ID: the frame has no session to ask with.
-async fn inline_images(
-    api: &Api,
-    files: Vec<shared::attachments::Attachment>,
-) -> Result<HashMap<String, String>, Problem> {
-    let mut images = HashMap::new();
-    for file in files.into_iter().filter(|f| f.size_bytes <= MOST_INLINE) {
-        let (Some(cid), Some(sha256), true) = (&file.content_id, &file.sha256, format::is_image(&file.content_type))
-        else {
-            continue;
-        };
-        let bytes = api.app.blobs.get(file.tenant_id, sha256).await?;
-        images.insert(cid.clone(), format::data_url(&file.content_type, &bytes));
-    }
-    Ok(images)
 }

@@ -166,7 +166,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
 
 /// `writer` wrote the reply that is to be withdrawn: nobody else may.
 async fn of_ticket(s: &Server, route: &Route, stage: &Stage, place: &Place, writer: &Person) -> String {
-    if route.path.ends_with("/html") {
+    if route.path.ends_with("/html") || route.path.ends_with("/image") {
         return filled(route.path, &[place.mail_ticket, place.mail_message]);
     }
     if route.method == "GET" {

@@ -6,12 +6,13 @@ pub mod idempotency;
 use crate::blobs::{self, Blobs};
 use crate::config::Config;
 use crate::doorbell::{BellReceiver, Doorbell};
+use crate::fetch::Fetcher;
 use crate::instance;
 use crate::keys::Keys;
 use crate::store::{self, Db};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Connections to PostgreSQL per process. Many more make a busy tenant slower, not faster, as its counter row is
 /// one (STACK 2).
@@ -34,6 +35,7 @@ pub struct Parts {
     /// Rung after outbox rows were committed.
     pub bell: Doorbell,
     listener: Mutex<Option<BellReceiver>>,
+    fetcher: OnceLock<Fetcher>,
 }
 
 /// The program cannot start.
@@ -74,7 +76,12 @@ impl App {
         let blobs = Blobs::in_folder(&config.blob_dir)?;
         let (bell, listener) = Doorbell::in_process();
         let listener = Mutex::new(Some(listener));
-        Ok(App(Arc::new(Parts { config, db, keys, blobs, bell, listener })))
+        Ok(App(Arc::new(Parts { config, db, keys, blobs, bell, listener, fetcher: OnceLock::new() })))
+    }
+
+    /// Returns what asks other hosts, made when it is first needed.
+    pub fn fetcher(&self) -> &Fetcher {
+        self.fetcher.get_or_init(|| Fetcher::new(self.config.fetch_networks.clone()))
     }
 
     /// Returns the doorbell's listening end, once: it belongs to whoever sends mail, or carries the rings to Redis.

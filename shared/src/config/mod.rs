@@ -87,6 +87,8 @@ pub struct Config {
     pub max_ticket_bytes: usize,
     /// Media types that may be uploaded; an entry that ends in `*` stands for all that begin like it.
     pub allowed_types: Vec<String>,
+    /// Networks inside that images in mail may be fetched from too (E12.4).
+    pub fetch_networks: Vec<crate::fetch::network::Network>,
     /// Where the port is written once it is open.
     pub port_file: Option<PathBuf>,
 }
@@ -195,6 +197,9 @@ impl Config {
             "POSTROOM_MAX_FILE_BYTES" => self.max_file_bytes.to_string(),
             "POSTROOM_MAX_TICKET_BYTES" => self.max_ticket_bytes.to_string(),
             "POSTROOM_ALLOWED_TYPES" => self.allowed_types.join(","),
+            "POSTROOM_FETCH_NETWORKS" => {
+                self.fetch_networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            }
             "POSTROOM_PORT_FILE" => self.port_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             _ => unreachable!("the table names the settings"),
         }

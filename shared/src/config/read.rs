@@ -2,6 +2,7 @@
 
 use super::settings::{DEFAULT_ALLOWED_TYPES, SETTINGS, Setting, Show};
 use super::{Config, Mode, Secret, WorkerMode, is_loopback_ip, is_loopback_url};
+use crate::fetch::network::Network;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,7 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         allowed_types: r
             .parsed("POSTROOM_ALLOWED_TYPES", media_types)
             .unwrap_or_else(|| DEFAULT_ALLOWED_TYPES.iter().map(|t| (*t).to_owned()).collect()),
+        fetch_networks: r.parsed("POSTROOM_FETCH_NETWORKS", networks).unwrap_or_default(),
         port_file: r.text("POSTROOM_PORT_FILE").map(PathBuf::from),
         database_url,
         data_dir,
@@ -239,6 +241,10 @@ fn size(value: &str, most: usize) -> Result<usize, String> {
         Some(n) if (1..=most).contains(&n) => Ok(n),
         _ => Err(wrong()),
     }
+}
+
+fn networks(value: &str) -> Result<Vec<Network>, String> {
+    value.split(',').map(str::trim).filter(|n| !n.is_empty()).map(Network::from_str).collect()
 }
 
 fn media_types(value: &str) -> Result<Vec<String>, String> {

@@ -90,6 +90,12 @@ pub const SETTINGS: &[Setting] = &[
         Show::Plain,
         "media types that may be uploaded, comma separated; image/* allows all of a kind",
     ),
+    setting(
+        "POSTROOM_FETCH_NETWORKS",
+        "none: the public internet alone",
+        Show::Plain,
+        "networks inside that images in mail may be fetched from too, comma separated: 10.1.0.0/16",
+    ),
     setting("POSTROOM_PORT_FILE", "none", Show::Plain, "a file that the port is written to once it is open"),
 ];
 

@@ -1,8 +1,10 @@
 //! HTML that is safe to show (E12.1, E12.2, E12.4). A view: the body as received stays as it is (G3).
 
 use ammonia::{Builder, UrlRelative};
+use regex::Regex;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// Largest HTML that is shown (E10.9); the rest is cut.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -175,9 +177,24 @@ const STYLES: &[&str] = &[
 /// Schemes of links.
 const LINKS: &[&str] = &["http", "https", "mailto", "tel"];
 
+/// Gives an image on another host an address of ours that fetches it (E12.4).
+pub type Proxy = Box<dyn Fn(&str) -> String + Send + Sync>;
+
 /// Makes a mail's HTML safe. `cid_url` gives the URL of the part with a Content-ID (E12.5); an unknown one, and an
 /// image on another host, loses its source. Links open elsewhere and say nothing of us.
 pub fn html(raw_html: &str, cid_url: impl Fn(&str) -> Option<String>) -> Safe {
+    cleaned(raw_html, cid_url, None)
+}
+
+/// The same with images on other hosts, each at the address that `proxy` gives for its own. Images of one pixel, which
+/// only tell that the mail was read, stay away (E12.4).
+pub fn html_with_images(raw_html: &str, cid_url: impl Fn(&str) -> Option<String>, proxy: Proxy) -> Safe {
+    let mut safe = cleaned(raw_html, cid_url, Some(proxy));
+    safe.html = without_beacons(&safe.html);
+    safe
+}
+
+fn cleaned(raw_html: &str, cid_url: impl Fn(&str) -> Option<String>, proxy: Option<Proxy>) -> Safe {
     let cut = raw_html.floor_char_boundary(MAX_BYTES);
     // Found before cleaning: `attribute_filter` must not borrow what the caller's closure does.
     let urls: HashMap<String, String> =
@@ -202,7 +219,7 @@ pub fn html(raw_html: &str, cid_url: impl Fn(&str) -> Option<String>) -> Safe {
         .set_tag_attribute_value("a", "target", "_blank")
         .filter_style_properties(STYLES.iter().copied().collect())
         .attribute_filter(move |element, attribute, value| match (element, attribute) {
-            ("img", "src") => image_source(value, &urls, &seen).map(Cow::Owned),
+            ("img", "src") => image_source(value, &urls, &seen, proxy.as_deref()).map(Cow::Owned),
             (_, "style") => Some(harmless_style(value)),
             // Relative addresses pass the builder for the sake of our own images; elsewhere they lead nowhere.
             ("a", "href") => LINKS.iter().any(|s| has_scheme(value, s)).then_some(Cow::Borrowed(value)),
@@ -224,7 +241,14 @@ impl Counter {
     }
 }
 
-fn image_source(src: &str, urls: &HashMap<String, String>, remote: &Counter) -> Option<String> {
+type ProxyRef<'a> = &'a (dyn Fn(&str) -> String + Send + Sync);
+
+fn image_source(
+    src: &str,
+    urls: &HashMap<String, String>,
+    remote: &Counter,
+    proxy: Option<ProxyRef<'_>>,
+) -> Option<String> {
     let src = src.trim();
     if has_scheme(src, "cid") {
         return urls.get(src[4..].trim()).cloned();
@@ -237,8 +261,34 @@ fn image_source(src: &str, urls: &HashMap<String, String>, remote: &Counter) -> 
     }
     if has_scheme(src, "http") || has_scheme(src, "https") || src.starts_with("//") {
         remote.add();
+        let whole = if src.starts_with("//") { format!("https:{src}") } else { src.to_owned() };
+        return proxy.map(|proxy| proxy(&whole));
     }
     None
+}
+
+/// Tells whether HTML seems to have images on other hosts, without cleaning it.
+pub fn has_remote_images(raw_html: &str) -> bool {
+    static REMOTE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?i)<img\s[^>]*?src\s*=\s*["']?\s*(?:https?:)?//"#).expect("a pattern of ours"));
+    REMOTE.is_match(raw_html)
+}
+
+/// Takes the source from images that are said to be a pixel high or wide. Works on the builder's output, where every
+/// attribute is quoted.
+fn without_beacons(html: &str) -> String {
+    static IMAGE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"<img(?: [a-z-]+="[^"]*")*>"#).expect("a pattern of ours"));
+    static PIXEL: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#" (?:width|height)="\s*0*[01](?:px)?\s*"|[ ";](?:max-)?(?:width|height):\s*0*[01](?:px)?\s*[;"]"#)
+            .expect("a pattern of ours")
+    });
+    static SOURCE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#" src="[^"]*""#).expect("a pattern of ours"));
+    let sourceless = |c: &regex::Captures<'_>| match PIXEL.is_match(&c[0]) {
+        true => SOURCE.replace(&c[0], "").into_owned(),
+        false => c[0].to_owned(),
+    };
+    IMAGE.replace_all(html, sourceless).into_owned()
 }
 
 fn has_scheme(url: &str, scheme: &str) -> bool {
@@ -301,6 +351,20 @@ mod tests {
         let safe = clean("<img src=\"https://t.example/1.png\" srcset=\"x 2x\"><img src=\"http://169.254.169.254/\">");
         assert_eq!(safe.remote_images, 2);
         assert!(!safe.html.contains("example") && !safe.html.contains("169.254"));
+    }
+
+    /// E12.4: asked for, they come by way of us; a pixel that only tells who read it never.
+    #[test]
+    fn remote_images_come_by_the_proxy_but_for_pixels() {
+        let raw = "<img src=\"https://a.example/1.png\" width=200><img src='//b.example/2.png'>\
+                   <img src=\"https://t.example/1.gif\" width=\"1\" height=1><img src=https://t.example/2 height=0>\
+                   <img src=https://t.example/3 style='width:1px;height:1px'><img src=https://c.example/10 width=10 alt=ten>";
+        let safe = html_with_images(raw, |_| None, Box::new(|url| format!("/image?u={url}")));
+        for shown in ["/image?u=https://a.example/1.png", "/image?u=https://b.example/2.png", "c.example/10"] {
+            assert!(safe.html.contains(shown), "{shown}: {}", safe.html);
+        }
+        assert!(!safe.html.contains("t.example"), "{}", safe.html);
+        assert_eq!(safe.remote_images, 6);
     }
 
     /// E12.5.
