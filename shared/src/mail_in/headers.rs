@@ -85,10 +85,15 @@ pub fn split(data: &[u8]) -> Block<'_> {
 
 fn close<'a>(block: &mut Block<'a>, data: &'a [u8], open: Option<(&'a [u8], usize, usize)>) {
     let Some((name, start, end)) = open else { return };
-    if end - start > MAX_FIELD_BYTES {
-        block.limited = true;
+    let mut value = &data[start..end];
+    if value.len() > MAX_FIELD_BYTES {
+        // Line ends must not matter: CR does not count.
+        let mut left = MAX_FIELD_BYTES;
+        let cut = value.iter().position(|&b| b != b'\r' && left.checked_sub(1).map(|n| left = n).is_none());
+        block.limited |= cut.is_some();
+        value = &value[..cut.unwrap_or(value.len())];
     }
-    block.fields.push(RawField { name, value: &data[start..end.min(start + MAX_FIELD_BYTES)] });
+    block.fields.push(RawField { name, value });
 }
 
 /// Where the body begins, looking for the next empty line only.
@@ -191,6 +196,20 @@ mod tests {
         assert_eq!(names("A: 1\n \nB: 2\n\nx").0, ["A", "B"]);
         assert_eq!(names("A: 1\n \nHello\n"), (vec!["A".into()], "Hello\n".into()));
         assert_eq!(names("To: a,\n\t\n b\nB: 2\n\nx").0, ["To", "B"]);
+    }
+
+    /// E10.9: a field is cut at the same letter whatever the line ends are.
+    #[test]
+    fn long_field_is_cut() {
+        let lf = format!("A: {}\n\nx", "y\n ".repeat(40_000));
+        let crlf = lf.replace('\n', "\r\n");
+        let cut = |raw: &str| {
+            let block = split(raw.as_bytes());
+            assert!(block.limited);
+            String::from_utf8_lossy(block.fields[0].value).replace('\r', "")
+        };
+        assert_eq!(cut(&lf), cut(&crlf));
+        assert_eq!(cut(&lf).len(), MAX_FIELD_BYTES);
     }
 
     #[test]

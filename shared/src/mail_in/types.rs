@@ -31,6 +31,9 @@ pub struct Part {
     pub inline: bool,
     /// The Content-ID without angle brackets.
     pub content_id: Option<String>,
+    /// What it was unpacked from: the file's name (`winmail.dat`, `smime.p7m`), or `text` for a file written into the
+    /// text (uuencode). None: it is a leaf of the MIME tree.
+    pub unpacked_from: Option<String>,
 }
 
 /// A mail as it was understood. `parse` always gives one, in the worst case with the flag `degraded`.
@@ -62,6 +65,8 @@ pub struct Mail {
     pub visible_text: String,
     /// All parts that are not the body, in order.
     pub parts: Vec<Part>,
+    /// How many leaves of the MIME tree became the body: with the parts that were not unpacked they are all leaves.
+    pub body_leaves: usize,
     /// Delivery reports found in it (E9.11, E9.12).
     pub bounces: Vec<Bounce>,
     /// The forwarded mail in it, if it is a forward (E6.2, E7.5).

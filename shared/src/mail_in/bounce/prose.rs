@@ -363,6 +363,10 @@ pub fn read(mail: &Mail) -> Vec<Bounce> {
     if heads.is_empty() {
         heads = split.returned.and_then(to_of_returned).into_iter().map(|a| (a, String::new())).collect();
     }
+    // One that failed, named in a field of its own: that beats the prose, which may show an alias.
+    if let ([(address, _)], [failed]) = (heads.as_mut_slice(), failed_recipients(mail).as_slice()) {
+        address.clone_from(failed);
+    }
     let action = action_of(mail, split.report);
     if heads.is_empty() {
         return vec![bounce(None, split.report, action)];
@@ -436,21 +440,42 @@ fn failed_recipients(mail: &Mail) -> Vec<String> {
         .collect()
 }
 
+/// A reply about a host, of which the recipients follow: `550 example.org (smtp)... 550 Host unknown`.
+fn is_about_a_host(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let code = words.next().is_some_and(|w| w.len() == 3 && w.bytes().all(|b| b.is_ascii_digit()));
+    let host = words.next().is_some_and(|w| w.contains('.') && !w.contains(['@', '<']));
+    code && host && words.next().is_some_and(|w| w.starts_with('(') && w.contains(")..."))
+}
+
 /// Recipients whose address begins a line, each with the text up to the next one.
 fn heads(report: &str, own: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
+    // What is said before the recipients that it is about.
+    let mut ahead = String::new();
     for line in report.lines() {
+        if is_about_a_host(line) || line.starts_with("While talking to ") {
+            ahead.push_str(line);
+            ahead.push('\n');
+            continue;
+        }
         if let Some(address) = head_of(line)
             && address::key(&address) != own
         {
             match found.iter().position(|(a, _)| a.eq_ignore_ascii_case(&address)) {
                 // A recipient that comes again continues; it goes to the end, where the text is collected.
                 Some(at) => {
-                    let again = found.remove(at);
+                    let mut again = found.remove(at);
+                    again.1.push_str(&std::mem::take(&mut ahead));
                     found.push(again);
                 }
-                None => found.push((address, String::new())),
+                None => found.push((address, std::mem::take(&mut ahead))),
             }
+        }
+        if !ahead.is_empty() {
+            ahead.push_str(line);
+            ahead.push('\n');
+            continue;
         }
         if let Some((_, text)) = found.last_mut() {
             text.push_str(line);

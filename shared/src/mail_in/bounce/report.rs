@@ -70,7 +70,12 @@ fn recipient(group: &Block<'_>, prose: &str, sole: bool) -> Option<Bounce> {
         Some(last) => Some(last),
         None => first.or_else(|| get("final-recipient").as_deref().and_then(address_of)),
     };
-    let text = about(recipient.as_deref().filter(|_| !sole), diagnostic.as_deref(), prose);
+    let mut text = about(recipient.as_deref().filter(|_| !sole), diagnostic.as_deref(), prose);
+    // PowerMTA says in a field of its own what it takes the refusal for.
+    if let Some(category) = get("x-powermta-bouncecategory") {
+        text.push(' ');
+        text.push_str(&category);
+    }
     let kind = status::kind(&action, status.as_deref(), &text);
     Some(Bounce { recipient, action, status, kind, diagnostic })
 }
@@ -82,6 +87,13 @@ fn about(recipient: Option<&str>, diagnostic: Option<&str>, prose: &str) -> Stri
     let telling = ["in reply to end of DATA", "in reply to DATA", ">>> DATA\n<<< 5"].iter().any(|w| prose.contains(w));
     if telling {
         text.push_str(" (in reply to end of data)");
+    }
+    // A delivery agent's own reason (Dovecot), whatever the fields copy.
+    if let Some((_, reason)) = prose.split_once("was automatically rejected:") {
+        text = reason.split_whitespace().take(40).collect::<Vec<_>>().join(" ");
+    }
+    if prose.contains("in reply to RCPT") || prose.contains(">>> RCPT") {
+        text.push_str(" (in reply to rcpt)");
     }
     if diagnostic.is_none() {
         let lines: Vec<&str> = match recipient {

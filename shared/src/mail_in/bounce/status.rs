@@ -109,6 +109,11 @@ pub fn kind(action: &str, status: Option<&str>, text: &str) -> BounceKind {
     if status == Some("5.1.1") && SUSPENDED.iter().any(|s| text.contains(s)) {
         return BounceKind::Hard;
     }
+    // The mailbox is there, but takes nothing (RFC 3463: "may be only temporary"); that it is unknown holds only of a
+    // server that says so when asked for the recipient.
+    if status == Some("5.2.1") && USER_UNKNOWN.iter().any(|u| text.contains(u)) && !at_rcpt(&text) {
+        return BounceKind::Soft;
+    }
     let known_code = matches!(status, Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10"));
     if let Some(hard) = by_wording(&text, known_code) {
         return if hard { BounceKind::Hard } else { BounceKind::Soft };
@@ -117,6 +122,11 @@ pub fn kind(action: &str, status: Option<&str>, text: &str) -> BounceKind {
         Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10" | "5.2.1" | "5.4.4") => BounceKind::Hard,
         _ => BounceKind::Soft,
     }
+}
+
+/// The recipient was refused when it was named, or the reporter itself calls the mailbox bad.
+fn at_rcpt(text: &str) -> bool {
+    ["rcpt", "recipient address rejected", "bad-mailbox"].iter().any(|w| text.contains(w))
 }
 
 /// Lower case, white space collapsed.
@@ -174,6 +184,7 @@ const AFTER_DATA: &[&str] = &[
     "550 : user unknown",
     "550: : user unknown",
     "rejected by the domain filter",
+    "smtp command data",
     ">>> data <<< 5",
 ];
 
@@ -552,6 +563,8 @@ mod tests {
             ("failed", Some("5.7.1"), "554 message blocked as spam", Soft),
             ("failed", Some("5.1.8"), "Domain of sender address x does not exist", Soft),
             ("failed", Some("5.2.1"), "", Hard),
+            ("failed", Some("5.2.1"), "550 5.2.1 User unknown (in reply to RCPT TO command)", Hard),
+            ("failed", Some("5.2.1"), "550 5.2.1 User unknown", Soft),
             ("failed", Some("5.2.2"), "", Soft),
             ("failed", Some("4.4.7"), "expired", Soft),
             ("failed", None, "Host or domain name not found", Hard),

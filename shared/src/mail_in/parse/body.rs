@@ -14,6 +14,8 @@ pub struct Collected {
     pub parts: Vec<Part>,
     /// Types of all nodes, in order.
     pub content_types: Vec<String>,
+    /// How many leaves became the body.
+    pub body_leaves: usize,
     /// A body's charset was guessed.
     pub guessed: bool,
     leaf: usize,
@@ -112,6 +114,7 @@ impl Collected {
         let content = &node.content;
         let bytes = tree::bytes_of(node, trouble);
         if is_body(node, place) {
+            self.body_leaves += 1;
             let decoded = charset::decode(&bytes, content.param("charset"));
             self.guessed |= decoded.guessed;
             let text = tidy(&decoded.text);
@@ -139,6 +142,7 @@ impl Collected {
             bytes,
             inline: content.disposition == "inline" || content.disposition.is_empty() && content.id.is_some(),
             content_id: content.id.clone(),
+            unpacked_from: None,
         });
     }
 
@@ -151,6 +155,7 @@ impl Collected {
             bytes: file.bytes,
             inline: false,
             content_id: None,
+            unpacked_from: Some("text".to_owned()),
         });
     }
 

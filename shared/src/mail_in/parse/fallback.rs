@@ -42,6 +42,7 @@ pub fn read(raw: &[u8]) -> Mail {
             bytes: raw.to_vec(),
             inline: false,
             content_id: None,
+            unpacked_from: None,
         });
     }
     mail

@@ -72,6 +72,7 @@ pub(crate) fn read_mime(data: &[u8]) -> Option<Mail> {
     let body = collected.body();
     (mail.body_text, mail.body_html) = (body.text, body.html);
     mail.parts = collected.parts;
+    mail.body_leaves = collected.body_leaves;
     mail.content_types = collected.content_types;
     for (flag, set) in [
         ("text_derived", body.derived),
@@ -91,8 +92,13 @@ pub(crate) fn read_mime(data: &[u8]) -> Option<Mail> {
 /// An mbox `From ` line, a byte order mark and empty lines before the header are no part of it.
 pub(crate) fn skip_preamble(raw: &[u8]) -> &[u8] {
     let mut data = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
-    while let [b'\r' | b'\n', rest @ ..] = data {
-        data = rest;
+    // Also lines of nothing but blanks.
+    loop {
+        let blanks = data.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        match data.get(blanks) {
+            Some(b'\r' | b'\n') => data = &data[blanks + 1..],
+            _ => break,
+        }
     }
     if data.starts_with(b"From ") || data.starts_with(b">From ") {
         let end = data.iter().position(|&b| b == b'\n' || b == b'\r').map_or(data.len(), |n| n + 1);

@@ -268,3 +268,20 @@ fn hostile_input_is_cheap() {
         assert!(started.elapsed().as_secs() < 5, "{name} took {:?}", started.elapsed());
     }
 }
+
+/// E2.13, T17: blanks and lines of blanks before the header, a boundary that begins another one, text that is not the
+/// base64 it claims to be, a boundary that only ever closes.
+#[test]
+fn oddities_that_lose_nothing() {
+    let mail = parse(b"   \t \r\n \r\nFrom: a@b.example\r\nSubject: s\r\n\r\nhello\r\n");
+    assert_eq!((mail.subject.as_str(), mail.flags.contains(&"degraded".to_owned())), ("s", false));
+    let mail = parse(
+        b"Content-Type: multipart/mixed; boundary=\"a\"\n\n--a\nContent-Type: multipart/mixed; boundary=\"a--\"\n\n--a--\n\
+          Content-Type: text/plain\n\nbody\n--a----\n--a--\n",
+    );
+    assert_eq!((mail.body_text.trim(), mail.parts.len()), ("body", 0));
+    let mail = parse(b"From: a@b.example\nContent-Transfer-Encoding: base64\n\nHello w\xc3\xb6rld, this is text.\n");
+    assert!(mail.body_text.starts_with("Hello wörld") && mail.defects.contains(&"bad_base64".to_owned()));
+    let mail = parse(b"From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\nkept words\n--x--\n");
+    assert!(mail.body_text.contains("kept words"), "{:?}", mail.body_text);
+}

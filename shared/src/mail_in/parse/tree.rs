@@ -66,7 +66,7 @@ pub fn build<'a>(content: Content, raw: &'a [u8], depth: usize, trouble: &mut Tr
             Vec::new()
         }
     };
-    if lines.is_empty() {
+    if lines.iter().all(|l| l.closing) {
         if node.content.param("boundary").is_some() {
             trouble.defect("wrong_boundary");
         }
@@ -113,12 +113,29 @@ struct Delimiter {
 fn delimiters(raw: &[u8], boundary: &[u8]) -> Vec<Delimiter> {
     let mut found = Vec::new();
     let mut pos = 0;
+    // The boundary that the part being passed declares, if it begins with this one: `a--` closes `a` and opens `a--`.
+    let mut inner: Option<Vec<u8>> = None;
     while pos < raw.len() {
         let (end, next) = headers::line_end(raw, pos);
         if let Some(rest) = raw[pos..end].strip_prefix(b"--").and_then(|l| l.strip_prefix(boundary)) {
             let blank = |b: &[u8]| b.iter().all(|c| matches!(c, b' ' | b'\t' | b'\r'));
             let closing = rest.strip_prefix(b"--").is_some_and(blank);
+            let line = raw[pos + 2..end].trim_ascii_end();
+            if let Some(nested) = &inner {
+                if line == nested {
+                    pos = next;
+                    continue;
+                }
+                if line.strip_prefix(&nested[..]).is_some_and(|l| l == b"--") {
+                    inner = None;
+                    pos = next;
+                    continue;
+                }
+            }
             if closing || blank(rest) {
+                if !closing {
+                    inner = declared_inside(&raw[next..raw.len().min(next + 4096)], boundary);
+                }
                 let before = match &raw[..pos] {
                     [.., b'\r', b'\n'] => pos - 2,
                     [.., b'\n'] => pos - 1,
@@ -133,6 +150,13 @@ fn delimiters(raw: &[u8], boundary: &[u8]) -> Vec<Delimiter> {
         pos = next;
     }
     found
+}
+
+/// The boundary that the part at the beginning of `raw` declares, if it begins with the one around it.
+fn declared_inside(raw: &[u8], boundary: &[u8]) -> Option<Vec<u8>> {
+    let content = content::read(&headers::split(raw), "text/plain");
+    let nested = content.param("boundary").filter(|_| content.top() == "multipart")?.trim_end().as_bytes();
+    (nested.len() > boundary.len() && nested.starts_with(boundary)).then(|| nested.to_vec())
 }
 
 /// Finds what must be the boundary where none or a wrong one was declared: the first line of two dashes and more
@@ -160,6 +184,9 @@ pub fn bytes_of(node: &Node<'_>, trouble: &mut Trouble) -> Vec<u8> {
         Encoding::Identity => return node.raw.to_vec(),
         Encoding::Base64 => {
             let (bytes, wrong) = super::transfer::base64(node.raw);
+            // Text that was never encoded, whatever its header says.
+            let plain = wrong && node.content.top() == "text" && std::str::from_utf8(&bytes).is_err();
+            let bytes = if plain && std::str::from_utf8(node.raw).is_ok() { node.raw.to_vec() } else { bytes };
             (bytes, wrong, "bad_base64")
         }
         Encoding::QuotedPrintable => {
