@@ -86,7 +86,7 @@ impl FromRequestParts<Api> for Envelope {
             // Of a mail that a relay or a script hands in this is the relay's address, not the sender's: it says
             // nothing about the sender, and no check may rest on it.
             peer_ip: Some(peer.ip),
-            helo: None,
+            ..Facts::default()
         }))
     }
 }

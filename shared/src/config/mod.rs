@@ -7,6 +7,7 @@ pub mod settings;
 
 pub use read::ConfigError;
 
+use crate::mail_in::authenticate::Border;
 use crate::text_enum;
 use settings::{SETTINGS, Show};
 use std::net::{IpAddr, SocketAddr};
@@ -89,6 +90,14 @@ pub struct Config {
     pub allowed_types: Vec<String>,
     /// Networks inside that images in mail may be fetched from too (E12.4).
     pub fetch_networks: Vec<crate::fetch::network::Network>,
+    /// Whose Authentication-Results are believed, as it is set (E11.2).
+    pub trusted_authserv: String,
+    /// Hosts of ours, as it is set (E11.2).
+    pub trusted_hosts: String,
+    /// The two together.
+    pub border: Border,
+    /// Whose ARC seals are believed, lower case (E11.3).
+    pub trusted_sealers: Vec<String>,
     /// Where the port is written once it is open.
     pub port_file: Option<PathBuf>,
 }
@@ -200,6 +209,9 @@ impl Config {
             "POSTROOM_FETCH_NETWORKS" => {
                 self.fetch_networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
             }
+            "POSTROOM_TRUSTED_AUTHSERV" => self.trusted_authserv.clone(),
+            "POSTROOM_TRUSTED_HOSTS" => self.trusted_hosts.clone(),
+            "POSTROOM_TRUSTED_SEALERS" => self.trusted_sealers.join(","),
             "POSTROOM_PORT_FILE" => self.port_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             _ => unreachable!("the table names the settings"),
         }

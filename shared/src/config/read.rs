@@ -3,6 +3,7 @@
 use super::settings::{DEFAULT_ALLOWED_TYPES, SETTINGS, Setting, Show};
 use super::{Config, Mode, Secret, WorkerMode, is_loopback_ip, is_loopback_url};
 use crate::fetch::network::Network;
+use crate::mail_in::authenticate::Border;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,11 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
     let mail_domain = r.parsed("POSTROOM_MAIL_DOMAIN", domain).unwrap_or_else(|| "postroom.localhost".to_owned());
     let (mail_from_name, mail_from) =
         r.parsed("POSTROOM_MAIL_FROM", mailbox).unwrap_or_else(|| (None, format!("support@{mail_domain}")));
+    let entries = |v: &str| v.to_ascii_lowercase().split(',').map(str::trim).collect::<Vec<_>>().join(",");
+    let trusted_authserv =
+        r.parsed("POSTROOM_TRUSTED_AUTHSERV", |v| Border::read(v, "").map(|_| entries(v))).unwrap_or_default();
+    let trusted_hosts =
+        r.parsed("POSTROOM_TRUSTED_HOSTS", |v| Border::read("", v).map(|_| entries(v))).unwrap_or_default();
     let default_worker = if redis_url.is_some() { WorkerMode::Off } else { WorkerMode::Inline };
     let config = Config {
         mode: r.parsed("POSTROOM_MODE", Mode::from_str).unwrap_or(if at_home {
@@ -88,6 +94,10 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
             .parsed("POSTROOM_ALLOWED_TYPES", media_types)
             .unwrap_or_else(|| DEFAULT_ALLOWED_TYPES.iter().map(|t| (*t).to_owned()).collect()),
         fetch_networks: r.parsed("POSTROOM_FETCH_NETWORKS", networks).unwrap_or_default(),
+        trusted_sealers: r.parsed("POSTROOM_TRUSTED_SEALERS", domains).unwrap_or_default(),
+        border: Border::read(&trusted_authserv, &trusted_hosts).unwrap_or_default(),
+        trusted_authserv,
+        trusted_hosts,
         port_file: r.text("POSTROOM_PORT_FILE").map(PathBuf::from),
         database_url,
         data_dir,
@@ -194,6 +204,10 @@ fn domain(value: &str) -> Result<String, String> {
                 && !label.ends_with('-')
         });
     if fine { Ok(ascii) } else { Err("not a domain name".to_owned()) }
+}
+
+fn domains(value: &str) -> Result<Vec<String>, String> {
+    value.split(',').map(str::trim).filter(|d| !d.is_empty()).map(domain).collect()
 }
 
 fn address(value: &str) -> Result<String, String> {

@@ -96,6 +96,19 @@ pub const SETTINGS: &[Setting] = &[
         Show::Plain,
         "networks inside that images in mail may be fetched from too, comma separated: 10.1.0.0/16",
     ),
+    setting(
+        "POSTROOM_TRUSTED_AUTHSERV",
+        "none",
+        Show::Plain,
+        "whose Authentication-Results are believed, comma separated; HOST:below if it writes them beneath its Received",
+    ),
+    setting(
+        "POSTROOM_TRUSTED_HOSTS",
+        "this machine",
+        Show::Plain,
+        "our own relays in front, comma separated: names, .parents, addresses, networks",
+    ),
+    setting("POSTROOM_TRUSTED_SEALERS", "none", Show::Plain, "domains whose ARC seals are believed, comma separated"),
     setting("POSTROOM_PORT_FILE", "none", Show::Plain, "a file that the port is written to once it is open"),
 ];
 

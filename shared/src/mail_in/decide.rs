@@ -1,6 +1,7 @@
 //! Decide: what is to become of a mail. Pure: the mail as read and what is known about its surroundings in, a decision
 //! and its trace out. The same decision is taken again when the ticket changed before it could be locked.
 
+use super::authenticate::{Authentication, Policy};
 use super::known::Known;
 use super::matching::{self, Match};
 use super::senders::{self, Cell};
@@ -30,6 +31,8 @@ pub struct Read {
     pub classified: Classified,
     /// Whether the sender is proven.
     pub verdict: Verdict,
+    /// By whom, and how.
+    pub authentication: Authentication,
     /// Valid tokens in its recipient addresses, in order (E3.4).
     pub tokens: Vec<Token>,
     /// Ids of ours that it names, In-Reply-To first, then References from the right (E4.1(3)).
@@ -69,7 +72,8 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     // E1.10: two identical mails without any id or trace, in two SMTP sessions, are two.
     let session = matches!(kept.door, Door::Smtp | Door::Lmtp).then(|| kept.id.to_string());
     let dedupe_key = fingerprint::dedupe_key(&mail, &kept.raw, session.as_deref(), &[]);
-    let verdict = authenticate::check(&mail, &kept.facts, &mut trace);
+    let authentication = authenticate::check(app, &kept, &mail, &mut trace).await?;
+    let verdict = authentication.verdict;
     let ours = OursOf { keys, kept: &kept };
     let classified = classify::classify(&mail, &kept.facts, &ours);
     trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
@@ -79,7 +83,7 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     let own = mail.message_id.iter().filter(|_| classified.class == Class::OwnLoop);
     let our_ids = own.chain(&ids).filter_map(|id| message_id::parse(keys, kept.tenant_id, id)).collect();
     let subject_pids = subject_pids(&mail.subject);
-    Ok(Read { kept, mail, dedupe_key, classified, verdict, tokens, our_ids, ids, subject_pids, trace })
+    Ok(Read { kept, mail, dedupe_key, classified, verdict, authentication, tokens, our_ids, ids, subject_pids, trace })
 }
 
 struct OursOf<'a> {
@@ -148,6 +152,11 @@ fn subject_pids(subject: &str) -> Vec<String> {
     }
     found
 }
+
+/// Held because From's domain asks for mail that fails to be refused (E11.3).
+pub const DMARC_REJECT: &str = "dmarc_reject";
+/// Held as spam, because From's domain asks for that (E11.3).
+pub const DMARC_QUARANTINE: &str = "dmarc_quarantine";
 
 /// What is to become of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,6 +249,10 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
             return Decision::Quarantine { reason: "no_mailbox" };
         }
     }
+    if let Some(reason) = refused_by_owner(read, known) {
+        trace.add("apply", "E11.3", "quarantined", reason);
+        return Decision::Quarantine { reason };
+    }
     let Some(ticket) = found.ticket.and_then(|id| known.tickets.get(&id)) else {
         return unmatched(read, known, found, trace);
     };
@@ -262,6 +275,19 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
     }
     let revive = senders::revives(class, ticket, cell);
     Decision::Join { ticket: ticket.id, cell, class, revive, links: found.links }
+}
+
+/// What the owner of the From address's domain asks to be done with a mail that fails authentication (E11.3), unless the
+/// tenant only wants to be warned. Held mail can be released.
+fn refused_by_owner(read: &Read, known: &Known) -> Option<&'static str> {
+    if read.verdict != Verdict::Fail || known.tenant(read.kept.tenant_id).auth_warn_only {
+        return None;
+    }
+    match read.authentication.policy() {
+        Policy::Reject => Some(DMARC_REJECT),
+        Policy::Quarantine => Some(DMARC_QUARANTINE),
+        Policy::None => None,
+    }
 }
 
 /// The class whose effects a mail has (E5.11): its own, but for one that only its subject makes suspect and that answers

@@ -1,6 +1,7 @@
 //! Keep: bytes and arrival are committed before anything is understood (E1.1, E1.2). Once this returned, the sender may
 //! forget the mail.
 
+use super::authenticate::Authentication;
 use super::types::Facts;
 use super::{Error, sql};
 use crate::address;
@@ -90,6 +91,8 @@ pub struct Kept {
     pub raw: Bytes,
     /// When.
     pub received_at: Time,
+    /// What was found about its sender, if it was looked at before (E11.1).
+    pub authentication: Option<Authentication>,
 }
 
 /// One row to be: an arrival for one tenant.
@@ -151,6 +154,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             serde_json::json!(facts.envelope_to).into(),
             facts.peer_ip.map(|ip| ip.to_string()).into(),
             facts.helo.clone().into(),
+            facts.vouched.as_ref().map(|v| serde_json::to_string(v).expect("plain data")).into(),
             received_at.into(),
         ]
     });
@@ -173,6 +177,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             facts: arrival.facts.clone(),
             raw: arrival.raw.clone(),
             received_at,
+            authentication: None,
         });
     }
     tx.commit().await?;
@@ -281,6 +286,7 @@ pub async fn load(app: &App, id: MailId) -> Result<Kept, Error> {
         facts,
         raw,
         received_at: row.received_at,
+        authentication: row.authentication(),
     })
 }
 

@@ -23,6 +23,8 @@ pub struct TenantFacts {
     pub pid_prefix: Option<String>,
     /// For how many days after closing a mail reopens a ticket.
     pub reopen_days: i64,
+    /// Whether mail that fails authentication is only shown with a warning.
+    pub auth_warn_only: bool,
 }
 
 /// A user as the pipeline needs it.

@@ -8,7 +8,7 @@
 //! stage saw and decided is kept as the mail's trace, so that every decision can be explained and run again (E G6).
 
 mod apply;
-mod authenticate;
+pub mod authenticate;
 pub mod bounce;
 pub mod classify;
 pub mod decide;

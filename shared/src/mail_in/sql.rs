@@ -1,5 +1,6 @@
 //! The SQL of received mail.
 
+use super::authenticate::Authentication;
 use super::decide::Read;
 use super::known::{FirstArrival, KnownUser, TenantFacts};
 use super::types::Facts;
@@ -67,7 +68,7 @@ pub(super) async fn insert_inbound(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result
     let ids: Vec<(MailId,)> = insert_many_returning(
         tx,
         "INSERT INTO inbound_mails (id, tenant_id, raw_id, mailbox_id, door, door_ref, envelope_from, envelope_to, peer_ip, \
-         helo, received_at, state, flags, trace, tries)",
+         helo, vouched, received_at, state, flags, trace, tries)",
         rows,
         "ON CONFLICT (tenant_id, door, door_ref) DO NOTHING RETURNING id",
     )
@@ -104,6 +105,8 @@ pub struct KeptRow {
     pub envelope_to: String,
     pub peer_ip: Option<String>,
     pub helo: Option<String>,
+    pub vouched: Option<String>,
+    pub authentication: Option<String>,
     pub received_at: Time,
     pub sha256: String,
     pub size_bytes: i64,
@@ -127,13 +130,19 @@ impl KeptRow {
             envelope_to: serde_json::from_str(&self.envelope_to).unwrap_or_default(),
             peer_ip: self.peer_ip.as_deref().and_then(|ip| ip.parse().ok()),
             helo: self.helo.clone(),
+            vouched: self.vouched.as_deref().and_then(|v| serde_json::from_str(v).ok()),
         }
+    }
+
+    /// What was found about the sender before.
+    pub fn authentication(&self) -> Option<Authentication> {
+        serde_json::from_str(self.authentication.as_deref()?).ok()
     }
 }
 
 pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
-    sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.received_at, \
-         r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
+    sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, \
+         m.authentication, m.received_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
     .bind(id)
     .opt(&mut db.read(Scope::All))
     .await
@@ -175,6 +184,13 @@ pub(super) async fn undecided(db: &Db, n: i64) -> Result<Vec<MailId>> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// The authserv-ids that a tenant trusts beside the instance's (E11.2).
+pub(super) async fn trusted_authserv(db: &Db, tenant: TenantId) -> Result<Vec<String>> {
+    let (settings,): (String,) =
+        sql("SELECT settings FROM tenants WHERE id = ").arg(tenant).one(&mut db.read(Scope::Tenant(tenant))).await?;
+    Ok(crate::tenants::Settings::from_json(&settings).trusted_authserv)
+}
+
 // ---- what is known
 
 pub(super) async fn find_keys(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, MailId)>> {
@@ -193,7 +209,8 @@ pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result
         .map(|(id, pid_prefix, settings)| {
             let settings: serde_json::Value = serde_json::from_str(&settings).unwrap_or_default();
             let reopen_days = settings["reopen_days"].as_i64().unwrap_or(30);
-            (id, TenantFacts { pid_prefix, reopen_days })
+            let auth_warn_only = settings["auth_warn_only"].as_bool().unwrap_or(false);
+            (id, TenantFacts { pid_prefix, reopen_days, auth_warn_only })
         })
         .collect())
 }
@@ -380,7 +397,7 @@ pub(super) async fn record_decisions(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Resu
         "UPDATE inbound_mails SET state = v.column2, outcome = v.column3, class = v.column4, verdict = v.column5, \
          reason = v.column6, message_id = v.column7, from_email = v.column8, from_name = v.column9, subject = v.column10, \
          flags = v.column11, trace = v.column12, ticket_id = v.column13, ticket_message_id = v.column14, \
-         duplicate_of = v.column15, decided_at = v.column16, error = NULL, next_try_at = NULL",
+         duplicate_of = v.column15, decided_at = v.column16, authentication = v.column17, error = NULL, next_try_at = NULL",
         rows,
         "inbound_mails.id = v.column1",
     )

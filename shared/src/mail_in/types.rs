@@ -153,6 +153,8 @@ pub struct Facts {
     pub peer_ip: Option<IpAddr>,
     /// HELO's or EHLO's name.
     pub helo: Option<String>,
+    /// What the door itself vouches for: a provider's signed fields (E11.2). None at all other doors.
+    pub vouched: Option<super::authenticate::Vouched>,
 }
 
 text_enum! {
@@ -192,7 +194,7 @@ pub struct Classified {
 }
 
 text_enum! {
-    /// Whether the sender is who the mail says (E11.3). Until a door can check, `none`.
+    /// Whether the sender is who the mail says (E11.3).
     pub enum Verdict ("verdict") {
         /// DMARC passes, or no policy and an aligned DKIM signature.
         Pass = "pass",

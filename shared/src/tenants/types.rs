@@ -55,6 +55,10 @@ pub struct Settings {
     pub tickets_per_day: Option<i64>,
     /// Whose addresses make members, if the mail's verdict is `pass`; lower case.
     pub verified_domains: Vec<String>,
+    /// Authentication-Results of these authserv-ids are believed, beside those of POSTROOM_TRUSTED_AUTHSERV (E11.2).
+    pub trusted_authserv: Vec<String>,
+    /// Mail that fails authentication is shown with a warning, whatever its domain asks for (E11.3).
+    pub auth_warn_only: bool,
     /// Settings of a newer version.
     #[serde(flatten)]
     pub more: Map<String, Json>,
@@ -69,6 +73,8 @@ impl Default for Settings {
             attachment_quota_bytes: None,
             tickets_per_day: None,
             verified_domains: Vec::new(),
+            trusted_authserv: Vec::new(),
+            auth_warn_only: false,
             more: Map::new(),
         }
     }
@@ -110,6 +116,7 @@ impl Settings {
                 .filter(|d| crate::address::is_valid(&format!("x@{d}")) && !crate::address::is_freemail(d))
                 .ok_or_else(|| wrong(format!("{domain} is no domain of one organisation")))?;
         }
+        crate::mail_in::authenticate::Border::read(&merged.trusted_authserv.join(","), "").map_err(wrong)?;
         Ok(merged)
     }
 }

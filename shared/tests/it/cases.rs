@@ -2,9 +2,11 @@
 //!
 //! The first line names the rules (and EMAIL.md's torture case) that the story shows, and says what it tells. Then:
 //!
-//! - `mail [from=] [to=] [door=] [ref=]`, followed by the mail's lines, each behind `| `: a mail comes in. Its envelope
+//! - `mail [from=] [to=] [door=] [ref=] [auth=]`, followed by the mail's lines, each behind `| `: a mail comes in. Its envelope
 //!   is what the words say. `{A.reply_to}` and the like stand for what a ticket's latest mail bore, `{x:00}` for an octet,
 //!   `{A.reply_to^}` for capitals and `{A.reply_to~}` for a changed letter.
+//!   `auth=pass`, `auth=weak`, `auth=fail` and `auth=fail:reject` are what the desk's own border host, whose
+//!   Authentication-Results are trusted, found out about the sender (From's domain): two header lines above the mail's own.
 //! - `= a, b, ...`: what became of it: its outcome; `ticket A` (named at first sight, the same or another later), `class X`,
 //!   `reason X`, `ack`, `no ack`, `notice`, `no notice`.
 //! - `? text` and `! text`: a line of its trace has, or none has, this text.
@@ -54,6 +56,7 @@ cases! {
     t13_nothing_in_it
     t17_broken_mime
     t19_reply_to_the_token
+    t20_forged_answer
     t21_token_upper_cased
     t22_token_with_a_bit_flipped
     t24_three_hundred_references
@@ -73,6 +76,7 @@ cases! {
     t40_bounces
     t41_forged_reports
     t42_agents_out_of_office
+    t67_forged_results
 }
 
 #[test]

@@ -229,7 +229,11 @@ impl Batch<'_> {
             Decision::Quarantine { reason } => Ok(Line {
                 state: MailState::Quarantined,
                 applied: Applied {
-                    outcome: Some(if reason == "not_mail" { Outcome::KeptUnparsed } else { Outcome::Quarantined }),
+                    outcome: Some(match reason {
+                        "not_mail" => Outcome::KeptUnparsed,
+                        decide::DMARC_QUARANTINE => Outcome::SpamHeld,
+                        _ => Outcome::Quarantined,
+                    }),
                     ..Applied::not_yet(id)
                 },
                 reason: Some(reason.to_owned()),

@@ -87,6 +87,7 @@ pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -
         line.applied.ticket_message_id.into(),
         line.duplicate_of.into(),
         now.into(),
+        serde_json::to_string(&read.authentication).expect("plain data").into(),
     ]
 }
 

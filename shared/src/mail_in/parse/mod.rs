@@ -4,7 +4,7 @@
 //! split here, because boundaries must count as whole lines only and each defect has to be named. What follows
 //! from the text (bounces, forward, visible text) is read last, by `bounce`, `forward` and `quote`.
 
-mod addresses;
+pub(super) mod addresses;
 mod body;
 pub mod charset;
 mod content;

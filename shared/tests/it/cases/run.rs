@@ -11,7 +11,7 @@ use shared::mail_in::types::Facts;
 use shared::mail_in::{self, Applied, Arrival, Door, InboundMail, Ingest, TraceLine};
 use shared::mail_out::outbox::Draft;
 use shared::messages::{self, Post};
-use shared::store::testing::on_both_apps;
+use shared::store::testing::on_both_apps_with;
 use shared::store::{Scope, Value, sql};
 use shared::tickets::{self, Folder, Status, TicketRef};
 use shared::users::{self, NewUser};
@@ -19,8 +19,30 @@ use std::collections::HashMap;
 
 const TENANT: TenantId = TenantId(1);
 
+/// The host in front of the stories' desk, which writes what it found about senders.
+const BORDER: &str = "mx.desk.example";
+
+fn settings(name: &str) -> Option<String> {
+    (name == "POSTROOM_TRUSTED_AUTHSERV").then(|| BORDER.to_owned())
+}
+
 pub async fn on_both(script: &Script) {
-    on_both_apps(async |app| Stage::new(app).await.play(script).await).await;
+    on_both_apps_with(settings, async |app| Stage::new(app).await.play(script).await).await;
+}
+
+/// What the border writes on top of a mail: `pass`, `weak`, `fail`, or `fail:POLICY`.
+fn border_says(verdict: &str, lines: &[String]) -> String {
+    let from = lines.iter().find(|l| l.to_ascii_lowercase().starts_with("from:")).expect("a From");
+    let domain = from.rsplit('@').next().unwrap_or_default().trim_end_matches('>');
+    let found = match verdict.split_once(':').unwrap_or((verdict, "none")) {
+        ("pass", _) => format!("dmarc=pass header.from={domain}"),
+        ("weak", _) => format!("spf=pass smtp.mailfrom={domain}; dmarc=none header.from={domain}"),
+        ("fail", policy) => format!("dmarc=fail (p={policy}) header.from={domain}"),
+        (other, _) => panic!("no verdict {other}"),
+    };
+    format!(
+        "Authentication-Results: {BORDER}; {found}\r\nReceived: from out.{domain} ([198.51.100.7]) by {BORDER}; x\r\n"
+    )
 }
 
 struct Stage {
@@ -75,6 +97,7 @@ impl Stage {
     async fn mail(&mut self, envelope: &[(String, String)], lines: &[String]) {
         let mut facts = Facts::default();
         let (mut door, mut door_ref) = (Door::Raw, None);
+        let mut raw = Vec::new();
         for (key, value) in envelope {
             let value = String::from_utf8(self.filled(value).await).expect("text");
             match key.as_str() {
@@ -82,10 +105,10 @@ impl Stage {
                 "to" => facts.envelope_to.push(value),
                 "door" => door = value.parse().expect("a door"),
                 "ref" => door_ref = Some(value),
+                "auth" => raw.extend(border_says(&value, lines).bytes()),
                 other => panic!("no word {other}"),
             }
         }
-        let mut raw = Vec::new();
         for line in lines {
             raw.extend(self.filled(line).await);
             raw.extend(b"\r\n");
