@@ -1,4 +1,6 @@
 // A mail's HTML: shown as designed, as high as it is, with nothing of it alive.
+import { createServer } from "node:http";
+import { once } from "node:events";
 import { deliver, expect, mailbox, test } from "../support/fixtures.js";
 
 const html = (body) => ({
@@ -58,4 +60,29 @@ test("@script what the cleaning missed would still not run", async ({ agent: pag
   expect(await page.title()).not.toContain("taken");
   await page.reload();
   await expect(page).toHaveURL(/\/dashboard\/support\//); // still signed in: the form went nowhere
+});
+
+// A red dot of 4 × 4 pixels.
+const dot = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEElEQVR4nGP4z8AARwzEcQCukw/x0F8jngAAAABJRU5ErkJggg==", "base64");
+
+test("images from elsewhere are shown when asked for, and the browser asks nobody but us", async ({ agent: page, server, t }) => {
+  const asked = [];
+  const elsewhere = createServer((request, response) => {
+    asked.push(request.headers);
+    response.writeHead(200, { "content-type": "image/png" }).end(dot);
+  }).listen(0, "127.0.0.1");
+  await once(elsewhere, "listening");
+  const image = `<p>Look</p><img alt="dot" src="http://127.0.0.1:${elsewhere.address().port}/dot.png" width="40">`;
+  const mail = await deliver(server, { from: "eve@shop.example", to: mailbox, subject: "Images", ...html(image) });
+  await page.goto(`/dashboard/support/${mail.pid}`);
+  await page.getByText(t("show-html")).click();
+  const frame = page.locator(".msg iframe").contentFrame();
+  await expect(frame.getByText("Look")).toBeVisible();
+  expect(asked).toEqual([]);
+  await page.getByRole("link", { name: t("show-images") }).click();
+  const shown = frame.getByRole("img", { name: "dot" });
+  await expect.poll(async () => shown.evaluate((img) => img.naturalWidth)).toBe(4);
+  expect(asked).toHaveLength(1);
+  expect(Object.keys(asked[0])).not.toContain("cookie");
+  elsewhere.close();
 });

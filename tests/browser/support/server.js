@@ -29,6 +29,8 @@ export async function startServer() {
       POSTROOM_PORT_FILE: portFile,
       POSTROOM_MAIL_DOMAIN: "desk.example",
       POSTROOM_MAIL_FROM: mailbox,
+      // For images that stand in mail: the test is the other host.
+      POSTROOM_FETCH_NETWORKS: "127.0.0.1",
       POSTROOM_ADMIN_EMAIL: admin.email,
       POSTROOM_ADMIN_PASSWORD: admin.password,
     },
