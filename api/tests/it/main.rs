@@ -10,6 +10,7 @@ mod doors;
 mod frame;
 mod harness;
 mod idempotency;
+mod logs;
 mod mail_html;
 mod mails;
 mod operator;
