@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::app::App;
 use shared::housekeeping;
-use shared::mail_in::Ingest;
+use shared::mail_in::{Ingest, authenticate};
 use shared::mail_out::outbox;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,11 @@ pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: Cancella
             Ok(0) => {}
             Ok(mails) => tracing::info!(mails, "took up mail that was kept but not decided"),
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "undecided mail could not be looked for"),
+        }
+        match authenticate::recheck(&app).await {
+            Ok(0) => {}
+            Ok(mails) => tracing::info!(mails, "checked senders again whom no name server knew before"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "senders could not be checked again"),
         }
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return;

@@ -9,6 +9,7 @@ use crate::doorbell::{BellReceiver, Doorbell};
 use crate::fetch::Fetcher;
 use crate::instance;
 use crate::keys::Keys;
+use crate::mail_in::authenticate::Dns;
 use crate::store::{self, Db};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Files and large mails.
     pub blobs: Blobs,
+    /// The name servers that tell whether senders are who they say (E11.1).
+    pub dns: Dns,
     /// Rung after outbox rows were committed.
     pub bell: Doorbell,
     listener: Mutex<Option<BellReceiver>>,
@@ -74,9 +77,13 @@ impl App {
         let db = Db::open(&config.database_url, MAX_CONNECTIONS).await?;
         let keys = instance::keys(&config, &db).await?;
         let blobs = Blobs::in_folder(&config.blob_dir)?;
+        let dns = Dns::new(&config.dns).unwrap_or_else(|e| {
+            tracing::warn!(error = &e as &dyn std::error::Error, "senders of mail are not checked");
+            Dns::default()
+        });
         let (bell, listener) = Doorbell::in_process();
         let listener = Mutex::new(Some(listener));
-        Ok(App(Arc::new(Parts { config, db, keys, blobs, bell, listener, fetcher: OnceLock::new() })))
+        Ok(App(Arc::new(Parts { config, db, keys, blobs, dns, bell, listener, fetcher: OnceLock::new() })))
     }
 
     /// Returns what asks other hosts, made when it is first needed.

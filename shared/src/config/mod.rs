@@ -7,7 +7,7 @@ pub mod settings;
 
 pub use read::ConfigError;
 
-use crate::mail_in::authenticate::Border;
+use crate::mail_in::authenticate::{Border, DnsSetting};
 use crate::text_enum;
 use settings::{SETTINGS, Show};
 use std::net::{IpAddr, SocketAddr};
@@ -90,6 +90,8 @@ pub struct Config {
     pub allowed_types: Vec<String>,
     /// Networks inside that images in mail may be fetched from too (E12.4).
     pub fetch_networks: Vec<crate::fetch::network::Network>,
+    /// Which name servers are asked about senders (E11.1).
+    pub dns: DnsSetting,
     /// Whose Authentication-Results are believed, as it is set (E11.2).
     pub trusted_authserv: String,
     /// Hosts of ours, as it is set (E11.2).
@@ -209,6 +211,7 @@ impl Config {
             "POSTROOM_FETCH_NETWORKS" => {
                 self.fetch_networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
             }
+            "POSTROOM_DNS" => self.dns.to_string(),
             "POSTROOM_TRUSTED_AUTHSERV" => self.trusted_authserv.clone(),
             "POSTROOM_TRUSTED_HOSTS" => self.trusted_hosts.clone(),
             "POSTROOM_TRUSTED_SEALERS" => self.trusted_sealers.join(","),

@@ -3,7 +3,7 @@
 use super::settings::{DEFAULT_ALLOWED_TYPES, SETTINGS, Setting, Show};
 use super::{Config, Mode, Secret, WorkerMode, is_loopback_ip, is_loopback_url};
 use crate::fetch::network::Network;
-use crate::mail_in::authenticate::Border;
+use crate::mail_in::authenticate::{Border, DnsSetting};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,7 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
             .parsed("POSTROOM_ALLOWED_TYPES", media_types)
             .unwrap_or_else(|| DEFAULT_ALLOWED_TYPES.iter().map(|t| (*t).to_owned()).collect()),
         fetch_networks: r.parsed("POSTROOM_FETCH_NETWORKS", networks).unwrap_or_default(),
+        dns: r.parsed("POSTROOM_DNS", DnsSetting::from_str).unwrap_or_default(),
         trusted_sealers: r.parsed("POSTROOM_TRUSTED_SEALERS", domains).unwrap_or_default(),
         border: Border::read(&trusted_authserv, &trusted_hosts).unwrap_or_default(),
         trusted_authserv,

@@ -97,6 +97,12 @@ pub const SETTINGS: &[Setting] = &[
         "networks inside that images in mail may be fetched from too, comma separated: 10.1.0.0/16",
     ),
     setting(
+        "POSTROOM_DNS",
+        "system",
+        Show::Plain,
+        "name servers that are asked about senders: system, off, or ADDRESS:PORT, comma separated",
+    ),
+    setting(
         "POSTROOM_TRUSTED_AUTHSERV",
         "none",
         Show::Plain,

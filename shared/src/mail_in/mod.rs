@@ -36,7 +36,7 @@ pub use fingerprint::dedupe_key;
 pub use ingest::Ingest;
 pub use keep::{Arrival, Door, Kept};
 pub use outcome::{Applied, MailState, Outcome};
-pub use trace::{Trace, TraceLine};
+pub use trace::{PIPELINE, Trace, TraceLine};
 pub use view::{InboundMail, MailFilter, get, list, raw, understood};
 
 use crate::app::App;

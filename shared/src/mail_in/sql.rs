@@ -4,9 +4,9 @@ use super::authenticate::Authentication;
 use super::decide::Read;
 use super::known::{FirstArrival, KnownUser, TenantFacts};
 use super::types::Facts;
-use super::{Door, MailState};
+use super::{Door, MailState, Trace};
 use crate::clock::{Time, now};
-use crate::ids::{MailId, MailboxId, OutboxId, RawId, TenantId, TicketId, UserId};
+use crate::ids::{MailId, MailboxId, MessageId, OutboxId, RawId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, insert_many_returning, sql, update_many};
 use crate::tickets::Ticket;
@@ -189,6 +189,52 @@ pub(super) async fn trusted_authserv(db: &Db, tenant: TenantId) -> Result<Vec<St
     let (settings,): (String,) =
         sql("SELECT settings FROM tenants WHERE id = ").arg(tenant).one(&mut db.read(Scope::Tenant(tenant))).await?;
     Ok(crate::tenants::Settings::from_json(&settings).trusted_authserv)
+}
+
+// ---- checks of senders that got no answer
+
+pub(super) async fn due_checks(db: &Db, at: Time, n: i64) -> Result<Vec<(MailId, i64)>> {
+    sql("SELECT id, checks FROM inbound_mails WHERE check_due_at IS NOT NULL AND check_due_at <= $1 \
+         ORDER BY check_due_at LIMIT $2")
+    .bind(at)
+    .bind(n)
+    .all(&mut db.read(Scope::All))
+    .await
+}
+
+/// Writes down what a later check found: at the arrival and at the message that it became.
+pub(super) async fn record_check(
+    db: &Db,
+    id: MailId,
+    found: &Authentication,
+    checks: i64,
+    due: Option<Time>,
+    more: Trace,
+) -> Result<()> {
+    let mut tx = db.write(Scope::All).await?;
+    let lock = dialect::for_update(&tx);
+    let row: Option<(String, Option<MessageId>)> =
+        sql("SELECT trace, ticket_message_id FROM inbound_mails WHERE id = ").arg(id).push(lock).opt(&mut tx).await?;
+    let Some((trace, message)) = row else { return Ok(()) };
+    let mut trace: Trace = serde_json::from_str(&trace).unwrap_or_default();
+    trace.0.extend(more.0);
+    sql("UPDATE inbound_mails SET authentication = $1, verdict = $2, checks = $3, check_due_at = $4, trace = $5 WHERE id = $6")
+        .bind(serde_json::to_string(found).expect("plain data"))
+        .bind(found.verdict)
+        .bind(checks)
+        .bind(due)
+        .bind(serde_json::to_string(&trace).expect("plain data"))
+        .bind(id)
+        .exec(&mut tx)
+        .await?;
+    if let Some(message) = message {
+        sql("UPDATE ticket_messages SET verdict = $1 WHERE id = $2")
+            .bind(found.verdict)
+            .bind(message)
+            .exec(&mut tx)
+            .await?;
+    }
+    tx.commit().await
 }
 
 // ---- what is known
@@ -397,7 +443,8 @@ pub(super) async fn record_decisions(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Resu
         "UPDATE inbound_mails SET state = v.column2, outcome = v.column3, class = v.column4, verdict = v.column5, \
          reason = v.column6, message_id = v.column7, from_email = v.column8, from_name = v.column9, subject = v.column10, \
          flags = v.column11, trace = v.column12, ticket_id = v.column13, ticket_message_id = v.column14, \
-         duplicate_of = v.column15, decided_at = v.column16, authentication = v.column17, error = NULL, next_try_at = NULL",
+         duplicate_of = v.column15, decided_at = v.column16, authentication = v.column17, \
+         check_due_at = v.column18, pipeline = v.column19, degraded = v.column20, error = NULL, next_try_at = NULL",
         rows,
         "inbound_mails.id = v.column1",
     )

@@ -3,6 +3,7 @@
 //! What was understood is read again from the bytes: it is a pure function of them, so it needs no copy in the database
 //! and can never differ from what was received.
 
+use super::authenticate::Authentication;
 use super::decide::{self, Read};
 use super::outcome::{MailState, Outcome};
 use super::types::{Class, Verdict};
@@ -44,6 +45,18 @@ pub struct InboundMail {
     pub error: Option<String>,
     pub decided_at: Option<Time>,
     pub size_bytes: i64,
+    /// JSON, as it is stored; read it by [`InboundMail::authentication`].
+    pub authentication: Option<String>,
+    pub pipeline: i64,
+    pub checks: i64,
+    pub check_due_at: Option<Time>,
+}
+
+impl InboundMail {
+    /// What was found out about the sender; None as long as nobody looked.
+    pub fn authentication(&self) -> Option<Authentication> {
+        serde_json::from_str(self.authentication.as_deref()?).ok()
+    }
 }
 
 /// Which arrivals to list.
@@ -61,7 +74,8 @@ pub struct MailFilter {
 
 const COLUMNS: &str = "SELECT m.id, m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.received_at, \
      m.state, m.outcome, m.class, m.verdict, m.reason, m.message_id, m.from_email, m.from_name, m.subject, m.flags, m.trace, \
-     m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.tries, m.next_try_at, m.error, m.decided_at, r.size_bytes \
+     m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.tries, m.next_try_at, m.error, m.decided_at, r.size_bytes, \
+     m.authentication, m.pipeline, m.checks, m.check_due_at \
      FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id LEFT JOIN tickets t ON t.id = m.ticket_id WHERE 1 = 1";
 
 fn within(scope: Scope) -> crate::store::Q {
@@ -113,6 +127,8 @@ pub async fn raw(app: &App, id: MailId) -> Result<Bytes, Error> {
 /// # Errors
 /// `NotFound` if there is none with this id.
 pub async fn understood(app: &App, id: MailId) -> Result<Read, Error> {
-    let kept = keep::load(app, id).await?;
+    let mut kept = keep::load(app, id).await?;
+    // Looking at a mail asks nobody: a sender that was not checked yet is unknown.
+    kept.authentication.get_or_insert_with(Authentication::unknown);
     decide::read(app, kept).await
 }

@@ -6,3 +6,4 @@ mod docs;
 mod mail;
 mod rules;
 mod schema;
+mod senders;

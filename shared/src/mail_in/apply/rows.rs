@@ -3,6 +3,8 @@
 use super::Planned;
 use crate::clock::Time;
 use crate::ids::{MailId, TenantId};
+use crate::mail_in::PIPELINE;
+use crate::mail_in::authenticate::due_after;
 use crate::mail_in::decide::{Decision, Read};
 use crate::mail_in::outcome::{Applied, MailState, Outcome};
 use crate::mail_in::{Error, Trace, sql};
@@ -88,6 +90,9 @@ pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -
         line.duplicate_of.into(),
         now.into(),
         serde_json::to_string(&read.authentication).expect("plain data").into(),
+        read.authentication.temporary.then(|| due_after(0, now)).flatten().into(),
+        PIPELINE.into(),
+        mail.flags.iter().any(|f| f == "degraded").into(),
     ]
 }
 

@@ -6,11 +6,19 @@
 //! not turn false with age.
 
 mod border;
+mod dns;
 mod header;
+mod own;
+mod recheck;
 pub mod results;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod verdict;
 
 pub use border::Border;
+pub use dns::{Dns, DnsSetting, NoResolver};
+pub(super) use recheck::due_after;
+pub use recheck::recheck;
 pub use results::{Policy, Results, Vouched};
 
 use super::types::{Mail, Verdict};
@@ -18,6 +26,7 @@ use super::{Door, Kept, Trace};
 use crate::address;
 use crate::app::App;
 use crate::text_enum;
+use own::Checked;
 use serde::{Deserialize, Serialize};
 use verdict::Judged;
 
@@ -30,6 +39,8 @@ text_enum! {
         Header = "header",
         /// The door.
         Door = "door",
+        /// Our own check.
+        Own = "own",
     }
 }
 
@@ -50,9 +61,25 @@ pub struct Authentication {
     pub verdict: Verdict,
     /// Why, a stable name.
     pub reason: String,
+    /// No name server answered: it is checked again later (E11.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub temporary: bool,
 }
 
 impl Authentication {
+    /// Nobody looked yet.
+    pub fn unknown() -> Authentication {
+        Authentication {
+            source: Source::Nobody,
+            by: None,
+            from_domain: None,
+            results: Results::default(),
+            verdict: Verdict::None,
+            reason: "not_checked".to_owned(),
+            temporary: false,
+        }
+    }
+
     /// What the domain's owner asks for; None if nobody told.
     pub fn policy(&self) -> Policy {
         verdict::policy_of(&self.results)
@@ -71,36 +98,52 @@ pub(super) async fn check(
 ) -> Result<Authentication, crate::store::Error> {
     let found = match &kept.authentication {
         Some(stored) => stored.clone(),
-        None => told(app, kept, mail).await?,
+        None => find_out(app, kept, mail).await?,
     };
     let by = found.by.as_deref().map(|by| format!(", told by {by}")).unwrap_or_default();
-    let rule = if found.source == Source::Nobody { "E11.1" } else { "E11.2" };
+    let rule = if matches!(found.source, Source::Nobody | Source::Own) { "E11.1" } else { "E11.2" };
     trace.add("authenticate", rule, found.verdict.as_str(), format!("{}{by}", found.reason));
     Ok(found)
 }
 
-/// What others say.
-async fn told(app: &App, kept: &Kept, mail: &Mail) -> Result<Authentication, crate::store::Error> {
+/// What others say; if that does not tell, what we find out ourselves.
+async fn find_out(app: &App, kept: &Kept, mail: &Mail) -> Result<Authentication, crate::store::Error> {
     let from_domain = author_domain(mail);
-    let by_door = kept.facts.vouched.as_ref().map(|v| (Source::Door, v.by.clone(), v.results.clone()));
-    let by_header = async || -> Result<_, crate::store::Error> {
-        if !header::is_there(mail) {
-            return Ok(None);
-        }
-        let more = super::sql::trusted_authserv(&app.db, kept.tenant_id).await?;
-        let found = header::trusted(mail, &app.config.border.with(&more), handed_in_by_us(app, kept));
-        Ok(found.map(|(by, results)| (Source::Header, by, results)))
-    };
-    let said = match by_door {
-        Some(said) => Some(said),
-        None => by_header().await?,
-    };
-    let (source, by, results) = match said {
+    let said = told(app, kept, mail).await?;
+    let judge = |results: &Results| verdict::judge(from_domain.as_deref(), results, &app.config.trusted_sealers);
+    let (mut source, mut by, mut results) = match said {
         Some((source, by, results)) => (source, Some(by), results),
         None => (Source::Nobody, None, Results::default()),
     };
-    let Judged { verdict, reason, .. } = verdict::judge(from_domain.as_deref(), &results, &app.config.trusted_sealers);
-    Ok(Authentication { source, by, from_domain, results, verdict, reason: reason.to_owned() })
+    let mut judged = judge(&results);
+    if judged.verdict == Verdict::None {
+        match own::check(app, kept, mail, from_domain.as_deref(), &results).await {
+            Checked::Nothing => {}
+            Checked::Off => judged.reason = "no_resolver",
+            Checked::Unanswered => {
+                judged = Judged { verdict: Verdict::None, reason: "dns_unavailable", temporary: true }
+            }
+            Checked::Found(found) => {
+                judged = judge(&found);
+                (source, by, results) = (Source::Own, None, found);
+            }
+        }
+    }
+    let Judged { verdict, reason, temporary } = judged;
+    Ok(Authentication { source, by, from_domain, results, verdict, reason: reason.to_owned(), temporary })
+}
+
+/// What the door vouches for, else what a trusted header says.
+async fn told(app: &App, kept: &Kept, mail: &Mail) -> Result<Option<(Source, String, Results)>, crate::store::Error> {
+    if let Some(vouched) = &kept.facts.vouched {
+        return Ok(Some((Source::Door, vouched.by.clone(), vouched.results.clone())));
+    }
+    if !header::is_there(mail) {
+        return Ok(None);
+    }
+    let more = super::sql::trusted_authserv(&app.db, kept.tenant_id).await?;
+    let found = header::trusted(mail, &app.config.border.with(&more), handed_in_by_us(app, kept));
+    Ok(found.map(|(by, results)| (Source::Header, by, results)))
 }
 
 /// The domain that the mail claims to come from. Several From fields, or one that names several domains, claim nothing

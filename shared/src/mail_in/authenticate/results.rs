@@ -97,6 +97,15 @@ pub struct Results {
     pub arc: Option<Arc>,
 }
 
+impl Results {
+    /// Whether a question got no answer, so that it is worth asking again.
+    pub fn is_waiting(&self) -> bool {
+        self.dkim.iter().any(|d| d.result == Method::TempError)
+            || self.spf.as_ref().is_some_and(|s| s.result == Method::TempError)
+            || self.dmarc.as_ref().is_some_and(|d| d.result == Method::TempError)
+    }
+}
+
 /// What a door vouches for: fields of a request whose signature it checked, filled in by the provider itself, never
 /// copied from the mail (E11.2). They count like a trusted Authentication-Results header.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

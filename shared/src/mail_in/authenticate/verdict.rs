@@ -46,10 +46,7 @@ pub(super) fn judge(from_domain: Option<&str>, results: &Results, sealers: Seale
     if spf_passes && spf_domain.is_some_and(|d| aligned(d, from)) {
         return judged(Verdict::Weak, "spf_aligned");
     }
-    let waits = dmarc_is(Method::TempError)
-        || results.dkim.iter().any(|d| d.result == Method::TempError)
-        || results.spf.as_ref().is_some_and(|s| s.result == Method::TempError);
-    if waits {
+    if results.is_waiting() {
         return Judged { verdict: Verdict::None, reason: "dns_unavailable", temporary: true };
     }
     if !results.dkim.is_empty() && results.dkim.iter().all(|d| d.result == Method::Fail) {
