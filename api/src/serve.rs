@@ -1,6 +1,7 @@
 //! Binds, serves, and stops well: what is in flight finishes.
 
 use crate::Api;
+use crate::doors::smtp::{self, Listeners, Protocol};
 use shared::access::Refused;
 use shared::app::{self, App};
 use shared::config::{Config, WorkerMode};
@@ -46,6 +47,9 @@ pub enum Error {
     /// The worker inside this process cannot start.
     #[error("the worker cannot start")]
     Worker(#[from] worker::Error),
+    /// The SMTP or LMTP door cannot open.
+    #[error(transparent)]
+    MailDoor(#[from] smtp::Error),
     /// The listener broke.
     #[error("the server broke off")]
     Serve(#[source] std::io::Error),
@@ -58,12 +62,19 @@ pub enum Error {
 pub async fn run(config: Config) -> Result<(), Error> {
     let listener = bind(config.listen)?;
     let addr = listener.local_addr().map_err(Error::Serve)?;
+    let mail_doors = Listeners::bind(&config).await?;
     let app = App::start(config.bound_to(addr)).await?;
     let first_admin = setup::ensure(&app).await?;
-    announce(&app, first_admin)?;
+    announce(&app, first_admin, &mail_doors)?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    let result = serve(Api::new(app.clone()), listener, stop).await;
+    let api = Api::new(app.clone());
+    let mail_doors = tokio::spawn(mail_doors.serve(api.clone(), stop.clone()));
+    let result = serve(api, listener, stop.clone()).await;
+    stop.cancel();
+    if let Err(e) = mail_doors.await {
+        tracing::error!(error = %e, "the SMTP door broke off");
+    }
     app.db.close().await;
     result
 }
@@ -114,17 +125,18 @@ async fn work(api: Api, stop: CancellationToken) -> Result<(), Error> {
 /// # Errors
 /// If the address cannot be had.
 pub fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {
-    let bound = || {
-        let socket = if addr.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(addr)?;
-        socket.listen(1024)
-    };
-    bound().map_err(|source| Error::Bind { addr, source })
+    listen(addr).map_err(|source| Error::Bind { addr, source })
+}
+
+pub(crate) fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if addr.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(1024)
 }
 
 /// Tells people and scripts where the server is.
-fn announce(app: &App, first_admin: Option<PrintedOnce>) -> Result<(), Error> {
+fn announce(app: &App, first_admin: Option<PrintedOnce>, mail_doors: &Listeners) -> Result<(), Error> {
     let config = &app.config;
     if let Some(path) = &config.port_file {
         write_port(path, config.listen.port()).map_err(|source| Error::PortFile { path: path.clone(), source })?;
@@ -135,6 +147,10 @@ fn announce(app: &App, first_admin: Option<PrintedOnce>) -> Result<(), Error> {
     text.push_str(&format!("  public form  {base}/new\n"));
     if config.is_development() {
         text.push_str(&format!("  sent mail    {base}/dev/mail\n"));
+    }
+    for (protocol, at) in mail_doors.addresses() {
+        let name = if protocol == Protocol::Smtp { "SMTP" } else { "LMTP" };
+        text.push_str(&format!("  {name} door    {at}\n"));
     }
     if let Some(admin) = first_admin {
         text.push_str(&format!("\nThe first admin is {}", admin.email));

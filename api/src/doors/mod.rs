@@ -5,6 +5,7 @@
 pub mod compose;
 mod mock;
 mod raw;
+pub mod smtp;
 
 pub use mock::mock;
 pub use raw::raw;

@@ -16,4 +16,5 @@ mod mails;
 mod operator;
 mod processes;
 mod round_trip;
+mod smtp;
 mod tickets;

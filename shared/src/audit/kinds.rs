@@ -44,6 +44,12 @@ kinds! {
     MailboxMade = "MAILBOX_CREATED", "mailbox.create";
     /// A mailbox was changed.
     MailboxChanged = "MAILBOX_UPDATED", "mailbox.update";
+    /// A mailbox on another server was added.
+    ImapAccountMade = "IMAP_ACCOUNT_CREATED", "imap_account.create";
+    /// A mailbox on another server was changed.
+    ImapAccountChanged = "IMAP_ACCOUNT_UPDATED", "imap_account.update";
+    /// A mailbox on another server is fetched no more.
+    ImapAccountRemoved = "IMAP_ACCOUNT_DELETED", "imap_account.delete";
     /// A category was made.
     CategoryMade = "CATEGORY_CREATED", "category.create";
     /// A category was changed.

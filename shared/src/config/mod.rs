@@ -70,6 +70,18 @@ pub struct Config {
     pub admin_password: Option<Secret>,
     /// What providers present at the doors.
     pub inbound_token: Option<Secret>,
+    /// Where mail is taken by SMTP; None: nowhere.
+    pub smtp_listen: Option<ListenAt>,
+    /// Where mail is taken by LMTP; None: nowhere.
+    pub lmtp_listen: Option<ListenAt>,
+    /// The name that these two go by.
+    pub smtp_hostname: String,
+    /// Their certificate's and its key's file; None: no STARTTLS.
+    pub smtp_tls: Option<(PathBuf, PathBuf)>,
+    /// How many clients they may have at once.
+    pub door_connections: usize,
+    /// How many of them may come from one host.
+    pub door_connections_per_peer: usize,
     /// What is logged.
     pub log: String,
     /// Whether the server sends mail itself.
@@ -102,6 +114,24 @@ pub struct Config {
     pub trusted_sealers: Vec<String>,
     /// Where the port is written once it is open.
     pub port_file: Option<PathBuf>,
+}
+
+/// Where a mail server's protocol is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAt {
+    /// A port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for ListenAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ListenAt::Tcp(addr) => addr.fmt(f),
+            ListenAt::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// A value that is never printed.
@@ -199,6 +229,17 @@ impl Config {
             "POSTROOM_ADMIN_EMAIL" => self.admin_email.clone(),
             "POSTROOM_ADMIN_PASSWORD" => text(self.admin_password.as_ref().map(Secret::reveal)),
             "POSTROOM_INBOUND_TOKEN" => text(self.inbound_token.as_ref().map(Secret::reveal)),
+            "POSTROOM_SMTP_LISTEN" => self.smtp_listen.as_ref().map(ListenAt::to_string).unwrap_or_default(),
+            "POSTROOM_LMTP_LISTEN" => self.lmtp_listen.as_ref().map(ListenAt::to_string).unwrap_or_default(),
+            "POSTROOM_SMTP_HOSTNAME" => self.smtp_hostname.clone(),
+            "POSTROOM_SMTP_TLS_CERT" => {
+                self.smtp_tls.as_ref().map(|(cert, _)| cert.display().to_string()).unwrap_or_default()
+            }
+            "POSTROOM_SMTP_TLS_KEY" => {
+                self.smtp_tls.as_ref().map(|(_, key)| key.display().to_string()).unwrap_or_default()
+            }
+            "POSTROOM_DOOR_CONNECTIONS" => self.door_connections.to_string(),
+            "POSTROOM_DOOR_CONNECTIONS_PER_PEER" => self.door_connections_per_peer.to_string(),
             "POSTROOM_LOG" => self.log.clone(),
             "POSTROOM_WORKER" => self.worker.to_string(),
             "POSTROOM_SMTP_CONNECTIONS" => self.smtp_connections.to_string(),

@@ -1,7 +1,7 @@
 //! Reads and checks the settings: every wrong value gives its own line, so that one start shows them all.
 
 use super::settings::{DEFAULT_ALLOWED_TYPES, SETTINGS, Setting, Show};
-use super::{Config, Mode, Secret, WorkerMode, is_loopback_ip, is_loopback_url};
+use super::{Config, ListenAt, Mode, Secret, WorkerMode, is_loopback_ip, is_loopback_url};
 use crate::fetch::network::Network;
 use crate::mail_in::authenticate::{Border, DnsSetting};
 use std::fmt::Display;
@@ -80,6 +80,14 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         admin_email: r.parsed("POSTROOM_ADMIN_EMAIL", address).unwrap_or_else(|| format!("admin@{mail_domain}")),
         admin_password: r.secret("POSTROOM_ADMIN_PASSWORD", 8),
         inbound_token: r.secret("POSTROOM_INBOUND_TOKEN", 8),
+        smtp_listen: r.parsed("POSTROOM_SMTP_LISTEN", self::listen).map(ListenAt::Tcp),
+        lmtp_listen: r.parsed("POSTROOM_LMTP_LISTEN", listen_or_socket),
+        smtp_hostname: r.parsed("POSTROOM_SMTP_HOSTNAME", domain).unwrap_or_else(|| mail_domain.clone()),
+        smtp_tls: certificate(&mut r),
+        door_connections: r.parsed("POSTROOM_DOOR_CONNECTIONS", |v| number(v, 1, 10_000)).unwrap_or(256) as usize,
+        door_connections_per_peer: r
+            .parsed("POSTROOM_DOOR_CONNECTIONS_PER_PEER", |v| number(v, 1, 10_000))
+            .unwrap_or(16) as usize,
         log: r.parsed("POSTROOM_LOG", log).unwrap_or_else(|| "info".to_owned()),
         worker: r.parsed("POSTROOM_WORKER", WorkerMode::from_str).unwrap_or(default_worker),
         smtp_connections: r.parsed("POSTROOM_SMTP_CONNECTIONS", |v| number(v, 1, 64)).unwrap_or(4) as usize,
@@ -185,6 +193,27 @@ fn listen(value: &str) -> Result<SocketAddr, String> {
         None => value.to_owned(),
     };
     numeric.parse().map_err(|_| "expected ADDRESS:PORT, for example 127.0.0.1:8080".to_owned())
+}
+
+/// A port, or the path of a Unix socket, which holds a slash.
+fn listen_or_socket(value: &str) -> Result<ListenAt, String> {
+    let path = value.strip_prefix("unix:").unwrap_or(value);
+    match path.contains('/') {
+        true => Ok(ListenAt::Unix(PathBuf::from(path))),
+        false => listen(value).map(ListenAt::Tcp).map_err(|e| format!("{e}, or the path of a socket")),
+    }
+}
+
+/// One without the other is a mistake that would leave mail in clear.
+fn certificate(r: &mut Reader) -> Option<(PathBuf, PathBuf)> {
+    match (r.text("POSTROOM_SMTP_TLS_CERT"), r.text("POSTROOM_SMTP_TLS_KEY")) {
+        (Some(cert), Some(key)) => Some((cert.into(), key.into())),
+        (None, None) => None,
+        _ => {
+            r.wrong.push("POSTROOM_SMTP_TLS_CERT and POSTROOM_SMTP_TLS_KEY: set both, or neither".to_owned());
+            None
+        }
+    }
 }
 
 fn blob_url(value: &str) -> Result<PathBuf, String> {

@@ -66,6 +66,28 @@ pub const SETTINGS: &[Setting] = &[
     setting("POSTROOM_ADMIN_EMAIL", "admin@ the mail domain", Show::Plain, "the first admin's address"),
     setting("POSTROOM_ADMIN_PASSWORD", "made and printed once", Show::Hidden, "the first admin's password"),
     setting("POSTROOM_INBOUND_TOKEN", "none", Show::Hidden, "lets mail in by the doors, as a bearer token"),
+    setting(
+        "POSTROOM_SMTP_LISTEN",
+        "none: no SMTP",
+        Show::Plain,
+        "takes mail by SMTP: ADDRESS:PORT, 0.0.0.0:25 for the world",
+    ),
+    setting(
+        "POSTROOM_LMTP_LISTEN",
+        "none: no LMTP",
+        Show::Plain,
+        "takes mail of a mail server of yours by LMTP: ADDRESS:PORT, or a socket's path",
+    ),
+    setting("POSTROOM_SMTP_HOSTNAME", "the mail domain", Show::Plain, "the name that the SMTP and LMTP doors go by"),
+    setting(
+        "POSTROOM_SMTP_TLS_CERT",
+        "none: no STARTTLS",
+        Show::Plain,
+        "the certificate of these doors and its chain, a PEM file; read again when it changed",
+    ),
+    setting("POSTROOM_SMTP_TLS_KEY", "none: no STARTTLS", Show::Plain, "the certificate's key, a PEM file"),
+    setting("POSTROOM_DOOR_CONNECTIONS", "256", Show::Plain, "clients of these doors at once"),
+    setting("POSTROOM_DOOR_CONNECTIONS_PER_PEER", "16", Show::Plain, "of them, from one host (an IPv6 /64 is one)"),
     setting("POSTROOM_LOG", "info", Show::Plain, "what is logged: a level, or filters such as info,shared=debug"),
     setting(
         "POSTROOM_WORKER",

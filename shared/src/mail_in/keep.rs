@@ -3,7 +3,7 @@
 
 use super::authenticate::Authentication;
 use super::types::Facts;
-use super::{Error, sql};
+use super::{Error, recipients, sql};
 use crate::address;
 use crate::app::App;
 use crate::clock::{Time, now};
@@ -100,6 +100,8 @@ struct Entry {
     arrival: usize,
     tenant_id: TenantId,
     mailbox_id: Option<MailboxId>,
+    /// The envelope's recipients that this tenant may know of.
+    envelope_to: Vec<String>,
     has_recipients: bool,
     sha256: String,
     stored: Stored,
@@ -151,17 +153,18 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             arrival.door.into(),
             arrival.door_ref.clone().into(),
             facts.envelope_from.clone().into(),
-            serde_json::json!(facts.envelope_to).into(),
+            serde_json::json!(e.envelope_to).into(),
             facts.peer_ip.map(|ip| ip.to_string()).into(),
             facts.helo.clone().into(),
             facts.vouched.as_ref().map(|v| serde_json::to_string(v).expect("plain data")).into(),
+            facts.tls.clone().into(),
             received_at.into(),
         ]
     });
     let inserted: BTreeSet<MailId> = sql::insert_inbound(&mut tx, rows.collect()).await?.into_iter().collect();
     let mut kept: Vec<Vec<Kept>> = arrivals.iter().map(|_| Vec::new()).collect();
     let mut before = Vec::new();
-    for (e, id) in entries.iter().zip(ids.into_iter().map(MailId)) {
+    for (e, id) in entries.into_iter().zip(ids.into_iter().map(MailId)) {
         let arrival = &arrivals[e.arrival];
         if !inserted.contains(&id) {
             let door_ref = arrival.door_ref.as_deref().unwrap_or_default();
@@ -174,7 +177,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             mailbox_id: e.mailbox_id,
             has_recipients: e.has_recipients,
             door: arrival.door,
-            facts: arrival.facts.clone(),
+            facts: Facts { envelope_to: e.envelope_to, ..arrival.facts.clone() },
             raw: arrival.raw.clone(),
             received_at,
             authentication: None,
@@ -191,16 +194,14 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
 /// Finds out whose mail each arrival is, and prepares its bytes. Reads only, and the blob store is written: nothing
 /// here needs the transaction.
 async fn entries(app: &App, arrivals: &[Arrival]) -> Result<Vec<Entry>, Error> {
-    let addresses: Vec<Vec<String>> = arrivals.iter().map(recipients).collect();
-    let candidates: BTreeSet<String> = addresses.iter().flatten().flat_map(|a| mailbox_keys(a)).collect();
-    let mailboxes = sql::mailboxes_by_key(&app.db, &candidates).await?;
+    let addresses: Vec<Vec<String>> = arrivals.iter().map(addressees).collect();
+    let mailboxes = recipients::mailboxes_of(&app.db, addresses.iter().flatten()).await?;
     let mut default_tenant = None;
     let mut entries = Vec::new();
     for (i, arrival) in arrivals.iter().enumerate() {
         let mut homes: Vec<(TenantId, Option<MailboxId>)> = Vec::new();
         for address in &addresses[i] {
-            let found = mailbox_keys(address).into_iter().find_map(|k| mailboxes.get(&k));
-            if let Some(&(tenant, mailbox)) = found
+            if let Some(&(tenant, mailbox)) = mailboxes.get(address)
                 && !homes.iter().any(|(t, _)| *t == tenant)
             {
                 homes.push((tenant, Some(mailbox)));
@@ -219,10 +220,13 @@ async fn entries(app: &App, arrivals: &[Arrival]) -> Result<Vec<Entry>, Error> {
             if stored.encoding == "blob" {
                 app.blobs.put(tenant_id, arrival.raw.clone()).await?;
             }
+            // Nobody learns which other tenants got it, too.
+            let of_others = |a: &&String| mailboxes.get(*a).is_some_and(|(tenant, _)| *tenant != tenant_id);
             entries.push(Entry {
                 arrival: i,
                 tenant_id,
                 mailbox_id,
+                envelope_to: arrival.facts.envelope_to.iter().filter(|a| !of_others(a)).cloned().collect(),
                 has_recipients: !addresses[i].is_empty(),
                 sha256: sha256.clone(),
                 stored: stored.clone(),
@@ -310,7 +314,7 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn recipients(arrival: &Arrival) -> Vec<String> {
+fn addressees(arrival: &Arrival) -> Vec<String> {
     recipients_of(&arrival.facts, &arrival.raw)
 }
 

@@ -23,6 +23,7 @@ mod matching;
 mod outcome;
 pub mod parse;
 pub mod quote;
+mod recipients;
 pub mod sanitise;
 mod senders;
 mod sql;
@@ -36,6 +37,7 @@ pub use fingerprint::dedupe_key;
 pub use ingest::Ingest;
 pub use keep::{Arrival, Door, Kept};
 pub use outcome::{Applied, MailState, Outcome};
+pub use recipients::{Recipient, recipient};
 pub use trace::{PIPELINE, Trace, TraceLine};
 pub use view::{InboundMail, MailFilter, get, list, raw, understood};
 

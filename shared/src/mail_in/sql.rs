@@ -30,6 +30,14 @@ pub(super) async fn mailboxes_by_key(
     Ok(rows.into_iter().map(|(k, t, m)| (k, (t, m))).collect())
 }
 
+/// Every active mailbox, the default tenant's first: few rows, read for mail to postmasters alone.
+pub(super) async fn all_mailboxes(db: &Db) -> Result<Vec<(String, TenantId, MailboxId)>> {
+    sql("SELECT m.address_key, m.tenant_id, m.id FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id \
+         WHERE m.active ORDER BY CASE WHEN t.slug = 'default' THEN 0 ELSE 1 END, m.id")
+    .all(&mut db.read(Scope::All))
+    .await
+}
+
 pub(super) async fn default_tenant(db: &Db) -> Result<TenantId> {
     let (id,): (TenantId,) =
         sql("SELECT id FROM tenants ORDER BY CASE WHEN slug = 'default' THEN 0 ELSE 1 END, id LIMIT 1")
@@ -68,7 +76,7 @@ pub(super) async fn insert_inbound(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result
     let ids: Vec<(MailId,)> = insert_many_returning(
         tx,
         "INSERT INTO inbound_mails (id, tenant_id, raw_id, mailbox_id, door, door_ref, envelope_from, envelope_to, peer_ip, \
-         helo, vouched, received_at, state, flags, trace, tries)",
+         helo, vouched, tls, received_at, state, flags, trace, tries)",
         rows,
         "ON CONFLICT (tenant_id, door, door_ref) DO NOTHING RETURNING id",
     )
@@ -107,6 +115,7 @@ pub struct KeptRow {
     pub helo: Option<String>,
     pub vouched: Option<String>,
     pub authentication: Option<String>,
+    pub tls: Option<String>,
     pub received_at: Time,
     pub sha256: String,
     pub size_bytes: i64,
@@ -131,6 +140,7 @@ impl KeptRow {
             peer_ip: self.peer_ip.as_deref().and_then(|ip| ip.parse().ok()),
             helo: self.helo.clone(),
             vouched: self.vouched.as_deref().and_then(|v| serde_json::from_str(v).ok()),
+            tls: self.tls.clone(),
         }
     }
 
@@ -141,7 +151,7 @@ impl KeptRow {
 }
 
 pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
-    sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, \
+    sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, m.tls, \
          m.authentication, m.received_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
     .bind(id)
     .opt(&mut db.read(Scope::All))

@@ -155,6 +155,9 @@ pub struct Facts {
     pub helo: Option<String>,
     /// What the door itself vouches for: a provider's signed fields (E11.2). None at all other doors.
     pub vouched: Option<super::authenticate::Vouched>,
+    /// How the connection was encrypted, for example `TLSv1_3`; None: it was not, or the door does not know.
+    #[serde(default)]
+    pub tls: Option<String>,
 }
 
 text_enum! {

@@ -2,5 +2,5 @@
 
 mod crowd;
 mod kill;
-mod run;
+pub mod run;
 mod whole_loop;
