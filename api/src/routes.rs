@@ -2,8 +2,8 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, events, mailboxes, mails, messages, outbox, tenants, tickets,
-    tokens, users,
+    attachments, audit, auth, categories, coverage, dkim, events, mailboxes, mails, messages, outbox, suppressions,
+    tenants, tickets, tokens, users,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -217,6 +217,9 @@ fn administration(r: Routes) -> Routes {
         .create("/api/mailboxes", Who::User, Limit::Small, mailboxes::create)
         .get("/api/mailboxes/{id}", Who::User, mailboxes::get)
         .patch("/api/mailboxes/{id}", Who::User, mailboxes::update)
+        .get("/api/dkim", Who::User, dkim::list)
+        .create("/api/dkim", Who::User, Limit::Small, dkim::create)
+        .delete("/api/dkim/{id}", Who::User, dkim::retire)
         .get("/api/support/categories", Who::User, categories::list)
         .create("/api/support/categories", Who::User, Limit::Small, categories::create)
         .get("/api/support/categories/{id}", Who::User, categories::get)
@@ -283,6 +286,9 @@ fn mail(r: Routes) -> Routes {
         .get("/api/outbox/{id}/raw", User, outbox::raw)
         .post("/api/outbox/{id}/retry", User, outbox::retry)
         .post("/api/outbox/{id}/cancel", User, outbox::cancel)
+        .get("/api/suppressions", User, suppressions::list)
+        .create("/api/suppressions", User, Limit::Small, suppressions::create)
+        .delete("/api/suppressions/{email}", User, suppressions::remove)
 }
 
 /// Pages and their forms.

@@ -54,4 +54,8 @@ id! {
     OutboxId,
     /// An API token's row id.
     TokenId,
+    /// A DKIM key's row id.
+    DkimKeyId,
+    /// The row id of a link to a sent file.
+    FileLinkId,
 }

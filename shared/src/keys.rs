@@ -9,6 +9,7 @@ use crate::ids::TenantId;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngCore;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -24,6 +25,8 @@ pub struct Keys {
     digest: Hmac<Sha256>,
     form: Hmac<Sha256>,
     instance: String,
+    /// What secrets of others are kept under, newest first: by the instance's secret alone, so that a restore opens them.
+    seals: Vec<(u8, [u8; 32])>,
 }
 
 #[derive(Clone)]
@@ -61,7 +64,34 @@ impl Keys {
             digest: derive("postroom digest"),
             form: derive("postroom form"),
             instance: base32(&name[..5]),
+            seals: secrets.iter().map(|&(v, secret)| (v, mac(&keyed(secret), &[b"postroom seal"]))).collect(),
         }
+    }
+
+    /// Encrypts a secret that is kept for somebody (a private key, a password of another server) with AES-256-GCM.
+    /// `purpose` names what it is, so that one secret cannot be put in another's place.
+    pub fn seal(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
+        let (version, key) = &self.seals[0];
+        let mut nonce = [0u8; NONCE_LEN];
+        rand::rng().fill_bytes(&mut nonce);
+        let mut sealed = secret.to_vec();
+        sealing(key)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose.as_bytes()), &mut sealed)
+            .expect("a secret is far below AES-GCM's 64 GiB");
+        [&[*version][..], &nonce, &sealed].concat()
+    }
+
+    /// Returns a secret that [`Keys::seal`] encrypted; None if it was for another purpose or by another instance, or was
+    /// changed.
+    pub fn unseal(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (&version, rest) = sealed.split_first()?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN)?;
+        let (_, key) = self.seals.iter().find(|(v, _)| *v == version)?;
+        let mut secret = ciphertext.to_vec();
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let length = sealing(key).open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut secret).ok()?.len();
+        secret.truncate(length);
+        Some(secret)
     }
 
     /// Returns the short public name of this instance (8 letters), as X-Loop-Guard bears it (E5.2).
@@ -162,6 +192,10 @@ fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
+fn sealing(key: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("the key has AES-256's 32 octets"))
+}
+
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
@@ -253,6 +287,27 @@ mod tests {
         assert!(!k.tenant_mac_fits(None, T, "d", &[], &[]));
         assert!(!k.tenant_mac_fits(None, T, "d", &[], &tag[..9]));
         assert!(k.tenant_mac_fits(None, T, "d", &[], &tag));
+    }
+
+    #[test]
+    fn sealed_secrets_open_for_their_purpose_alone() {
+        let k = keys();
+        let sealed = k.seal("dkim", b"private");
+        assert_ne!(sealed, k.seal("dkim", b"private"), "each time another nonce");
+        assert!(!sealed.windows(7).any(|w| w == b"private"));
+        assert_eq!(k.unseal("dkim", &sealed).as_deref(), Some(&b"private"[..]));
+        assert_eq!(k.unseal("imap", &sealed), None);
+        assert_eq!(Keys::new(b"another secret", "2026").unseal("dkim", &sealed), None);
+        let restored = Keys::new(b"a secret of 32 octets, or so  ..", "2027");
+        assert!(restored.unseal("dkim", &sealed).is_some(), "a restore keeps them");
+        let rotated = Keys::with_versions(&[(2, b"new"), (1, b"a secret of 32 octets, or so  ..")], "2026");
+        assert!(rotated.unseal("dkim", &sealed).is_some() && rotated.seal("dkim", b"x")[0] == 2);
+        for n in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[n] ^= 1;
+            assert_eq!(k.unseal("dkim", &changed), None, "{n}");
+            assert_eq!(k.unseal("dkim", &sealed[..n]), None, "{n}");
+        }
     }
 
     #[test]

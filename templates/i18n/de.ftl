@@ -409,6 +409,8 @@ event-SLA_BREACHED = Eine Uhr lief ab
 event-ESCALATED = { $actor } eskalierte es
 event-RATED = { $actor } bewertete die Hilfe
 event-REDACTED = { $actor } schwärzte Text
+event-MAIL_HELD = Eine geplante Antwort wird zurückgehalten: vorher kam noch eine Nachricht
+event-FILE_LINKED = Eine Datei ging als Link hinaus, weil die Mail sonst zu groß geworden wäre
 actor-system = Postroom
 actor-mail = Eine Mail
 

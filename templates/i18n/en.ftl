@@ -409,6 +409,8 @@ event-SLA_BREACHED = A clock ran out
 event-ESCALATED = { $actor } escalated it
 event-RATED = { $actor } rated the help
 event-REDACTED = { $actor } blanked out text
+event-MAIL_HELD = A scheduled reply is held: somebody wrote before its time
+event-FILE_LINKED = A file went out as a link, as the mail would have been too large
 actor-system = Postroom
 actor-mail = A mail
 

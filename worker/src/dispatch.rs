@@ -271,7 +271,7 @@ impl Dispatcher {
         fault::point("after_claim");
         let leases: Vec<_> = rows.iter().map(|_| self.leases.hold(&token)).collect();
         // If it fails, the leases are let go here and run out.
-        let materials = build::load(&app.db, &app.config.base_url, &rows).await?;
+        let materials = build::load(&app.db, &app.keys, &app.config.base_url, &rows).await?;
         let mails = rows.into_iter().zip(materials).zip(leases);
         Ok(mails.map(|((row, material), lease)| Mail { row, material, lease }).collect())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::app::App;
 use shared::housekeeping;
 use shared::mail_in::{Ingest, authenticate};
-use shared::mail_out::outbox;
+use shared::mail_out::{outbox, suppress};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Dispatcher;
@@ -47,12 +47,14 @@ pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: Cancella
 
 /// Closes and forgets what is old, until `stop`.
 pub(crate) async fn seldom(app: App, stop: CancellationToken) {
+    let mut alarmed = false;
     loop {
         match housekeeping::close_solved(&app).await {
             Ok(0) => {}
             Ok(tickets) => tracing::info!(tickets, "closed tickets that were solved long ago"),
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "solved tickets could not be closed"),
         }
+        watch_failures(&app, &mut alarmed).await;
         for _ in 0..ROUNDS {
             match housekeeping::forget_old(&app.db).await {
                 Ok(0) => break,
@@ -67,4 +69,20 @@ pub(crate) async fn seldom(app: App, stop: CancellationToken) {
             return;
         }
     }
+}
+
+/// Tells once when too much of the last hour's mail failed for good (E9.13), and again only after it went down.
+async fn watch_failures(app: &App, alarmed: &mut bool) {
+    let rate = match suppress::rate(&app.db).await {
+        Ok(rate) => rate,
+        Err(e) => {
+            tracing::warn!(error = &e as &dyn std::error::Error, "failed mail could not be counted");
+            return;
+        }
+    };
+    metrics::gauge!("mail_failed_last_hour").set(rate.failed as f64);
+    if rate.is_alarming() && !*alarmed {
+        tracing::error!(failed = rate.failed, sent = rate.sent, "ALARM: more than 5 % of the last hour's mail failed");
+    }
+    *alarmed = rate.is_alarming();
 }

@@ -43,7 +43,8 @@ impl Mails {
         let mut waiting = Vec::with_capacity(rows.len());
         while !rows.is_empty() {
             let batch: Vec<Claimed> = rows.drain(..rows.len().min(BATCH)).collect();
-            let material = build::load(&app.db, &app.config.base_url, &batch).await.expect("they can be looked up");
+            let material =
+                build::load(&app.db, &app.keys, &app.config.base_url, &batch).await.expect("they can be looked up");
             waiting.extend(batch.into_iter().zip(material));
         }
         app.db.close().await;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod demo;
+pub mod dkim;
 mod doctor;
 mod flags;
 mod sink;
@@ -47,6 +48,9 @@ enum Command {
     /// Tenants
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
+    /// Keys that sign outgoing mail
+    #[command(subcommand)]
+    Dkim(dkim::DkimCommand),
     /// Check on the live database that everything promised holds; exits with 1 if something does not
     Doctor(doctor::Options),
     /// Look after the tickets' timelines
@@ -118,6 +122,12 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         Command::Tenant(command) => {
             let app = open(config).await?;
             let said = tenant::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
+        Command::Dkim(command) => {
+            let app = open(config).await?;
+            let said = dkim::run(&app, command).await;
             app.db.close().await;
             say(said)?;
         }

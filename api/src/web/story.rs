@@ -44,12 +44,12 @@ pub fn event_glyph(kind: EventKind) -> &'static str {
         Assigned | ParticipantAdded | ParticipantRemoved => "me",
         TicketLinked | Merged | Unmerged | Split => "merge",
         IncidentLinked => "incident",
-        Snoozed | MailDeferred | SlaBreached => "clock",
+        Snoozed | MailDeferred | MailHeld | SlaBreached => "clock",
         MailMaybeSent => "doubt",
         MailFailed | MailBounced | MailQuarantined | AttachmentRefused | LoopIgnored => "warn",
         MailCancelled | MailSuppressed | AutoSuppressed | MessageWithdrawn => "x",
         Trashed | MarkedSpam | Erased => "bin",
-        MailRetried => "reply",
+        MailRetried | FileLinked => "reply",
         CategoryChanged | Updated | Tagged | Redacted => "settings",
     }
 }

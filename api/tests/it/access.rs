@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use shared::access::{Actor, Role};
 use shared::coverage;
 use shared::ids::TenantId;
+use shared::mail_out::dkim::{self, Algorithm, NewKey};
+use shared::mail_out::suppress;
 use shared::mailboxes::{self, NewMailbox, TagSeparator};
 use shared::sessions::tokens;
 use shared::store::Scope;
@@ -45,6 +47,7 @@ struct Place {
     attachment: i64,
     mail: i64,
     outbox: i64,
+    dkim: i64,
     ticket: i64,
     mail_ticket: i64,
     mail_message: i64,
@@ -89,6 +92,13 @@ async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
     let mail = s.post("/api/inbound/raw").bearer(INBOUND_TOKEN).body("message/rfc822", raw).send().await.expect(200);
     let with_file = ticket(s, boss, tenant).await;
     let file = &with_file["messages"][0]["attachments"][0]["id"];
+    let new = NewKey {
+        tenant: Some(tenant),
+        domain: format!("{slug}.example"),
+        algorithm: Some(Algorithm::Ed25519),
+        ..NewKey::default()
+    };
+    let dkim = dkim::add(&s.app, &Actor::system(), new).await.expect("a key");
     let url = format!("/api/support/tickets/{}/messages", with_file["id"]);
     let reply = s.post(&url).bearer(&boss.token).json(json!({"body": "An answer"})).send().await.expect(201);
     Place {
@@ -100,6 +110,7 @@ async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
         attachment: id(file),
         mail: id(&mail["mail_id"]),
         outbox: id(&reply["delivery"][0]["outbox_id"]),
+        dkim: dkim.id.0,
         ticket: id(&with_file["id"]),
         mail_ticket: id(&mail["ticket_id"]),
         mail_message: id(&mail["ticket_message_id"]),
@@ -154,6 +165,13 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/support/attachments/" => place.attachment,
         "/api/mails/" | "/dashboard/mail/" => place.mail,
         "/api/outbox/" | "/dashboard/mail/outbox/" => place.outbox,
+        "/api/dkim/" => place.dkim,
+        "/api/suppressions/" => {
+            let email = format!("mo@{}.example", place.slug);
+            let made = suppress::add(&s.app.db, &Actor::system(), Some(place.tenant), &email, None).await;
+            made.expect("a suppressed address");
+            return format!("/api/suppressions/{email}");
+        }
         "/api/tokens/" => token(s, if place.tenant == stage.own.tenant { caller } else { None }, place).await,
         "/api/support/tickets/" | "/tickets/" | "/platform-admin/tickets/" | "/dashboard/support/" => {
             let writer = caller.filter(|_| place.tenant == stage.own.tenant).unwrap_or(&stage.boss);

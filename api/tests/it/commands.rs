@@ -55,6 +55,33 @@ async fn what_the_operator_makes_works() {
     .await;
 }
 
+/// E8.9: a key by command, from a file too, and the record to publish.
+#[tokio::test]
+async fn the_operator_adds_lists_and_retires_dkim_keys() {
+    on_both(|s| async move {
+        let run = |stdin: &str, args: &[&str]| {
+            let (done, said) = postroom(&s, stdin, args);
+            assert!(done, "{args:?}: {said}");
+            said
+        };
+        let said = run("", &["dkim", "add", "desk.example", "--selector", "one"]);
+        assert!(said.contains("one._domainkey.desk.example. IN TXT ( \"v=DKIM1; k=rsa; p=MII"), "{said}");
+        let pem = Command::new("openssl").args(["genrsa", "2048"]).output().expect("openssl is installed").stdout;
+        let pem = String::from_utf8(pem).expect("PEM");
+        run(&pem, &["dkim", "add", "desk.example", "--selector", "two", "--key", "-"]);
+        run("", &["dkim", "add", "desk.example", "--selector", "three", "--algorithm", "ed25519"]);
+        let list = run("", &["dkim", "list"]);
+        assert_eq!(list.matches("IN TXT").count(), 3, "{list}");
+        let id = list.split_whitespace().next().expect("a number");
+        assert!(run("", &["dkim", "retire", id]).contains("one._domainkey.desk.example signs no more"));
+        assert!(run("", &["dkim", "list"]).contains("one._domainkey.desk.example rsa-sha256 retired"));
+        let (done, said) = postroom(&s, "", &["dkim", "add", "no domain"]);
+        assert!(!done && said.contains("domain must be a domain name"), "{said}");
+        s
+    })
+    .await;
+}
+
 /// A ticket of the demo, whole, by its requester.
 async fn of(s: &Server, token: &str, requester: &str) -> Value {
     let list = s.get(&format!("/api/support/tickets?requester={requester}")).bearer(token).send().await.expect(200);

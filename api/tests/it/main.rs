@@ -16,5 +16,6 @@ mod mails;
 mod operator;
 mod processes;
 mod round_trip;
+mod sending;
 mod smtp;
 mod tickets;

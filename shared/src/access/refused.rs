@@ -39,6 +39,12 @@ pub enum Noun {
     Category,
     /// An API token.
     Token,
+    /// A DKIM key.
+    DkimKey,
+    /// A suppressed address.
+    Suppression,
+    /// A link to a sent file.
+    FileLink,
 }
 
 impl std::fmt::Display for Noun {
@@ -49,6 +55,9 @@ impl std::fmt::Display for Noun {
             Noun::Mailbox => "mailbox",
             Noun::Category => "category",
             Noun::Token => "token",
+            Noun::DkimKey => "DKIM key",
+            Noun::Suppression => "suppressed address",
+            Noun::FileLink => "link to a file",
         })
     }
 }

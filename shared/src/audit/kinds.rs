@@ -64,4 +64,14 @@ kinds! {
     MailReleased = "MAIL_RELEASED", "mail.release";
     /// The audit was exported.
     Exported = "AUDIT_EXPORTED", "audit.export";
+    /// A key that signs mail was added.
+    DkimMade = "DKIM_KEY_CREATED", "dkim.create";
+    /// A key signs no more mail.
+    DkimRetired = "DKIM_KEY_RETIRED", "dkim.retire";
+    /// An address was suppressed by hand.
+    SuppressionMade = "SUPPRESSION_CREATED", "suppression.create";
+    /// An address gets mail again.
+    SuppressionLifted = "SUPPRESSION_DELETED", "suppression.delete";
+    /// The link to a sent file was revoked.
+    FileLinkRevoked = "FILE_LINK_REVOKED", "file_link.revoke";
 }

@@ -99,4 +99,8 @@ kinds! {
     Rated = "RATED", "SUPPORT_TICKET_RATED", "ticket.rate", false;
     /// Secrets were cut from a message.
     Redacted = "REDACTED", "SUPPORT_MESSAGE_REDACTED", "ticket.redact", false;
+    /// A scheduled reply is held back, as a person wrote before its time (E9.3).
+    MailHeld = "MAIL_HELD", "SUPPORT_MAIL_HELD", "ticket.mail.held", false;
+    /// A file went out as a link, as the mail would have been too large with it (E8.5).
+    FileLinked = "FILE_LINKED", "SUPPORT_FILE_LINKED", "ticket.mail.file_linked", false;
 }

@@ -480,25 +480,3 @@ pub(super) async fn report_outbox(
         .await?;
     Ok(changed > 0)
 }
-
-pub(super) async fn suppress(
-    tx: &mut Tx,
-    tenant: TenantId,
-    key: &str,
-    reason: &str,
-    evidence: &serde_json::Value,
-    until: Time,
-    at: Time,
-) -> Result<()> {
-    sql("INSERT INTO suppressions (tenant_id, email_key, reason, evidence, created_at, until_at) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (tenant_id, email_key) DO UPDATE SET reason = $3, evidence = $4, until_at = $6")
-    .bind(tenant)
-    .bind(key)
-    .bind(reason)
-    .bind(evidence)
-    .bind(at)
-    .bind(until)
-    .exec(tx)
-    .await?;
-    Ok(())
-}

@@ -6,11 +6,13 @@ mod sql;
 use crate::app::App;
 use crate::blobs;
 use crate::ids::{MessageId, TicketId};
+use crate::keys::Keys;
 use crate::mail_in::types::Address;
 use crate::mail_out::compose::{File, Letter, Sender, compose};
 use crate::mail_out::contents::{
     AccountLink, Ack, Content, Mention, Notice, NoticeEvent, Quoted, Reply, Solved, excerpt,
 };
+use crate::mail_out::dkim::{Signer, Signers};
 use crate::mail_out::headers;
 use crate::mail_out::outbox::{Claimed, Draft, Kept, Template};
 use crate::mail_out::render::Templates;
@@ -52,7 +54,13 @@ enum Source {
     /// Built at an earlier attempt.
     Built,
     /// To be built.
-    Draft { draft: Box<Draft>, content: Box<Content>, files: Vec<sql::FileFacts>, customer: Option<String> },
+    Draft {
+        draft: Box<Draft>,
+        content: Box<Content>,
+        files: Vec<sql::FileFacts>,
+        customer: Option<String>,
+        signer: Signer,
+    },
     /// Cannot be.
     Broken(String),
 }
@@ -61,7 +69,7 @@ enum Source {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn load(db: &Db, base_url: &str, rows: &[Claimed]) -> Result<Vec<Material>> {
+pub async fn load(db: &Db, keys: &Keys, base_url: &str, rows: &[Claimed]) -> Result<Vec<Material>> {
     let unbuilt = |r: &&Claimed| r.mime.is_none() && r.mime_blob.is_none();
     let replies = |r: &&Claimed| r.kind == crate::mail_out::kinds::Kind::Reply;
     let unique = |mut ids: Vec<i64>| {
@@ -75,9 +83,11 @@ pub async fn load(db: &Db, base_url: &str, rows: &[Claimed]) -> Result<Vec<Mater
     let carried = ids(rows.iter().filter(unbuilt).filter(replies).map(|r| r.ticket_message_id.map(|m| m.0)).collect());
     let answered = ids(rows.iter().filter(unbuilt).filter(replies).map(|r| r.ticket_id.map(|t| t.0)).collect());
     let carried: Vec<MessageId> = carried.into_iter().map(MessageId).collect();
+    let drafts: Vec<Option<Draft>> = rows.iter().map(|r| if unbuilt(&r) { r.draft().ok() } else { None }).collect();
     let mut read = db.reader(Scope::All).await?;
     let known = Known {
         base_url,
+        signers: Signers::load(&mut read, keys, drafts.iter().flatten().map(|d| d.from.email.as_str())).await?,
         tickets: sql::tickets(&mut read, &tickets.into_iter().map(TicketId).collect::<Vec<_>>()).await?,
         messages: sql::messages(&mut read, &messages.into_iter().map(MessageId).collect::<Vec<_>>()).await?,
         files: sql::files(&mut read, &carried).await?,
@@ -86,8 +96,9 @@ pub async fn load(db: &Db, base_url: &str, rows: &[Claimed]) -> Result<Vec<Mater
     };
     Ok(rows
         .iter()
-        .map(|row| match unbuilt(&row) {
-            true => known.material(row),
+        .zip(drafts)
+        .map(|(row, draft)| match unbuilt(&row) {
+            true => known.material(row, draft),
             false => Material(Source::Built),
         })
         .collect())
@@ -112,9 +123,9 @@ impl Material {
         templates: &Templates,
         row: &Claimed,
     ) -> std::result::Result<Mime, BuildError> {
-        let (draft, content, files, customer) = match &self.0 {
+        let (draft, content, files, customer, signer) = match &self.0 {
             Source::Broken(why) => return Err(BuildError::Never(why.clone())),
-            Source::Draft { draft, content, files, customer } => (draft, content, files, customer),
+            Source::Draft { draft, content, files, customer, signer } => (draft, content, files, customer, signer),
             Source::Built => return built(app, row).await,
         };
         let mut attached = Vec::with_capacity(files.len());
@@ -131,7 +142,9 @@ impl Material {
         let octets = catch_unwind(AssertUnwindSafe(|| {
             let rendered = templates.render(draft.locale, content).map_err(|e| BuildError::Never(e.to_string()))?;
             let letter = letter(app, row, draft, content.form(), customer.as_deref(), rendered, attached)?;
-            compose(&letter).map_err(|e| BuildError::Never(e.to_string()))
+            let octets = compose(&letter).map_err(|e| BuildError::Never(e.to_string()))?;
+            // Last of all: nothing of what is signed may change any more (E8.9).
+            signer.sign(octets).map_err(BuildError::NotNow)
         }))
         .unwrap_or_else(|_| Err(BuildError::Never("building this mail failed by a fault of the program".to_owned())))?;
         if octets.len() <= MAX_IN_ROW {
@@ -219,6 +232,7 @@ fn one_line(name: &str) -> String {
 /// What was looked up for a batch.
 struct Known<'a> {
     base_url: &'a str,
+    signers: Signers,
     tickets: Vec<sql::TicketFacts>,
     messages: Vec<sql::MessageFacts>,
     files: Vec<sql::FileFacts>,
@@ -227,12 +241,12 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn material(&self, row: &Claimed) -> Material {
-        Material(self.source(row).unwrap_or_else(|why| Source::Broken(why.to_owned())))
+    fn material(&self, row: &Claimed, draft: Option<Draft>) -> Material {
+        Material(self.source(row, draft).unwrap_or_else(|why| Source::Broken(why.to_owned())))
     }
 
-    fn source(&self, row: &Claimed) -> std::result::Result<Source, &'static str> {
-        let draft = row.draft().map_err(|_| "what the mail should say cannot be read")?;
+    fn source(&self, row: &Claimed, draft: Option<Draft>) -> std::result::Result<Source, &'static str> {
+        let draft = draft.ok_or("what the mail should say cannot be read")?;
         let ticket = row.ticket_id.and_then(|id| self.tickets.iter().find(|t| t.id == id));
         let message = row.ticket_message_id.and_then(|id| self.messages.iter().find(|m| m.id == id));
         let content = self.content(row, &draft, ticket, message)?;
@@ -240,7 +254,14 @@ impl Known<'_> {
             (Template::Reply, Some(m)) => self.files.iter().filter(|f| f.ticket_message_id == m.id).cloned().collect(),
             _ => Vec::new(),
         };
-        Ok(Source::Draft { draft: draft.into(), content: content.into(), files, customer: ticket.map(customer) })
+        let signer = self.signers.of(row.tenant_id, &draft.from.email);
+        Ok(Source::Draft {
+            draft: draft.into(),
+            content: content.into(),
+            files,
+            customer: ticket.map(customer),
+            signer,
+        })
     }
 
     fn content(

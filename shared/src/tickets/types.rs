@@ -94,6 +94,9 @@ text_enum! {
         Cc = "cc",
         /// An agent who wants to know.
         Follower = "follower",
+        /// Got a reply unseen by the others (E8.8): stays out of Cc, and what it answers stays internal, until an agent
+        /// accepts.
+        Bcc = "bcc",
     }
 }
 

@@ -336,6 +336,29 @@ async fn a_large_mail_lies_in_the_blob_store_and_waits_for_a_missing_file() {
     .await;
 }
 
+/// E9.13, E9.14: the relay's own refusal of the address suppresses it at once; of the mail, or for now, it does not.
+#[tokio::test]
+async fn a_refused_address_is_suppressed_by_the_relays_own_word() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        for (rcpt, reply) in [
+            ("gone@customer.example", "550 5.1.1 no such user"),
+            ("spam@customer.example", "554 5.7.1 message refused as spam"),
+            ("later@customer.example", "450 4.2.1 not now"),
+        ] {
+            sink.add_rule(Rule::answer(Step::Rcpt, reply).rcpt(rcpt));
+            password_mail(&app, rcpt).await;
+        }
+        let counts = drain(&dispatcher(&app, &sink)).await;
+        assert_eq!((counts.of(Dead), counts.of(Deferred)), (2, 1));
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM suppressions").await, 1);
+        let who =
+            "SELECT COUNT(*) FROM suppressions WHERE email_key = 'gone@customer.example' AND reason = 'hard_bounce'";
+        assert_eq!(count(&app, who).await, 1);
+    })
+    .await;
+}
+
 /// E8.11: who joined later was not party to what the customer wrote before.
 #[tokio::test]
 async fn only_who_was_there_reads_the_customers_words_again() {

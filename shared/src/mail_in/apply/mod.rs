@@ -26,6 +26,7 @@ use crate::events::{By, EventKind};
 use crate::ids::{AttachmentId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::caps::Caps;
 use crate::mail_out::enqueue::Recipient;
+use crate::mail_out::suppress;
 use crate::store::dialect::{self, IdTable};
 use crate::store::{Scope, Tx};
 use crate::tickets::{self, Ticket, Work};
@@ -157,6 +158,7 @@ async fn write(
             None => lines.push(Applied::not_yet(id)),
         }
     }
+    suppress::lift(tx, &people::proven_senders(mails, &undecided)).await?;
     let rung = batch.work.queued();
     batch.work.flush(tx).await?;
     sql::record_decisions(tx, rows).await?;

@@ -3,9 +3,10 @@
 use super::{Batch, Planned};
 use crate::address;
 use crate::events::By;
-use crate::ids::{TenantId, TicketId, UserId};
+use crate::ids::{MailId, TenantId, TicketId, UserId};
 use crate::mail_in::decide::{Decision, Read};
 use crate::mail_in::known::Known;
+use crate::mail_in::types::{Class, Verdict};
 use crate::mail_in::{Error, sql};
 use crate::store::Tx;
 use crate::tickets::{ParticipantKind, ParticipantState};
@@ -15,6 +16,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const MOST_PARTICIPANTS: usize = 20;
 /// The contact of mails that name no sender (E2.4): no address, so nothing is ever sent to it.
 const UNKNOWN: &str = "unknown";
+
+/// Who wrote by mail that is authenticated: their addresses work (E9.13). Sorted, as everybody locks them.
+pub(super) fn proven_senders(mails: &[Planned], undecided: &BTreeSet<MailId>) -> Vec<(TenantId, String)> {
+    let proven = mails
+        .iter()
+        .filter(|m| matches!(m.decision, Decision::Open { .. } | Decision::Join { .. }))
+        .map(|m| &*m.read)
+        .filter(|r| r.verdict == Verdict::Pass && r.classified.class == Class::Person)
+        .filter(|r| undecided.contains(&r.kept.id))
+        .filter_map(|r| Some((r.kept.tenant_id, r.sender_key()?)));
+    proven.collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 /// Makes sure that everybody whom a mail brings in has a user row, in sorted order.
 pub(super) async fn ensure_users(

@@ -8,12 +8,9 @@ use crate::mail_in::outcome::Outcome;
 use crate::mail_in::types::{BounceKind, Class};
 use crate::mail_in::{Error, Trace, sql};
 use crate::mail_out::kinds::OutboxState;
+use crate::mail_out::suppress::{self, FailureKind};
 use crate::store::Tx;
-use chrono::Duration;
 use serde_json::json;
-
-/// How long a hard bounce keeps automatic mail from an address (E9.13).
-const SUPPRESSED_DAYS: i64 = 180;
 
 impl Batch<'_> {
     /// A report about mail of ours: what it says goes to that mail and to its ticket's timeline (E9.11 to E9.14).
@@ -69,16 +66,34 @@ impl Batch<'_> {
     ) -> Result<(), Error> {
         let read = &mail.read;
         let Some(sent) = self.known.outbox(id).cloned() else { return Ok(()) };
-        let hard = read.mail.bounces.iter().any(|b| b.kind == BounceKind::Hard);
-        let reason = match read.classified.class {
-            Class::Dsn if hard && by_token => "hard_bounce",
-            Class::Arf => "complaint",
-            _ => return Ok(()),
-        };
         let evidence = json!({"mail_id": read.kept.id, "outbox_id": id});
-        let until = self.now + Duration::days(SUPPRESSED_DAYS);
-        sql::suppress(tx, sent.tenant_id, &sent.to_key, reason, &evidence, until, self.now).await?;
-        trace.add("apply", "E9.13", "address suppressed", reason);
+        let reason = match read.classified.class {
+            Class::Arf => {
+                suppress::complained(tx, sent.tenant_id, &sent.to_key, &evidence, self.now).await?;
+                Some(suppress::Reason::Complaint)
+            }
+            Class::Dsn if by_token => {
+                let kinds = read.mail.bounces.iter().filter_map(|b| match b.kind {
+                    BounceKind::Hard => Some(FailureKind::Hard),
+                    BounceKind::Soft => {
+                        FailureKind::of(b.status.as_deref(), b.diagnostic.as_deref().unwrap_or_default())
+                    }
+                    BounceKind::Delayed | BounceKind::Delivered => None,
+                });
+                match kinds.min() {
+                    Some(kind) => {
+                        let (tenant, email_key) = (sent.tenant_id, sent.to_key.clone());
+                        let failure = suppress::Failure { tenant, email_key, outbox: id, kind, evidence };
+                        suppress::failed(tx, &failure, self.now).await?
+                    }
+                    None => None,
+                }
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            trace.add("apply", "E9.13", "address suppressed", reason.as_str());
+        }
         Ok(())
     }
 }

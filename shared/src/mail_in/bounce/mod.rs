@@ -9,6 +9,8 @@ mod prose;
 mod report;
 mod status;
 
+pub(crate) use status::{kind, says_full};
+
 use super::parse;
 use super::types::{Bounce, Mail};
 

@@ -129,6 +129,12 @@ fn at_rcpt(text: &str) -> bool {
     ["rcpt", "recipient address rejected", "bad-mailbox"].iter().any(|w| text.contains(w))
 }
 
+/// Whether a refusal's text says that there is no room.
+pub fn says_full(text: &str) -> bool {
+    let text = squeezed(text);
+    FULL.iter().any(|words| text.contains(words))
+}
+
 /// Lower case, white space collapsed.
 fn squeezed(text: &str) -> String {
     // IronPort writes this before every reply that it relays.

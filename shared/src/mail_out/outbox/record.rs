@@ -6,6 +6,7 @@ use crate::ids::{OutboxId, TenantId, TicketId};
 use crate::keys::Keys;
 use crate::mail_out::kinds::OutboxState;
 use crate::mail_out::outbox::Kept;
+use crate::mail_out::suppress::{self, FailureKind};
 use crate::store::{Db, Result, Scope, Tx, Value, dialect, insert_many, sql, update_many};
 use crate::tickets::{NewMessageId, Work};
 use chrono::Duration;
@@ -77,6 +78,7 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
     work.lock(&mut tx, &tickets).await?;
     let held = lock(&mut tx, records).await?;
     let mut accepted = Vec::with_capacity(records.len());
+    let mut failures = Vec::new();
     let (mut bodies, mut dones, mut attempts, mut released) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for r in records {
         let Some(row) = held.iter().find(|h| h.id == r.id) else {
@@ -100,6 +102,7 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
                 dones.push(done_row(r, now));
                 attempts.push(attempt_row(r, now));
                 add_event(&mut work, r);
+                failures.extend(failure(r, &row.to_key));
                 true
             }
             _ => false,
@@ -142,6 +145,9 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
          code = excluded.code, enhanced = excluded.enhanced, text = excluded.text",
     )
     .await?;
+    for failure in &failures {
+        suppress::failed(&mut tx, failure, now).await?;
+    }
     work.flush(&mut tx).await?;
     tx.commit().await?;
     Ok(accepted)
@@ -161,11 +167,12 @@ struct HeldRow {
     id: OutboxId,
     state: OutboxState,
     lease_token: Option<String>,
+    to_key: String,
 }
 
 async fn lock(tx: &mut Tx, records: &[Record]) -> Result<Vec<HeldRow>> {
     let lock = dialect::for_update(tx);
-    sql("SELECT id, state, lease_token FROM outbox WHERE id IN ")
+    sql("SELECT id, state, lease_token, to_key FROM outbox WHERE id IN ")
         .among(records.iter().map(|r| r.id))
         .push(" ORDER BY id")
         .push(lock)
@@ -209,6 +216,17 @@ fn attempt_row(r: &Record, now: Time) -> Vec<Value> {
         enhanced.clone().into(),
         text.as_str().into(),
     ]
+}
+
+/// What a mail's end says of its address: only where the other side spoke, and of the recipient or the mail (E9.14).
+fn failure(r: &Record, to_key: &str) -> Option<suppress::Failure> {
+    let Step::Done { state: OutboxState::Dead, phase: "rcpt" | "dot", code: Some(code), enhanced, text, .. } = &r.step
+    else {
+        return None;
+    };
+    let kind = FailureKind::of(enhanced.as_deref(), text)?;
+    let evidence = json!({"outbox_id": r.id, "attempt": r.attempt, "code": code, "enhanced": enhanced});
+    Some(suppress::Failure { tenant: r.tenant_id, email_key: to_key.to_owned(), outbox: r.id, kind, evidence })
 }
 
 /// Adds the event of a finished attempt to its ticket; a relay's own id becomes an alias that answers may name (E3.7).
