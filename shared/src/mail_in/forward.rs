@@ -242,7 +242,8 @@ fn author_of_attribution(text: &str) -> (Option<String>, Option<String>) {
         Some(email) => text.split(email.as_str()).next().unwrap_or_default(),
         None => text,
     };
-    for (open, close) in [('"', '"'), ('«', '»'), ('“', '”'), ('„', '“'), ('\'', '\'')] {
+    for (open, close) in [('"', '"'), ('«', '»'), ('“', '”'), ('„', '“'), ('„', '”'), ('”', '”'), ('\'', '\'')]
+    {
         if let Some((_, rest)) = before.split_once(open)
             && let Some((name, _)) = rest.split_once(close)
             && !name.trim().is_empty()

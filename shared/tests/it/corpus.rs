@@ -7,8 +7,9 @@
 mod exceptions;
 mod report;
 
+use crate::reading::Nobody;
 use serde_json::Value;
-use shared::mail_in::classify::{Ours, classify};
+use shared::mail_in::classify::classify;
 use shared::mail_in::parse::parse;
 use shared::mail_in::types::{BounceKind, Class, Facts, Mail};
 use std::collections::BTreeMap;
@@ -16,19 +17,6 @@ use std::path::PathBuf;
 
 /// Least share of the facts that count, in percent, of the checks that are not wholly right.
 const FLOORS: &[(&str, f64)] = &[("freeform kind", 95.0)];
-
-struct Nobody;
-impl Ours for Nobody {
-    fn is_our_message_id(&self, _: &str) -> bool {
-        false
-    }
-    fn is_our_loop_guard(&self, _: &str) -> bool {
-        false
-    }
-    fn is_our_mailbox(&self, _: &str) -> bool {
-        false
-    }
-}
 
 /// Facts of one check.
 #[derive(Default)]

@@ -4,6 +4,7 @@ mod cases;
 mod corpus;
 mod docs;
 mod mail;
+mod reading;
 mod rules;
 mod schema;
 mod senders;

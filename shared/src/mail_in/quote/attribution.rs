@@ -90,6 +90,21 @@ const VERBS: &[&str] = &[
     "כתבה",
     "كتب",
     "menulis",
+    "va escriure",
+    "rašė",
+    "rakstīja",
+    "napisala",
+    "napisal",
+    "је написао",
+    "је написала",
+    "је написао/ла",
+    "написао",
+    "skrifaði",
+    "เขียนว่า",
+    "נכתב על ידי",
+    "كتبت",
+    "escribiu",
+    "idatzi du",
     "schrieb folgendes",
     "hat geschrieben",
     "hat folgendes geschrieben",
@@ -180,16 +195,41 @@ pub fn at(lines: &[&str], start: usize) -> Option<Attribution> {
     None
 }
 
+/// Reads an attribution of a language that is not known here: up to three lines right above quoted ones, with an address,
+/// ended by a colon.
+pub fn unknown(lines: &[&str], start: usize) -> Option<Attribution> {
+    let mut text = String::new();
+    let mut at = start;
+    while let Some(line) = lines.get(at).map(|l| strip(l)) {
+        if line.is_empty() || depth(lines[at]) > depth(lines[start]) {
+            break;
+        }
+        if at - start >= 3 || text.len() + line.len() > MAX_CHARS * 2 {
+            return None;
+        }
+        text.push_str(if text.is_empty() { "" } else { " " });
+        text.push_str(line);
+        at += 1;
+    }
+    let blank = |n: &usize| lines.get(*n).is_some_and(|l| strip(l).is_empty() && depth(l) == 0);
+    let next = at + usize::from(blank(&at));
+    let quoted = lines.get(next).is_some_and(|l| depth(l) > depth(lines[start]));
+    let colon = text.trim_end_matches(is_mark).ends_with([':', '：']);
+    (quoted && colon && has_address(&text)).then_some(Attribution { end: at, text })
+}
+
+/// Marks of direction, which Hebrew and Arabic clients put around names and addresses.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A line's quote depth.
 pub fn depth(line: &str) -> usize {
     line.chars().filter(|c| !c.is_whitespace()).take_while(|&c| c == '>').count()
 }
 
 fn strip(line: &str) -> &str {
-    line.trim_matches(|c: char| {
-        c.is_whitespace()
-            || matches!(c, '>' | '*' | '_' | '|' | '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{202a}' | '\u{202c}')
-    })
+    line.trim_matches(|c: char| c.is_whitespace() || is_mark(c) || matches!(c, '>' | '*' | '_' | '|'))
 }
 
 /// Tells whether a line can begin an attribution: by its opener, a date, or because it is one as a whole.
@@ -259,7 +299,7 @@ fn is_telling(text: &str) -> bool {
 }
 
 fn has_address(text: &str) -> bool {
-    text.split([' ', '<', '>', '(', ')', '[', ']', '"', ',', ';', ':'])
+    text.split(|c: char| is_mark(c) || matches!(c, ' ' | '<' | '>' | '(' | ')' | '[' | ']' | '"' | ',' | ';' | ':'))
         .any(|w| w.split_once('@').is_some_and(|(l, d)| !l.is_empty() && d.contains('.') && d.len() > 3))
         || text.contains("<mailto:")
 }

@@ -173,7 +173,7 @@ fn quotes(lines: &[Line<'_>], marks: &mut [Mark]) {
             hide(marks, from, lines.len(), Reason::Quote, rule);
             break;
         }
-        if let Some(found) = attribution::at(&texts, at) {
+        if let Some(found) = attribution::at(&texts, at).or_else(|| attribution::unknown(&texts, at)) {
             let next = (found.end..lines.len()).find(|&n| !lines[n].is_blank());
             match next {
                 Some(next) if lines[next].is_quoted() || lines[at].is_quoted() => {

@@ -17,11 +17,27 @@ pub(super) fn mark(lines: &[Line<'_>], marks: &mut [Mark]) {
         let from = if at > 0 && is_delimiter(lines[at - 1].text) { at - 1 } else { at };
         hide(marks, from, lines.len(), Reason::Signature, "sent from");
     }
+    if let Some(at) = list_footer(lines)
+        && written(marks, at)
+    {
+        hide(marks, at, lines.len(), Reason::Signature, "list footer");
+    }
     if let Some(at) = delimiter(lines, marks)
         && written(marks, at)
     {
         hide(marks, at, lines.len(), Reason::Signature, "-- ");
     }
+}
+
+/// Where a list's own footer begins (Mailman, Sympa): a long rule at the end of the mail, the list's name and address.
+fn list_footer(lines: &[Line<'_>]) -> Option<usize> {
+    let at = lines.iter().rposition(|l| {
+        let text = l.text.trim();
+        text.len() >= 30 && text.bytes().all(|b| b == b'_')
+    })?;
+    let below: Vec<&str> = lines[at + 1..].iter().filter(|l| !l.is_blank()).map(|l| l.text).collect();
+    let named = below.iter().any(|l| l.to_lowercase().contains("mailing list") || l.contains("/listinfo/"));
+    (named && below.len() <= 6 && below.iter().all(|l| l.len() <= 200)).then_some(at)
 }
 
 /// Tells whether a line belongs to a `-- ` signature that stays because a quote follows it.
@@ -144,6 +160,7 @@ pub(super) fn is_phone_line(line: &str) -> bool {
     let Some(begun) = PHONE.iter().find(|p| lower.starts_with(*p)) else { return false };
     // Links that a client wrote behind the name do not count.
     let rest = lower[begun.len()..]
+        .trim_start_matches(['[', '<', '('])
         .split(['<', '(', '['])
         .next()
         .unwrap_or_default()
