@@ -10,6 +10,7 @@
 mod apply;
 pub mod authenticate;
 pub mod bounce;
+pub mod cards;
 pub mod classify;
 pub mod decide;
 pub mod fingerprint;
@@ -31,6 +32,7 @@ mod sql;
 mod tests;
 mod trace;
 pub mod types;
+pub mod unpack;
 mod view;
 
 pub use fingerprint::dedupe_key;

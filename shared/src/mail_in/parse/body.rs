@@ -4,7 +4,8 @@ use super::{
     charset, filename, transfer,
     tree::{self, Node, Trouble},
 };
-use crate::mail_in::{html, types::Part};
+use crate::mail_in::unpack::{self, cms::Cms, tnef};
+use crate::mail_in::{headers, html, types::Part};
 
 /// The body and the parts, collected in order.
 #[derive(Debug, Default)]
@@ -18,8 +19,21 @@ pub struct Collected {
     pub body_leaves: usize,
     /// A body's charset was guessed.
     pub guessed: bool,
+    /// A part is encrypted (E2.12).
+    pub encrypted: bool,
+    /// A part is signed (E2.12).
+    pub signed: bool,
+    /// The charset that a reader chose instead of the declared one (E2.1).
+    charset: Option<String>,
+    /// Body from `winmail.dat`, for a mail that has none else (E2.10).
+    tnef: Option<(Option<String>, Option<String>)>,
     leaf: usize,
+    /// How many opaque signatures are open around what is read.
+    unwrapped: usize,
 }
+
+/// Opaque signatures within each other that are unwrapped.
+const MAX_UNWRAPPED: usize = 3;
 
 /// One piece of the body: a text, an HTML, or both as alternatives.
 #[derive(Debug, Default)]
@@ -52,9 +66,9 @@ enum Place {
     Never,
 }
 
-/// Walks the tree.
-pub fn collect(root: &Node<'_>, trouble: &mut Trouble) -> Collected {
-    let mut collected = Collected::default();
+/// Walks the tree; `charset` is read instead of what the texts declare.
+pub fn collect(root: &Node<'_>, charset: Option<&str>, trouble: &mut Trouble) -> Collected {
+    let mut collected = Collected { charset: charset.map(str::to_owned), ..Collected::default() };
     collected.node(root, Place::Top, trouble);
     collected
 }
@@ -65,6 +79,8 @@ impl Collected {
         if node.children.is_empty() {
             return self.leaf(node, place, trouble);
         }
+        self.encrypted |= node.content.mime == "multipart/encrypted";
+        self.signed |= node.content.mime == "multipart/signed";
         match node.content.mime.as_str() {
             "multipart/alternative" => self.alternative(node, place, trouble),
             "multipart/related" => {
@@ -115,7 +131,8 @@ impl Collected {
         let bytes = tree::bytes_of(node, trouble);
         if is_body(node, place) {
             self.body_leaves += 1;
-            let decoded = charset::decode(&bytes, content.param("charset"));
+            let declared = self.charset.as_deref().or_else(|| content.param("charset"));
+            let decoded = charset::decode(&bytes, declared);
             self.guessed |= decoded.guessed;
             let text = tidy(&decoded.text);
             if content.mime == "text/html" {
@@ -135,6 +152,11 @@ impl Collected {
         let original = content.filename.clone();
         let safe = original.as_deref().and_then(filename::safe);
         let filename = safe.unwrap_or_else(|| filename::made_up(self.leaf, &content.mime));
+        if unpack::is_cms(&content.mime, original.as_deref()) {
+            self.cms(&bytes, &filename, place, trouble);
+        }
+        let stream = unpack::is_tnef(&content.mime, original.as_deref(), &bytes).then(|| tnef::read(&bytes)).flatten();
+        let name = filename.clone();
         self.parts.push(Part {
             original_filename: original.filter(|o| *o != filename),
             filename,
@@ -144,6 +166,58 @@ impl Collected {
             content_id: content.id.clone(),
             unpacked_from: None,
         });
+        if let Some(stream) = stream {
+            self.tnef(stream, &name, trouble);
+        }
+    }
+
+    /// What an opaque signature holds is read in its place; the signed file stays a part (E2.12).
+    fn cms(&mut self, bytes: &[u8], name: &str, place: Place, trouble: &mut Trouble) {
+        match unpack::cms::read(bytes) {
+            Cms::Encrypted => self.encrypted = true,
+            Cms::Signed(inner) if self.unwrapped < MAX_UNWRAPPED => {
+                self.signed = true;
+                let block = headers::split(&inner);
+                let content = super::content::read(&block, "text/plain");
+                let node = tree::build(content, &inner[block.body..], tree::MAX_DEPTH / 2, trouble);
+                let before = (self.parts.len(), self.content_types.len(), self.body_leaves);
+                self.unwrapped += 1;
+                self.node(&node, place, trouble);
+                self.unwrapped -= 1;
+                for part in &mut self.parts[before.0..] {
+                    part.unpacked_from.get_or_insert_with(|| name.to_owned());
+                }
+                // Those are no leaves of the mail itself.
+                self.content_types.truncate(before.1);
+                self.body_leaves = before.2;
+            }
+            Cms::Signed(_) | Cms::Other => {}
+        }
+    }
+
+    /// The files of `winmail.dat` follow it; its text is the body of a mail that has none (E2.10).
+    fn tnef(&mut self, stream: tnef::Content, name: &str, trouble: &mut Trouble) {
+        if stream.truncated {
+            trouble.defect("bad_tnef");
+        }
+        for (n, file) in stream.files.into_iter().enumerate() {
+            let mime = file.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+            let original = file.name.filter(|n| !n.trim().is_empty());
+            let safe = original.as_deref().and_then(filename::safe);
+            let filename = safe.unwrap_or_else(|| filename::made_up(n + 1, &mime));
+            self.parts.push(Part {
+                original_filename: original.filter(|o| *o != filename),
+                filename,
+                content_type: mime,
+                bytes: file.bytes,
+                inline: false,
+                content_id: file.content_id,
+                unpacked_from: Some(name.to_owned()),
+            });
+        }
+        if self.tnef.is_none() && (stream.text.is_some() || stream.html.is_some()) {
+            self.tnef = Some((stream.text.map(|t| tidy(&t)), stream.html.map(|h| tidy(&h))));
+        }
     }
 
     fn uuencoded(&mut self, file: transfer::UuFile) {
@@ -194,6 +268,13 @@ impl Collected {
             body.text.push_str(&text);
         }
         body.html = any_html.then_some(html_out);
+        if body.text.trim().is_empty()
+            && body.html.as_deref().is_none_or(|h| h.trim().is_empty())
+            && let Some((text, html)) = self.tnef.take()
+        {
+            body.text = text.unwrap_or_default();
+            body.html = html;
+        }
         body
     }
 }

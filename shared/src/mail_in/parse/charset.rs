@@ -46,6 +46,13 @@ pub fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> Decoded<'a> {
     guess(bytes)
 }
 
+/// Tells whether a label names a charset that can be read.
+pub fn is_known(label: &str) -> bool {
+    let label = clean_label(label);
+    Encoding::for_label(label.as_bytes()).is_some_and(|e| e.name() != "replacement")
+        || !label.is_empty() && charset_decoder(label.as_bytes()).is_some()
+}
+
 /// Decodes by looking at the bytes alone.
 pub fn guess(bytes: &[u8]) -> Decoded<'_> {
     if has_2022_jp_escape(bytes) {

@@ -28,16 +28,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Reads a mail. Never panics and never fails: what cannot be read in full becomes a mail with the flag
 /// `degraded` (E1.5).
 pub fn parse(raw: &[u8]) -> Mail {
-    match catch_unwind(AssertUnwindSafe(|| understand(raw))) {
+    guard(raw, None)
+}
+
+/// Reads a mail with another charset than its texts declare (E2.1, "view as…"). None if the charset is not known.
+pub fn parse_as(raw: &[u8], charset: &str) -> Option<Mail> {
+    charset::is_known(charset).then(|| guard(raw, Some(charset)))
+}
+
+fn guard(raw: &[u8], charset: Option<&str>) -> Mail {
+    match catch_unwind(AssertUnwindSafe(|| understand(raw, charset))) {
         Ok(Some(mail)) => mail,
         Ok(None) | Err(_) => fallback::read(raw),
     }
 }
 
 /// Reads a mail in full; None if it has no header field at all.
-fn understand(raw: &[u8]) -> Option<Mail> {
+fn understand(raw: &[u8], charset: Option<&str>) -> Option<Mail> {
+    fault(raw);
     let data = line_feeds(skip_preamble(raw));
-    let mut mail = read_mime(&data)?;
+    let mut mail = read_mime_as(&data, charset)?;
     bounce::fill(&mut mail);
     let found = forward::find(&mail);
     // A forward is shown whole (E7.5).
@@ -51,6 +61,11 @@ fn understand(raw: &[u8]) -> Option<Mail> {
 
 /// Reads headers, tree and body, without looking at what the text says.
 pub(crate) fn read_mime(data: &[u8]) -> Option<Mail> {
+    read_mime_as(data, None)
+}
+
+fn read_mime_as(data: &[u8], charset: Option<&str>) -> Option<Mail> {
+    let chosen = charset;
     let block = headers::split(data);
     if block.fields.is_empty() {
         return None;
@@ -65,18 +80,26 @@ pub(crate) fn read_mime(data: &[u8]) -> Option<Mail> {
     let content = content::read(&block, "text/plain");
     let report_type = content.param("report-type").map(str::to_ascii_lowercase);
     let root = tree::build(content, &data[block.body..], 0, &mut trouble);
-    let charset = body_charset(&root);
+    let charset = chosen.or_else(|| body_charset(&root));
     let mut mail = read_headers(&block, charset);
     mail.report_type = report_type.filter(|_| root.content.top() == "multipart");
-    let mut collected = body::collect(&root, &mut trouble);
+    let mut collected = body::collect(&root, chosen, &mut trouble);
     let body = collected.body();
     (mail.body_text, mail.body_html) = (body.text, body.html);
+    let armoured = |line: &str| mail.body_text.lines().any(|l| l.trim_end() == line);
+    let encrypted = collected.encrypted || armoured("-----BEGIN PGP MESSAGE-----");
+    let signed = collected.signed || armoured("-----BEGIN PGP SIGNED MESSAGE-----");
+    if encrypted && mail.body_text.trim().is_empty() && mail.body_html.is_none() {
+        mail.body_text = ENCRYPTED.to_owned();
+    }
     mail.parts = collected.parts;
     mail.body_leaves = collected.body_leaves;
     mail.content_types = collected.content_types;
     for (flag, set) in [
         ("text_derived", body.derived),
         ("guessed_charset", collected.guessed),
+        ("encrypted", encrypted),
+        ("signed", signed),
         ("no_date", mail.date.is_none()),
         ("no_from", mail.from.is_none()),
     ] {
@@ -88,6 +111,19 @@ pub(crate) fn read_mime(data: &[u8]) -> Option<Mail> {
     mail.defects.extend(trouble.defects.iter().map(|d| (*d).to_owned()));
     Some(mail)
 }
+
+/// Stands for the text of an encrypted mail that says nothing in the clear (E2.12).
+pub const ENCRYPTED: &str = "[This message is encrypted. It is attached as it came.]";
+
+/// Lets a test make the parser fail on a mail that says so (T08).
+#[cfg(any(test, feature = "testing"))]
+fn fault(raw: &[u8]) {
+    const HOOK: &[u8] = b"\nX-Postroom-Test-Panic: parse";
+    assert!(!raw.windows(HOOK.len()).take(4096).any(|w| w == HOOK), "asked to panic by a test");
+}
+
+#[cfg(not(any(test, feature = "testing")))]
+fn fault(_: &[u8]) {}
 
 /// An mbox `From ` line, a byte order mark and empty lines before the header are no part of it.
 pub(crate) fn skip_preamble(raw: &[u8]) -> &[u8] {

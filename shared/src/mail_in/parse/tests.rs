@@ -97,7 +97,7 @@ fn signed_and_encrypted() {
             "Content-Type: application/octet-stream\r\n\r\nxx",
         ],
     );
-    assert_eq!((mail.body_text.as_str(), mail.parts.len()), ("", 2));
+    assert_eq!((mail.body_text.as_str(), mail.parts.len()), (ENCRYPTED, 2));
 }
 
 #[test]
@@ -284,4 +284,82 @@ fn oddities_that_lose_nothing() {
     assert!(mail.body_text.starts_with("Hello wörld") && mail.defects.contains(&"bad_base64".to_owned()));
     let mail = parse(b"From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\nkept words\n--x--\n");
     assert!(mail.body_text.contains("kept words"), "{:?}", mail.body_text);
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// E2.10, T15: winmail.dat with an empty text gives its files and its text, and stays; a broken one changes nothing.
+#[test]
+fn winmail_dat() {
+    let stream = crate::mail_in::unpack::tnef::tests::stream();
+    let part = |bytes: &[u8]| {
+        format!(
+            "Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
+            base64(bytes)
+        )
+    };
+    let mail = multipart("mixed", &["Content-Type: text/plain\r\n\r\n", &part(&stream)]);
+    assert_eq!(names(&mail), ["winmail.dat", "short.txt", "Отчёт за март.pdf"]);
+    assert_eq!(mail.parts[1].unpacked_from.as_deref(), Some("winmail.dat"));
+    assert_eq!(mail.body_text.trim(), "Grüße aus Outlook");
+    let mail = multipart("mixed", &[TEXT, &part(&stream)]);
+    assert_eq!(mail.body_text.trim(), "hello");
+    let mail = multipart("mixed", &[TEXT, &part(&stream[..40])]);
+    assert_eq!((names(&mail), mail.body_text.trim()), (vec!["winmail.dat"], "hello"));
+    assert!(mail.defects.contains(&"bad_tnef".to_owned()));
+    let mail = multipart("mixed", &[TEXT, &part(b"no tnef at all")]);
+    assert_eq!((names(&mail), mail.defects.len()), (vec!["winmail.dat"], 0));
+}
+
+/// E2.12, T16: an opaque signature is unwrapped, its file stays; what is encrypted is a placeholder with its parts.
+#[test]
+fn opaque_signature_and_encryption() {
+    let inner =
+        format!("Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n{TEXT}\r\n--i\r\n{IMAGE}\r\n--i--\r\n");
+    let smime = |kind: &str, bytes: &[u8]| {
+        parse(
+            format!(
+                "From: a@b.example\r\nContent-Type: application/pkcs7-mime; smime-type={kind}; name=smime.p7m\r\n\
+                 Content-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                base64(bytes)
+            )
+            .as_bytes(),
+        )
+    };
+    let mail = smime("signed-data", &crate::mail_in::unpack::cms::tests::signed(inner.as_bytes()));
+    assert_eq!((mail.body_text.trim(), mail.body_leaves), ("hello", 0));
+    assert_eq!(names(&mail), ["part-3.png", "smime.p7m"]);
+    assert_eq!(mail.parts[0].unpacked_from.as_deref(), Some("smime.p7m"));
+    assert!(mail.flags.contains(&"signed".to_owned()) && !mail.flags.contains(&"encrypted".to_owned()));
+    let mut enveloped = crate::mail_in::unpack::cms::tests::signed(b"x");
+    let at = enveloped.windows(2).position(|w| w == [7, 2]).unwrap();
+    enveloped[at + 1] = 3;
+    let mail = smime("enveloped-data", &enveloped);
+    assert_eq!((mail.body_text.as_str(), names(&mail)), (ENCRYPTED, vec!["smime.p7m"]));
+    assert!(mail.flags.contains(&"encrypted".to_owned()));
+    let mail = parse(b"From: a@b.example\n\n-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n");
+    assert!(mail.flags.contains(&"encrypted".to_owned()) && mail.body_text.contains("abc"));
+}
+
+/// E2.1: "view as…" another charset.
+#[test]
+fn another_charset_by_choice() {
+    let raw =
+        b"From: a@b.example\nSubject: \xcf\xf0\xe8\nContent-Type: text/plain; charset=iso-8859-1\n\n\xcf\xf0\xe8\n";
+    assert_eq!(parse(raw).body_text, "Ïðè\n");
+    let mail = parse_as(raw, "windows-1251").unwrap();
+    assert_eq!((mail.body_text.as_str(), mail.subject.as_str()), ("При\n", "При"));
+    assert!(parse_as(raw, "nonsense").is_none());
+}
+
+/// E1.4, E1.5: a parser that panics leaves a degraded mail, and the next one is fine.
+#[test]
+fn a_panic_degrades_one_mail() {
+    let mail = parse(b"From: a@b.example\nSubject: s\nX-Postroom-Test-Panic: parse\n\nkept\n");
+    assert!(mail.flags.contains(&"degraded".to_owned()));
+    assert_eq!((mail.subject.as_str(), mail.body_text.as_str(), names(&mail)), ("s", "kept\n", vec!["original.eml"]));
+    assert!(!parse(b"From: a@b.example\nSubject: s\n\nfine\n").flags.contains(&"degraded".to_owned()));
 }
