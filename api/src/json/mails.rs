@@ -17,8 +17,8 @@ use shared::app::App;
 use shared::audit::{self, AuditKind, Entry};
 use shared::ids::MailId;
 use shared::mail_in::decide::Read;
-use shared::mail_in::types::Address;
-use shared::mail_in::{self, InboundMail, MailFilter};
+use shared::mail_in::types::{Address, Mail};
+use shared::mail_in::{self, InboundMail, MailFilter, cards, parse};
 use shared::store::Scope;
 use shared::tickets;
 
@@ -82,13 +82,32 @@ async fn find(app: &App, actor: &Actor, id: i64, capability: Capability) -> Resu
     Ok(found)
 }
 
-/// `GET /api/mails/{id}`: what was understood, whatever became of it.
+/// How to read a mail.
+#[derive(Debug, Deserialize)]
+pub struct Chosen {
+    /// A charset to read instead of the declared one (E2.1).
+    charset: Option<String>,
+}
+
+/// Reads a mail again with another charset.
 ///
 /// # Errors
-/// 401, 403, 404.
-pub async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Answer {
+/// 422 for a charset that is not known.
+pub fn view_as(read: &Read, charset: &str) -> Result<Mail, Problem> {
+    parse::parse_as(&read.kept.raw, charset)
+        .ok_or_else(|| Problem::field("charset", "unknown_value", "is no charset that can be read"))
+}
+
+/// `GET /api/mails/{id}`: what was understood, whatever became of it; `charset` reads it as another one.
+///
+/// # Errors
+/// 401, 403, 404; 422 for a charset that is not known.
+pub async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<i64>, Query(chosen): Query<Chosen>) -> Answer {
     let found = find(&api.app, caller.actor(), id, Capability::MailRead).await?;
-    let read = mail_in::understood(&api.app, found.id).await?;
+    let mut read = mail_in::understood(&api.app, found.id).await?;
+    if let Some(charset) = chosen.charset.as_deref().filter(|c| !c.trim().is_empty()) {
+        read.mail = view_as(&read, charset)?;
+    }
     Ok(axum::Json(whole(&found, &read)))
 }
 
@@ -110,7 +129,7 @@ fn whole(m: &InboundMail, read: &Read) -> Value {
         .map(|(i, p)| {
             json!({
                 "id": i + 1, "filename": p.filename, "content_type": p.content_type, "size_bytes": p.bytes.len(),
-                "inline": p.inline, "content_id": p.content_id,
+                "inline": p.inline, "content_id": p.content_id, "unpacked_from": p.unpacked_from,
             })
         })
         .collect();
@@ -134,7 +153,7 @@ fn whole(m: &InboundMail, read: &Read) -> Value {
         "reply_to": people(&mail.reply_to), "to": people(&mail.to), "cc": people(&mail.cc),
         "subject": mail.subject, "body_text": mail.body_text, "body_html": mail.body_html,
         "visible_text": mail.visible_text, "attachments": attachments, "bounces": bounces,
-        "forward": mail.forward, "flags": flags, "defects": mail.defects,
+        "forward": mail.forward, "flags": flags, "defects": mail.defects, "cards": cards::of(mail),
         "ticket_id": m.ticket_id, "pid": m.pid, "ticket_message_id": m.ticket_message_id,
         "duplicate_of": m.duplicate_of, "tries": m.tries, "next_try_at": m.next_try_at, "error": m.error,
         "decided_at": m.decided_at,

@@ -5,6 +5,7 @@ use shared::access::Actor;
 use shared::attachments::Attachment;
 use shared::clock::Time;
 use shared::ids::{AttachmentId, CategoryId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use shared::mail_in::cards::{Card, MailView};
 use shared::mail_in::sanitise;
 use shared::mail_out::kinds::OutboxState;
 use shared::messages::{Delivery, Message, MessageKind, Side};
@@ -112,6 +113,7 @@ pub struct MessageShape {
     pub visible_text: String,
     pub attachments: Vec<FileShape>,
     pub mail_id: Option<MailId>,
+    pub cards: Vec<Card>,
     pub delivery: Vec<DeliveryShape>,
     pub withdrawn_at: Option<Time>,
     pub created_at: Time,
@@ -265,6 +267,7 @@ pub fn messages(actor: &Actor, all: Vec<Message>, files: Vec<Attachment>, mails:
                 body: m.body,
                 visible_text: m.visible_text,
                 mail_id: m.mail_id,
+                cards: MailView::from_json(m.mail_view.as_deref()).cards,
                 withdrawn_at: m.withdrawn_at,
                 created_at: m.created_at,
             }

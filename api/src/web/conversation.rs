@@ -4,11 +4,14 @@ use super::format::{self, When};
 use super::parts::FileLink;
 use super::ticket::{Delivery, Entry, Event, Message, Quoted, TrailLine, VerdictChip};
 use super::words::{self, Fate};
-use super::{mail, story};
+use super::{cards, mail, story};
 use shared::clock::Time;
 use shared::events;
 use shared::i18n::{self, Locale};
 use shared::ids::{MessageId, UserId};
+use shared::mail_in::cards::MailView;
+use shared::mail_in::parse;
+use shared::mail_in::quote::page::{self as fold, Said};
 use shared::mail_in::sanitise;
 use shared::mail_in::types::{Class, Verdict};
 use shared::mail_out::kinds::{Kind, OutboxState};
@@ -51,6 +54,8 @@ pub struct Parts<'a> {
     pub agent: bool,
     /// Whether the reader may see why a mail is where it is.
     pub may_explain: bool,
+    /// Whether the reader may have a mail's bytes.
+    pub may_raw: bool,
     /// Whether the reader may retry and cancel mail.
     pub may_act: bool,
     /// Whether there are earlier messages.
@@ -71,7 +76,13 @@ impl Parts<'_> {
     /// Returns messages and what happened between them, in the order of the timeline.
     pub fn entries(&self) -> Vec<Entry> {
         let shown = |m: &&messages::Message| self.agent || m.kind == MessageKind::Reply;
-        let messages = self.messages.iter().filter(shown).map(|m| (m.seq, self.message(m), None));
+        let texts = self.folded();
+        let messages = self
+            .messages
+            .iter()
+            .zip(texts)
+            .filter(|(m, _)| shown(m))
+            .map(|(m, text)| (m.seq, self.message(m, text), None));
         let told = |e: &&EventView| match self.agent {
             true => story::is_told(e.event.kind),
             false => story::is_public(e.event.kind),
@@ -91,6 +102,24 @@ impl Parts<'_> {
             .collect();
         all.sort_by_key(|(seq, _)| *seq);
         all.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// What of each message is shown; the rest folds. Mails repeat what the ticket has (E7.2, E7.8).
+    fn folded(&self) -> Vec<String> {
+        let mut said = Said::default();
+        let one = |m: &messages::Message| {
+            let opened = m.seq <= 2;
+            let text = match m.mail_id {
+                Some(_) => fold::shown(&m.body, m.body_html.as_deref(), &m.visible_text, opened, &said),
+                None => m.body.clone(),
+            };
+            // What a customer may not read must not shape what they see.
+            if self.agent || m.kind == MessageKind::Reply {
+                said.add(&m.body);
+            }
+            text
+        };
+        self.messages.iter().map(one).collect()
     }
 
     /// Returns the newest events for the side panel, newest first; nothing for customers.
@@ -118,16 +147,16 @@ impl Parts<'_> {
         }
     }
 
-    fn message(&self, m: &messages::Message) -> Message {
+    fn message(&self, m: &messages::Message, shown: String) -> Message {
         let locale = self.locale;
         let ours = matches!(m.side, Side::Agent | Side::System);
         let note = m.kind == MessageKind::Note;
         let name = m.author_name.as_deref().filter(|n| !n.trim().is_empty()).or(m.author_email.as_deref());
         let author = name.map_or_else(|| i18n::text(locale, "somebody", &[]), str::to_owned);
         let label = if note { "note-by" } else { "message-from" };
-        // A ticket's first message is shown whole: what it quotes is news to the reader.
-        let first = self.messages.first().is_some_and(|f| f.id == m.id && m.seq <= 2);
-        let visible = if first || m.visible_text.trim().is_empty() { &m.body } else { &m.visible_text };
+        let visible = &shown;
+        let view = MailView::from_json(m.mail_view.as_deref());
+        let encrypted = m.mail_id.is_some() && m.body == parse::ENCRYPTED;
         let quoted =
             format::folded(&m.body, visible).map(|(lines, text)| Quoted { lines, text: format::text_html(&text) });
         let class = if note { Some("note") } else { ours.then_some("us") };
@@ -145,7 +174,16 @@ impl Parts<'_> {
             auto: m.class.filter(|c| *c != Class::Person).map(|c| i18n::word(locale, "class", c.as_str())),
             withdrawn: m.withdrawn_at.is_some(),
             at: When::new(locale, m.created_at, self.now),
-            text: format::text_html(visible.trim()),
+            text: match encrypted {
+                true => format::text_html(&i18n::text(locale, "mail-encrypted", &[])),
+                false => format::text_html(visible.trim()),
+            },
+            chips: if self.agent { cards::chips(locale, &view) } else { Vec::new() },
+            original: m
+                .mail_id
+                .filter(|_| self.agent && self.may_raw && cards::is_peculiar(&view))
+                .map(|id| format!("/api/mails/{id}/raw")),
+            cards: cards::all(locale, self.now, &view.cards),
             quoted,
             html: m.body_html.as_ref().map(|_| format!("{}/messages/{}/html", self.url, m.id)),
             remote_images: m.body_html.as_deref().is_some_and(sanitise::has_remote_images),
@@ -257,6 +295,7 @@ mod tests {
             class: Some(Class::Person),
             verdict: Some(Verdict::None),
             mail_id: Some(MailId(3)),
+            mail_view: None,
             message_id: None,
             withdrawn_at: None,
             created_at: shared::clock::now(),
@@ -302,6 +341,7 @@ mod tests {
             now: shared::clock::now(),
             agent,
             may_explain: agent,
+            may_raw: agent,
             may_act: agent,
             messages: &messages,
             files: &[],

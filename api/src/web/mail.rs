@@ -2,13 +2,14 @@
 
 use super::form_data::FormData;
 use super::format::When;
-use super::parts::{Fact, Step, TicketLink};
+use super::parts::{Choice, Fact, Step, TicketLink, choices};
 use super::reader::{self, Visit};
 use super::render::{self, Page};
 use super::words::{self, Fate};
 use super::{format, story};
 use crate::Api;
 use crate::extract::{Path, Query};
+use crate::json::mails::view_as;
 use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -123,7 +124,44 @@ pub struct Inbound {
     pub facts: Vec<Fact>,
     /// Where its bytes are, for who may see them.
     pub original: Option<String>,
+    /// Its text, on its own page.
+    pub reading: Option<Reading>,
 }
+
+/// A mail's text, read with a charset of choice (E2.1).
+#[derive(Debug, Clone, Serialize)]
+pub struct Reading {
+    /// The page.
+    pub action: String,
+    /// The charsets to choose from.
+    pub charsets: Vec<Choice>,
+    /// The subject, read so.
+    pub subject: String,
+    /// The text, read so.
+    pub text: String,
+}
+
+/// Charsets that mail comes in without saying so rightly.
+const CHARSETS: [&str; 18] = [
+    "utf-8",
+    "windows-1252",
+    "iso-8859-2",
+    "windows-1250",
+    "windows-1251",
+    "koi8-r",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "iso-8859-15",
+    "iso-2022-jp",
+    "shift_jis",
+    "euc-jp",
+    "gb18030",
+    "big5",
+    "euc-kr",
+    "windows-874",
+];
 
 /// The outbox.
 #[derive(Debug, Clone, Serialize)]
@@ -251,6 +289,7 @@ impl Inbound {
             trace: steps(locale, &trace),
             facts: known(facts),
             original: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
+            reading: None,
         }
     }
 }
@@ -356,6 +395,7 @@ pub struct Params {
     state: Option<String>,
     before: Option<i64>,
     did: Option<String>,
+    charset: Option<String>,
 }
 
 impl Params {
@@ -395,6 +435,10 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
         None => None,
     };
     actor.require(Capability::MailRead)?;
+    let reading = match &open {
+        Some(mail) => Some(reading(api, visit, mail.id, params.charset.as_deref()).await?),
+        None => None,
+    };
     let state = match params.state() {
         "quarantined" => Some(MailState::Quarantined),
         "failed" => Some(MailState::Failed),
@@ -416,13 +460,39 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
             rows: mails.iter().map(row).collect(),
         }),
         side: open.is_some(),
-        mail: open.map(|m| Inbound::new(visit.locale, visit.now, &m, actor.can(Capability::MailRaw))),
+        mail: open
+            .map(|m| Inbound { reading, ..Inbound::new(visit.locale, visit.now, &m, actor.can(Capability::MailRaw)) }),
         paged: next.is_some() || params.before.is_some(),
         newest: params.before.map(|_| "/dashboard/mail".to_owned()),
         next,
         ..MailPage::default()
     };
     Ok(render::page(StatusCode::OK, &visit.shell("mail"), &page))
+}
+
+/// The charsets to choose from, which bear their own names in every language; one that was asked for by hand too.
+fn charsets(locale: Locale, chosen: &str) -> Vec<Choice> {
+    let mut all = choices(locale, "", &[], chosen, Some("view-as-declared"));
+    let asked = Some(chosen).filter(|c| !c.is_empty() && !CHARSETS.contains(c));
+    all.extend(CHARSETS.into_iter().chain(asked).map(|c| Choice {
+        value: c.to_owned(),
+        label: c.to_owned(),
+        chosen: c == chosen,
+    }));
+    all
+}
+
+/// Reads a mail's text again, as the chosen charset if there is one (E2.1).
+async fn reading(api: &Api, visit: &Visit, id: MailId, charset: Option<&str>) -> Result<Reading, Problem> {
+    let read = mail_in::understood(&api.app, id).await?;
+    let chosen = charset.unwrap_or_default().trim();
+    let mail = if chosen.is_empty() { read.mail } else { view_as(&read, chosen)? };
+    Ok(Reading {
+        action: format!("/dashboard/mail/{id}"),
+        charsets: charsets(visit.locale, chosen),
+        subject: mail.subject,
+        text: format::text_html(mail.body_text.trim()),
+    })
 }
 
 /// `GET /dashboard/mail/outbox`
@@ -576,6 +646,12 @@ pub mod tests {
             trace: vec![step(Some("E4.4")), step(None)],
             facts: vec![Fact { key: "from", value: "a@b.example".into() }],
             original: Some("/api/mails/17/raw".into()),
+            reading: Some(Reading {
+                action: "/dashboard/mail/17".into(),
+                charsets: vec![Choice { value: "koi8-r".into(), label: "koi8-r".into(), chosen: true }],
+                subject: "Fwd: your message".into(),
+                text: "text".into(),
+            }),
         }
     }
 

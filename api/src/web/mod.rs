@@ -4,7 +4,8 @@
 //! every word comes from the catalogue. Read `render` next.
 
 pub mod assets;
-pub mod clocks;
+pub mod cards;
+mod clocks;
 pub mod conversation;
 pub mod dev_inbound;
 pub mod dev_mail;

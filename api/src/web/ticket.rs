@@ -1,7 +1,7 @@
 //! One ticket: the conversation with what happened between, the composer, and the side panel.
 
 use super::format::When;
-use super::parts::{Choice, Clock, FileLink, Person, Refused};
+use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused};
 use super::render::Page;
 use serde::Serialize;
 use shared::i18n::Locale;
@@ -169,6 +169,12 @@ pub struct Message {
     pub at: When,
     /// The text as safe HTML.
     pub text: String,
+    /// What is peculiar about the mail, for agents (E2.1, E2.13).
+    pub chips: Vec<MailChip>,
+    /// The mail as it came, where something about it is peculiar.
+    pub original: Option<String>,
+    /// Enclosed mails and invitations (E2.9, E2.11).
+    pub cards: Vec<CardView>,
     /// What folding hid.
     pub quoted: Option<Quoted>,
     /// The page of its HTML.
@@ -183,6 +189,32 @@ pub struct Message {
     pub take_back: Option<String>,
     /// What became of it, per recipient.
     pub delivery: Vec<Delivery>,
+}
+
+/// Something peculiar about a mail.
+#[derive(Debug, Clone, Serialize)]
+pub struct MailChip {
+    /// In words.
+    pub text: String,
+    /// What that means.
+    pub title: String,
+}
+
+/// What a file of a mail holds, shown without opening it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CardView {
+    /// The icon.
+    pub glyph: &'static str,
+    /// What it is, in words.
+    pub kind: String,
+    /// What it is about.
+    pub title: String,
+    /// What is known of it.
+    pub facts: Vec<Fact>,
+    /// The text of an enclosed mail, as safe HTML.
+    pub text: Option<String>,
+    /// Enclosed mails and invitations of an enclosed mail.
+    pub cards: Vec<CardView>,
 }
 
 /// Quoted text and signature.
@@ -311,6 +343,14 @@ mod tests {
             text: "signed".into(),
             title: "The signature is good.".into(),
         };
+        let card = CardView {
+            glyph: "mail",
+            kind: "Enclosed mail".into(),
+            title: "Release 47".into(),
+            facts: vec![Fact { key: "from", value: "Eve <eve@x.example>".into() }],
+            text: Some("Hello".into()),
+            cards: vec![],
+        };
         let message = Message {
             id: 1,
             class: None,
@@ -326,6 +366,9 @@ mod tests {
             withdrawn: false,
             at: at.clone(),
             text: "Hello".into(),
+            chips: vec![MailChip { text: "decoded by guess".into(), title: "The mail does not say.".into() }],
+            original: Some("/api/mails/3/raw".into()),
+            cards: vec![CardView { cards: vec![card.clone()], ..card }],
             quoted: Some(Quoted { lines: 2, text: "&gt; old".into() }),
             html: Some("/dashboard/support/messages/1/html".into()),
             remote_images: true,
@@ -349,6 +392,9 @@ mod tests {
             ours: true,
             email: None,
             verdict: None,
+            chips: vec![],
+            original: None,
+            cards: vec![],
             quoted: None,
             html: None,
             files: vec![],

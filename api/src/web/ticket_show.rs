@@ -109,6 +109,7 @@ pub async fn answer(
         reader: actor.user,
         agent: visit.is_agent(),
         may_explain: actor.can(Capability::MailRead),
+        may_raw: actor.can(Capability::MailRaw),
         may_act: actor.can(Capability::MailReplay),
         cut: page.earlier.is_some(),
         messages: &page.messages,

@@ -67,6 +67,36 @@ pub struct Invitation {
     pub attendees: Vec<Address>,
 }
 
+/// What a page shows of a mail beside its text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MailView {
+    /// Facts about reading it (`degraded`, `guessed_charset`, `encrypted`, `limit:parts`, …).
+    pub flags: Vec<String>,
+    /// MIME defects (E2.13).
+    pub defects: Vec<String>,
+    /// Cards of its files.
+    pub cards: Vec<Card>,
+}
+
+impl MailView {
+    /// Returns what there is to tell of a mail.
+    pub fn of(mail: &Mail) -> MailView {
+        MailView { flags: mail.flags.clone(), defects: mail.defects.clone(), cards: of(mail) }
+    }
+
+    /// Returns it as it is stored; None if there is nothing to tell.
+    pub fn to_json(&self) -> Option<String> {
+        let nothing = self.flags.is_empty() && self.defects.is_empty() && self.cards.is_empty();
+        (!nothing).then(|| serde_json::to_string(self).expect("a view is made of texts and numbers"))
+    }
+
+    /// Reads what was stored; nothing if it cannot be read.
+    pub fn from_json(json: Option<&str>) -> MailView {
+        json.and_then(|j| serde_json::from_str(j).ok()).unwrap_or_default()
+    }
+}
+
 /// Returns the cards of a mail's files, in order. What a delivery report encloses is the report's business.
 pub fn of(mail: &Mail) -> Vec<Card> {
     if mail.bounces.is_empty() { within(mail, 1) } else { Vec::new() }
@@ -109,11 +139,7 @@ pub fn invitation(number: usize, bytes: &[u8]) -> Option<Invitation> {
         let Some((name, params, value)) = property(&line) else { continue };
         match name.as_str() {
             "BEGIN" => open.push(value.to_ascii_uppercase()),
-            "END" => {
-                if open.pop().is_some_and(|c| is_event(&c)) && open.len() == 1 {
-                    seen = true;
-                }
-            }
+            "END" => seen |= open.pop().is_some_and(|c| is_event(&c)) && open.len() == 1,
             "METHOD" if open.len() == 1 => found.method = value.trim().to_ascii_uppercase(),
             _ if open.len() == 2 && is_event(&open[1]) && !seen => event(&mut found, &name, &params, value),
             _ => {}
@@ -155,8 +181,11 @@ fn unfolded(text: &str) -> Vec<String> {
     lines
 }
 
+/// A property's parameters: upper-case name, value.
+type Params = Vec<(String, String)>;
+
 /// Splits `NAME;PARAM=value;…:value`; a quoted parameter may hold any of the separators.
-fn property(line: &str) -> Option<(String, Vec<(String, String)>, &str)> {
+fn property(line: &str) -> Option<(String, Params, &str)> {
     let mut quoted = false;
     let colon = line.char_indices().find(|(_, c)| {
         quoted ^= *c == '"';

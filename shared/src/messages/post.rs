@@ -79,6 +79,7 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         class: None,
         verdict: None,
         mail_id: None,
+        mail_view: None,
         message_id: queued,
         created_at: None,
     };

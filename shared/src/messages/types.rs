@@ -66,6 +66,8 @@ pub struct Message {
     pub mail_id: Option<MailId>,
     /// Its Message-ID, normalised: of the received mail, or the one it leaves with.
     pub message_id: Option<String>,
+    /// What a page shows of a received mail beside its text ([`crate::mail_in::cards::MailView`] as JSON); None if nothing.
+    pub mail_view: Option<String>,
     /// When it was taken back before it left.
     pub withdrawn_at: Option<Time>,
     /// When it was written or received.

@@ -163,6 +163,7 @@ fn first_message(id: MessageId, ticket: &super::Ticket, requester: &Recipient, b
         class: None,
         verdict: None,
         mail_id: None,
+        mail_view: None,
         message_id: None,
         created_at: None,
     }

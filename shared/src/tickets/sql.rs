@@ -161,6 +161,7 @@ pub(super) async fn insert_messages(tx: &mut Tx, messages: Vec<NewMessage>, at: 
                 m.class.into(),
                 m.verdict.into(),
                 m.mail_id.into(),
+                m.mail_view.into(),
                 m.message_id.into(),
                 m.created_at.unwrap_or(at).into(),
             ]
@@ -169,7 +170,7 @@ pub(super) async fn insert_messages(tx: &mut Tx, messages: Vec<NewMessage>, at: 
     insert_many(
         tx,
         "INSERT INTO ticket_messages (id, tenant_id, ticket_id, seq, kind, side, author_id, author_name, author_email, body, \
-         body_html, visible_text, class, verdict, mail_id, message_id, created_at)",
+         body_html, visible_text, class, verdict, mail_id, mail_view, message_id, created_at)",
         rows,
         "",
     )

@@ -103,6 +103,8 @@ pub struct NewMessage {
     pub verdict: Option<Verdict>,
     /// The received mail that it is.
     pub mail_id: Option<MailId>,
+    /// What a page shows of it beside its text, as JSON.
+    pub mail_view: Option<String>,
     /// Its Message-ID.
     pub message_id: Option<String>,
     /// When it was received; None: now.

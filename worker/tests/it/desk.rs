@@ -159,6 +159,7 @@ pub async fn answer(app: &App, answer: Answer<'_>) -> Vec<OutboxId> {
             class: None,
             verdict: None,
             mail_id: None,
+            mail_view: None,
             message_id: None,
             created_at: None,
         },

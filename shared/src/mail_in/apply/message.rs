@@ -3,6 +3,7 @@
 use super::{Batch, Planned};
 use crate::events::By;
 use crate::ids::{MessageId, TicketId};
+use crate::mail_in::cards::MailView;
 use crate::mail_in::types::Class;
 use crate::mail_out::message_id;
 use crate::messages::{MessageKind, Side};
@@ -37,6 +38,7 @@ impl Batch<'_> {
                 class: Some(class),
                 verdict: Some(read.verdict),
                 mail_id: Some(read.kept.id),
+                mail_view: MailView::of(&read.mail).to_json(),
                 message_id: read.mail.message_id.clone(),
                 // What was received keeps the time of its arrival, whenever it is applied (E2.3).
                 created_at: Some(read.kept.received_at),

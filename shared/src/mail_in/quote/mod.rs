@@ -6,6 +6,7 @@
 pub mod attribution;
 pub mod labels;
 pub mod markers;
+pub mod page;
 mod signature;
 
 use super::html;

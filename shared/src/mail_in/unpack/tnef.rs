@@ -83,7 +83,7 @@ impl Reader {
                     self.charset = mapi::codepage(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
                 }
             }
-            BODY => self.text(&self.charset.decode_without_bom_handling(value).0.into_owned()),
+            BODY => self.text(&self.charset.decode_without_bom_handling(value).0),
             MAPI_PROPS => self.message_props(value),
             ATTACH_REND_DATA => self.begin_file(),
             ATTACH_TITLE => {
@@ -173,10 +173,7 @@ impl Reader {
     fn finish(mut self) -> Content {
         self.close_file();
         if let Some(rtf) = self.rtf {
-            match rtf::html(&rtf) {
-                Some(html) if self.content.html.is_none() => self.content.html = Some(html),
-                _ => {}
-            }
+            self.content.html = self.content.html.or_else(|| rtf::html(&rtf));
             if self.content.text.is_none() && self.content.html.is_none() {
                 self.content.text = Some(rtf::text(&rtf)).filter(|t| !t.trim().is_empty());
             }
