@@ -2,8 +2,8 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, events, mailboxes, mails, messages, outbox, suppressions,
-    tenants, tickets, tokens, users,
+    attachments, audit, auth, categories, coverage, dkim, events, mailboxes, mails, messages, outbox, search,
+    suppressions, tenants, tickets, tokens, users,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -255,6 +255,7 @@ fn support(r: Routes) -> Routes {
         .create("/api/support/tickets/{id}/messages", User, Limit::Files, messages::create)
         .get("/api/support/tickets/{id}/events", User, events::index)
         .get("/api/support/tickets/{id}/mails", User, outbox::of_ticket)
+        .get("/api/support/search", User, search::index)
         .create("/api/support/attachments", User, Limit::Files, attachments::create)
         .get("/api/support/attachments/{id}", User, attachments::show)
 }

@@ -27,6 +27,7 @@ pub mod mail_in;
 pub mod mail_out;
 pub mod mailboxes;
 pub mod messages;
+pub mod search;
 pub mod sessions;
 pub mod setup;
 pub mod store;

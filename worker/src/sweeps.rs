@@ -15,6 +15,10 @@ use crate::inbound;
 const OFTEN: Duration = Duration::from_secs(5);
 /// How often old things are closed and forgotten.
 const SELDOM: Duration = Duration::from_secs(60);
+/// How often messages that are not indexed yet are looked for.
+const INDEXING: Duration = Duration::from_secs(1);
+/// How long indexing rests between two batches.
+const BREATH: Duration = Duration::from_millis(20);
 /// How many batches are forgotten in one round.
 const ROUNDS: usize = 20;
 
@@ -39,6 +43,24 @@ pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: Cancella
             Ok(mails) => tracing::info!(mails, "checked senders again whom no name server knew before"),
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "senders could not be checked again"),
         }
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Indexes what was written for search, until `stop`: what is written is found within two seconds.
+pub(crate) async fn index(app: App, stop: CancellationToken) {
+    loop {
+        let pause = match shared::search::index_some(&app.db).await {
+            Ok(0) => INDEXING,
+            // More may wait; others may want the database meanwhile.
+            Ok(_) => BREATH,
+            Err(e) => {
+                tracing::warn!(error = &e as &dyn std::error::Error, "messages could not be indexed for search");
+                SELDOM
+            }
+        };
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return;
         }

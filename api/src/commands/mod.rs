@@ -5,6 +5,7 @@ mod demo;
 pub mod dkim;
 mod doctor;
 mod flags;
+mod search;
 mod sink;
 pub mod tenant;
 pub mod token;
@@ -56,6 +57,9 @@ enum Command {
     /// Look after the tickets' timelines
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look after the search index
+    #[command(subcommand)]
+    Search(search::Search),
     /// Fill the dashboard with a day's worth of sample mail, tickets and answers; none of it leaves
     Demo(demo::Options),
     /// Run an SMTP server that shows what is sent to it and sends nothing on (--listen, 127.0.0.1:2525 by default)
@@ -116,6 +120,12 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         Command::Token(command) => {
             let app = open(config).await?;
             let said = token::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
+        Command::Search(command) => {
+            let app = open(config).await?;
+            let said = search::run(&app, command).await;
             app.db.close().await;
             say(said)?;
         }

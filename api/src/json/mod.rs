@@ -14,6 +14,7 @@ pub mod mailboxes;
 pub mod mails;
 pub mod messages;
 pub mod outbox;
+pub mod search;
 pub mod shapes;
 pub mod suppressions;
 pub mod tenants;

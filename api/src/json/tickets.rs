@@ -207,7 +207,7 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
         tag: given(&p.tag),
         folder: given(&p.folder).map(|f| parsed::<Folder>("folder", &f)).transpose()?,
         subject: given(&p.subject),
-        text: given(&p.q),
+        text: given(&p.q).map(|q| super::search::read(&q).map(|_| q)).transpose()?,
         since: given(&p.since).map(|t| time("since", &t)).transpose()?,
         until: given(&p.until).map(|t| time("until", &t)).transpose()?,
         sort: given(&p.sort).map(|s| parsed("sort", &s)).transpose()?.unwrap_or_default(),

@@ -6,7 +6,7 @@ pub mod types;
 mod withdraw;
 
 pub use post::{Post, post};
-pub use sql::{Delivery, deliveries, list};
+pub use sql::{Delivery, by_ids, deliveries, list};
 pub use types::{Message, MessageKind, Side};
 pub use withdraw::withdraw;
 

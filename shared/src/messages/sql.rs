@@ -27,6 +27,14 @@ pub async fn list(
     q.push(" ORDER BY seq DESC LIMIT ").arg(limit).all(ex).await
 }
 
+/// Returns entries by their ids, in no order.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn by_ids(ex: &mut impl Exec, ids: &[MessageId]) -> Result<Vec<Message>> {
+    sql("SELECT * FROM ticket_messages WHERE id IN ").list(ids.iter().copied()).all(ex).await
+}
+
 pub(super) async fn get(ex: &mut impl Exec, ticket: TicketId, id: MessageId) -> Result<Option<Message>> {
     sql("SELECT * FROM ticket_messages WHERE ticket_id = $1 AND id = $2").bind(ticket).bind(id).opt(ex).await
 }

@@ -28,7 +28,8 @@ pub async fn applied_migrations(read: &mut Read<'_>) -> Result<Vec<(i64, String)
     sql("SELECT version, description FROM _sqlx_migrations ORDER BY version").all(read).await
 }
 
-/// Returns every table's columns as `table.column`, those that may be empty with ` null`, sorted: a test holds the two databases' schemas together.
+/// Returns every table's columns as `table.column`, those that may be empty with ` null`, sorted: a test holds the two
+/// databases' schemas together. The search index is each one's own.
 ///
 /// # Errors
 /// See [`Error`].
@@ -36,12 +37,12 @@ pub async fn schema_columns(db: &Db) -> Result<Vec<String>> {
     let q = if db.is_sqlite() {
         sql(
             "SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN '' ELSE ' null' END FROM sqlite_master m JOIN pragma_table_info(m.name) c \
-             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' ORDER BY 1",
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' AND m.name NOT LIKE 'search_index%' ORDER BY 1",
         )
     } else {
         sql("SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN ' null' ELSE '' END \
              FROM information_schema.columns \
-             WHERE table_schema = 'public' AND table_name NOT LIKE '_sqlx%' ORDER BY 1")
+             WHERE table_schema = 'public' AND table_name NOT LIKE '_sqlx%' AND table_name <> 'search_index' ORDER BY 1")
     };
     let rows: Vec<(String,)> = q.all(&mut db.read(super::Scope::All)).await?;
     let mut names: Vec<String> = rows.into_iter().map(|(n,)| n).collect();
@@ -60,7 +61,7 @@ pub async fn schema_indexes(db: &Db) -> Result<Vec<String>> {
     } else {
         sql("SELECT i.relname || ' ' || t.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid \
              JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace \
-             WHERE n.nspname = 'public' AND t.relname NOT LIKE '_sqlx%' \
+             WHERE n.nspname = 'public' AND t.relname NOT LIKE '_sqlx%' AND t.relname <> 'search_index' \
              AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)")
     };
     let rows: Vec<(String,)> = q.all(&mut db.read(super::Scope::All)).await?;

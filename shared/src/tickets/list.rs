@@ -7,6 +7,7 @@ use crate::address;
 use crate::app::App;
 use crate::clock::Time;
 use crate::ids::{CategoryId, TenantId, TicketId, UserId};
+use crate::search::{self, query::Query};
 use crate::store::{Q, sql};
 use crate::text_enum;
 use std::collections::HashMap;
@@ -119,7 +120,7 @@ pub struct Filter {
     pub folder: Option<Folder>,
     /// By exact subject, ignoring case.
     pub subject: Option<String>,
-    /// PID, requester's address, or the beginning of the subject.
+    /// A search (see [`crate::search::query`]); its words may be a PID, an address or the beginning of a subject, too.
     pub text: Option<String>,
     /// Made at or after.
     pub since: Option<Time>,
@@ -172,7 +173,7 @@ pub async fn list(
 ) -> Result<(Vec<TicketView>, Option<Cursor>)> {
     actor.require(Capability::TicketsRead)?;
     let scope = actor.tickets();
-    let mut q = filtered(scope.filter(sql(VIEW)), actor, filter);
+    let mut q = filtered(scope.filter(sql(VIEW)), actor, filter, app.db.is_sqlite());
     let (column, descending) = (column(filter.sort.key), filter.sort.descending);
     if let Some(after) = after {
         q = q.push(" AND (").push(column).push(", t.id) ").push(if descending { "< (" } else { "> (" });
@@ -202,7 +203,10 @@ pub async fn count(app: &App, actor: &Actor, filter: &Filter, most: i64) -> Resu
     let scope = actor.tickets();
     let inner = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM tickets t JOIN users r ON r.id = t.requester_id \
          LEFT JOIN categories c ON c.id = t.category_id WHERE 1 = 1";
-    let q = filtered(scope.filter(sql(inner)), actor, filter).push(" LIMIT ").arg(most).push(") AS counted");
+    let q = filtered(scope.filter(sql(inner)), actor, filter, app.db.is_sqlite())
+        .push(" LIMIT ")
+        .arg(most)
+        .push(") AS counted");
     let (n,): (i64,) = q.one(&mut app.db.read(scope.rows())).await?;
     Ok(n)
 }
@@ -221,8 +225,24 @@ pub async fn view(app: &App, actor: &Actor, which: &super::TicketRef) -> Result<
     Ok(rows.remove(0))
 }
 
-fn filtered(mut q: Q, actor: &Actor, f: &Filter) -> Q {
-    q = q.push(" AND t.folder = ").arg(f.folder.unwrap_or(Folder::Inbox));
+/// Returns those of the tickets that the actor sees, in no order.
+///
+/// # Errors
+/// `Denied` if the actor may not read tickets.
+pub async fn views(app: &App, actor: &Actor, ids: &[TicketId]) -> Result<Vec<TicketView>> {
+    actor.require(Capability::TicketsRead)?;
+    let scope = actor.tickets();
+    let q = scope.filter(sql(VIEW)).push(" AND t.id IN ").list(ids.iter().copied());
+    let mut rows: Vec<TicketView> = q.all(&mut app.db.read(scope.rows())).await?;
+    add_tags(app, actor, &mut rows).await?;
+    Ok(rows)
+}
+
+fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
+    let query = f.text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(Query::lenient);
+    if query.as_ref().is_none_or(|query| query.folder().is_none()) {
+        q = q.push(" AND t.folder = ").arg(f.folder.unwrap_or(Folder::Inbox));
+    }
     match &f.status {
         Some(StatusFilter::Open) => {
             // As a list, so that the index on status serves it.
@@ -263,16 +283,8 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter) -> Q {
     if let Some(subject) = &f.subject {
         q = q.push(" AND t.subject = ").arg(subject.as_str()).push(" COLLATE folded");
     }
-    if let Some(text) = f.text.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
-        let prefix = format!("{}%", text.to_lowercase().replace(['\\', '%', '_'], " "));
-        q = q
-            .push(" AND (t.pid = ")
-            .arg(text.to_ascii_uppercase())
-            .push(" OR r.email_key = ")
-            .arg(address::key(text))
-            .push(" OR LOWER(t.subject) LIKE ")
-            .arg(prefix)
-            .push(")");
+    if let Some(query) = &query {
+        q = search::among_tickets(q, actor, query, sqlite);
     }
     if let Some(since) = f.since {
         q = q.push(" AND t.created_at >= ").arg(since);

@@ -16,7 +16,7 @@ pub use create::{Create, create};
 pub use error::{Error, Result};
 pub use list::{
     AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
-    view,
+    view, views,
 };
 pub use signs::{Signs, signs};
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};
