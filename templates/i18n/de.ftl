@@ -444,6 +444,11 @@ trace-match-join_add_cc = Wer schreibt, ist von derselben Firma: die Mail kommt 
 trace-match-join_not_added = Die Mail kommt hinzu, aber Antworten gehen nicht dorthin.
 trace-match-join_new_sender = Ein neuer Absender mit der Antwortadresse des Tickets: die Mail kommt hinzu, Antworten gehen dorthin, sobald jemand zustimmt.
 trace-match-join_as_internal_entry_unverified_agent = Sie gibt sich ohne Beleg als Teammitglied aus: als interner Eintrag bewahrt, nichts wird gesendet.
+trace-match-agent_by_mail = Die Antwort eines Teammitglieds, belegt durch ihre Antwortadresse und die Domain des Absenders.
+trace-match-join_as_internal_entry_an_agents_automatic_mail = Das Mailprogramm eines Teammitglieds hat sie geschrieben: als interner Eintrag bewahrt, nichts wird gesendet.
+trace-match-common_ancestor = Sie bezieht sich auf dieselbe frühere Mail wie ein Ticket.
+trace-apply-agents_reply = Was an ihr neu ist, geht als Antwort an den Kunden.
+trace-apply-agents_note = Als interne Notiz des Teammitglieds bewahrt.
 trace-match-new_ticket_linked = Wer schreibt, ist nicht dabei: ein neues Ticket, mit jenem verknüpft.
 trace-match-new_ticket = Ein neues Ticket.
 trace-match-quarantined = Eine fremde Mail, die die Prüfung nicht besteht: zurückgehalten.
@@ -457,6 +462,41 @@ trace-apply-address_suppressed = Die Adresse bekommt keine Mail mehr.
 trace-apply-kept_unparsed = Das ist keine Mail; sie ist bewahrt und kann angesehen werden.
 trace-apply-quarantined = Zurückgehalten, damit jemand sie ansieht.
 trace-other = { $result }
+
+## Was über den Absender einer Mail bekannt ist
+auth-dmarc_pass = die Richtlinie der Domain bestätigt ihn
+auth-dkim_aligned = die Signatur der Domain stimmt
+auth-arc_sealer = ein vertrauter Weiterleiter bürgt für ihn
+auth-spf_aligned = sie kam von einem Server der Domain, ohne Signatur
+auth-dmarc_fail = die Richtlinie der Domain widerlegt ihn
+auth-all_signatures_broken = ihre Signaturen sind gebrochen
+auth-dns_unavailable = noch hat kein Nameserver geantwortet
+auth-no_resolver = die Prüfung ist abgeschaltet
+auth-nothing_to_check = nichts, woran er zu prüfen wäre
+auth-nothing_aligned = nichts spricht für diese Domain
+auth-no_from_domain = kein einzelner Absender ist genannt
+auth-not_checked = nicht geprüft
+
+## Warum eine Mail ist, wo sie ist, in einem Satz
+why-join-1 = Zum Ticket gekommen, weil sie an seine Antwortadresse ging.
+why-join-3 = Zum Ticket gekommen, weil sie auf eine Mail von uns antwortet.
+why-join-4 = Zum Ticket gekommen, weil sie eine Mail nennt, die es hat.
+why-join-5 = Zum Ticket gekommen, weil sie sich auf dieselbe frühere Mail bezieht.
+why-join-6 = Zum Ticket gekommen, weil ihr Text seine Kennung trägt.
+why-join-7 = Zum Ticket gekommen, weil ihr Betreff es nennt und der Absender daran beteiligt ist.
+why-linked = Ein neues Ticket: sie verweist auf ein anderes, zu dem der Absender nicht ungefragt kommt. Beide sind verknüpft.
+why-kept = Bewahrt; noch nicht entschieden.
+why-ticket_created = Ein neues Ticket: nichts führt zu einem bestehenden.
+why-message_added = Zu einem Ticket gekommen.
+why-duplicate = Nichts getan, weil dieselbe Mail schon da war.
+why-quarantined = Zurückgehalten, damit jemand sie ansieht.
+why-bounce_recorded = Bei der Mail vermerkt, über die sie berichtet; Berichte eröffnen keine Tickets.
+why-auto_reply_stored = Eingeklappt bewahrt, weil eine Maschine geantwortet hat; niemand wird benachrichtigt.
+why-loop_ignored = Nichts getan, weil es unsere eigene, zurückgekommene Mail ist.
+why-report_recorded = Vermerkt, weil sie über eine Mail von uns berichtet.
+why-spam_held = Als Spam zurückgehalten.
+why-kept_unparsed = Bewahrt, wie sie ist, weil sie nicht als Mail zu lesen ist.
+why-failed = Sie konnte nicht entschieden werden; sie wird erneut versucht.
 
 ## Mail, für den Betrieb
 mail = Mail

@@ -444,6 +444,11 @@ trace-match-join_add_cc = The sender is of the same company: the mail joins, and
 trace-match-join_not_added = The mail joins, but the sender gets no replies.
 trace-match-join_new_sender = A new sender with the ticket’s reply address: the mail joins, replies go there once an agent agrees.
 trace-match-join_as_internal_entry_unverified_agent = It claims to be an agent without proof: kept as an internal entry, nothing is sent.
+trace-match-agent_by_mail = An agent’s answer, proven by the address it went to and by the sender’s domain.
+trace-match-join_as_internal_entry_an_agents_automatic_mail = An agent’s mail program wrote it: kept as an internal entry, nothing is sent.
+trace-match-common_ancestor = It shares an earlier mail with a ticket.
+trace-apply-agents_reply = What is new in it goes to the customer as a reply.
+trace-apply-agents_note = Kept as the agent’s internal note.
 trace-match-new_ticket_linked = The sender does not take part in it: a new ticket, linked to that one.
 trace-match-new_ticket = A new ticket.
 trace-match-quarantined = A stranger whose mail fails the checks: held back.
@@ -457,6 +462,41 @@ trace-apply-address_suppressed = The address gets no more mail.
 trace-apply-kept_unparsed = This is no mail; it is kept and can be looked at.
 trace-apply-quarantined = Held back for somebody to look at.
 trace-other = { $result }
+
+## What was found out about a mail’s sender
+auth-dmarc_pass = the domain’s policy confirms it
+auth-dkim_aligned = the domain’s signature is right
+auth-arc_sealer = a trusted forwarder vouches for it
+auth-spf_aligned = it came from a server of the domain, unsigned
+auth-dmarc_fail = the domain’s policy refutes it
+auth-all_signatures_broken = its signatures are broken
+auth-dns_unavailable = no name server answered yet
+auth-no_resolver = checking is switched off
+auth-nothing_to_check = nothing to check it by
+auth-nothing_aligned = nothing speaks for this domain
+auth-no_from_domain = no single sender is named
+auth-not_checked = not checked
+
+## Why a mail is where it is, in one sentence
+why-join-1 = Joined because it was sent to the ticket’s reply address.
+why-join-3 = Joined because it answers a mail of ours.
+why-join-4 = Joined because it names a mail that the ticket has.
+why-join-5 = Joined because it shares an earlier mail with the ticket.
+why-join-6 = Joined because its text bears the ticket’s mark.
+why-join-7 = Joined because its subject names the ticket, and the sender takes part in it.
+why-linked = A new ticket: it points to another one, where the sender may not join unasked. Both are linked.
+why-kept = Kept; not decided yet.
+why-ticket_created = A new ticket: nothing leads to one that there is.
+why-message_added = Joined a ticket.
+why-duplicate = Left alone because the same mail came before.
+why-quarantined = Held back for somebody to look at.
+why-bounce_recorded = Noted at the mail that it reports about; reports open no tickets.
+why-auto_reply_stored = Kept, collapsed, because a machine answered; nobody is told.
+why-loop_ignored = Left alone because it is our own mail, come back.
+why-report_recorded = Noted because it reports about a mail of ours.
+why-spam_held = Held back as spam.
+why-kept_unparsed = Kept as it is, because it cannot be read as a mail.
+why-failed = It could not be decided; it is tried again.
 
 ## Mail, for operators
 mail = Mail

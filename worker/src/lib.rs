@@ -84,9 +84,9 @@ pub async fn run_with(dispatcher: Dispatcher, ingest: Ingest, stop: Cancellation
         }
     }
     tasks.spawn(heartbeat::run(app.clone(), stop.clone()));
-    tasks.spawn(sweeps::often(dispatcher.clone(), ingest, stop.clone()));
+    tasks.spawn(sweeps::often(dispatcher.clone(), ingest.clone(), stop.clone()));
     tasks.spawn(sweeps::index(app.clone(), stop.clone()));
-    tasks.spawn(sweeps::seldom(app, stop.clone()));
+    tasks.spawn(sweeps::seldom(app, ingest, stop.clone()));
     tasks.spawn({
         let (dispatcher, stop) = (dispatcher.clone(), stop.clone());
         async move { dispatcher.run(stop).await }

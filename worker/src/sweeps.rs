@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::app::App;
 use shared::housekeeping;
-use shared::mail_in::{Ingest, authenticate};
+use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{outbox, suppress};
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +68,7 @@ pub(crate) async fn index(app: App, stop: CancellationToken) {
 }
 
 /// Closes and forgets what is old, until `stop`.
-pub(crate) async fn seldom(app: App, stop: CancellationToken) {
+pub(crate) async fn seldom(app: App, ingest: Ingest, stop: CancellationToken) {
     let mut alarmed = false;
     loop {
         match housekeeping::close_solved(&app).await {
@@ -77,6 +77,13 @@ pub(crate) async fn seldom(app: App, stop: CancellationToken) {
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "solved tickets could not be closed"),
         }
         watch_failures(&app, &mut alarmed).await;
+        match replay::after_upgrade(&app, &ingest).await {
+            Ok(0) => {}
+            Ok(mails) => tracing::info!(mails, "mail of an older version was read again"),
+            Err(e) => {
+                tracing::warn!(error = &e as &dyn std::error::Error, "mail of an older version is not read again")
+            }
+        }
         for _ in 0..ROUNDS {
             match housekeeping::forget_old(&app.db).await {
                 Ok(0) => break,

@@ -5,6 +5,7 @@ mod demo;
 pub mod dkim;
 mod doctor;
 mod flags;
+mod mail;
 mod search;
 mod sink;
 pub mod tenant;
@@ -60,6 +61,9 @@ enum Command {
     /// Look after the search index
     #[command(subcommand)]
     Search(search::Search),
+    /// Received mail
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Fill the dashboard with a day's worth of sample mail, tickets and answers; none of it leaves
     Demo(demo::Options),
     /// Run an SMTP server that shows what is sent to it and sends nothing on (--listen, 127.0.0.1:2525 by default)
@@ -143,6 +147,7 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         }
         Command::Config => unreachable!("answered before anything is opened"),
         Command::Doctor(options) => return doctor::run(config, options).await,
+        Command::Mail(command) => return mail::run(config, command).await,
         Command::Audit(what) => return audit::run(config, what).await,
         Command::Demo(options) => demo::run(config, options).await?,
         Command::Sink(options) => sink::run(options, flags.given("POSTROOM_LISTEN")).await?,

@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::audit::{self, AuditKind, Entry};
+use shared::i18n::Locale;
 use shared::ids::MailId;
 use shared::mail_in::decide::Read;
+use shared::mail_in::explain;
 use shared::mail_in::types::{Address, Mail};
 use shared::mail_in::{self, InboundMail, MailFilter, cards, parse};
 use shared::store::Scope;
@@ -155,6 +157,7 @@ fn whole(m: &InboundMail, read: &Read) -> Value {
         "visible_text": mail.visible_text, "attachments": attachments, "bounces": bounces,
         "forward": mail.forward, "flags": flags, "defects": mail.defects, "cards": cards::of(mail),
         "ticket_id": m.ticket_id, "pid": m.pid, "ticket_message_id": m.ticket_message_id,
+        "authentication": m.authentication(), "pipeline": m.pipeline,
         "duplicate_of": m.duplicate_of, "tries": m.tries, "next_try_at": m.next_try_at, "error": m.error,
         "decided_at": m.decided_at,
     })
@@ -187,14 +190,29 @@ pub async fn raw(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) ->
     Ok(mail_bytes(mail_in::raw(app, found.id).await?, &format!("mail-{id}.eml")))
 }
 
-/// `GET /api/mails/{id}/explain`: each stage, the rule that fired, and what it was seen from.
+/// In which language to explain.
+#[derive(Debug, Deserialize)]
+pub struct Language {
+    locale: Option<String>,
+}
+
+/// The trace in sentences (E14.2): first the one that says it all, then each stage's.
+fn why(locale: Locale, m: &InboundMail) -> Vec<String> {
+    let trace = m.steps();
+    let headline = explain::headline(locale, m.outcome, &trace);
+    std::iter::once(headline).chain(explain::sentences(locale, &trace).into_iter().map(|s| s.text)).collect()
+}
+
+/// `GET /api/mails/{id}/explain`: in sentences, and each stage, the rule that fired, and what it was seen from.
 ///
 /// # Errors
 /// 401, 403, 404.
-pub async fn explain(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Answer {
+pub async fn explain(State(api): State<Api>, caller: Caller, Path(id): Path<i64>, Query(p): Query<Language>) -> Answer {
+    let locale = p.locale.as_deref().map(|l| parsed("locale", l)).transpose()?.unwrap_or(Locale::En);
     let found = find(&api.app, caller.actor(), id, Capability::MailRead).await?;
     Ok(axum::Json(json!({
         "id": found.id, "state": found.state, "outcome": found.outcome, "reason": found.reason,
-        "trace": listed(&found.trace),
+        "pipeline": found.pipeline, "authentication": found.authentication(),
+        "why": why(locale, &found), "trace": listed(&found.trace),
     })))
 }

@@ -1,12 +1,12 @@
 //! Mail in and out, for operators: what arrived and why it is where it is; what went out and what became of it.
 
 use super::form_data::FormData;
+use super::format;
 use super::format::When;
 use super::parts::{Choice, Fact, Step, TicketLink, choices};
 use super::reader::{self, Visit};
 use super::render::{self, Page};
 use super::words::{self, Fate};
-use super::{format, story};
 use crate::Api;
 use crate::extract::{Path, Query};
 use crate::json::mails::view_as;
@@ -19,6 +19,7 @@ use shared::access::Capability;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::ids::{MailId, OutboxId};
+use shared::mail_in::explain::{self, Sentence};
 use shared::mail_in::{self, InboundMail, MailFilter, MailState, Trace};
 use shared::mail_out::kinds::OutboxState;
 use shared::mail_out::outbox::read::{self, Listed, OutboxFilter};
@@ -294,22 +295,10 @@ impl Inbound {
     }
 }
 
-/// Returns the trace as sentences; several rules of a stage that say the same share one.
+/// Returns the trace as steps of the page.
 fn steps(locale: Locale, trace: &Trace) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for line in &trace.0 {
-        let (stage, text) = (story::stage(locale, line), story::trace(locale, line));
-        let said = [line.rule.as_str(), &line.evidence].join(" ").trim().to_owned();
-        let evidence = Some(said).filter(|e| !e.is_empty());
-        match steps.last_mut().filter(|last| last.stage == stage && last.text == text) {
-            Some(last) => {
-                last.evidence =
-                    Some([last.evidence.take(), evidence].into_iter().flatten().collect::<Vec<_>>().join("; "))
-            }
-            None => steps.push(Step { stage, text, evidence }),
-        }
-    }
-    steps
+    let step = |s: Sentence| Step { stage: s.stage, text: s.text, evidence: s.evidence };
+    explain::sentences(locale, trace).into_iter().map(step).collect()
 }
 
 fn known<const N: usize>(facts: [(&'static str, String); N]) -> Vec<Fact> {

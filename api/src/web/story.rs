@@ -3,7 +3,6 @@
 use shared::events::{ByKind, Event, EventKind};
 use shared::i18n::{self, Locale};
 use shared::ids::UserId;
-use shared::mail_in::TraceLine;
 
 /// Returns an event as a sentence. `name` gives what a user is called.
 pub fn event(locale: Locale, event: &Event, name: impl Fn(UserId) -> Option<String>) -> String {
@@ -65,27 +64,6 @@ pub fn is_public(kind: EventKind) -> bool {
     matches!(kind, EventKind::StatusChanged)
 }
 
-/// Returns a stage's decision as a sentence.
-pub fn trace(locale: Locale, line: &TraceLine) -> String {
-    let what = match line.stage.as_str() {
-        "keep" => i18n::lookup(locale, &format!("door-{}", line.result), &[]),
-        "authenticate" => i18n::lookup(locale, &format!("verdict-{}", line.result), &[]),
-        "classify" => i18n::lookup(locale, &format!("class-{}", line.result), &[]),
-        _ => None,
-    };
-    let result = line.result.as_str();
-    let args = [("what", what.as_deref().unwrap_or(result)), ("result", result)];
-    let slug: String = result.replace(", ", "_").replace(' ', "_").to_ascii_lowercase();
-    let exact = i18n::lookup(locale, &format!("trace-{}-{slug}", line.stage), &args);
-    let general = || i18n::lookup(locale, &format!("trace-{}", line.stage), &args);
-    exact.or_else(general).unwrap_or_else(|| i18n::text(locale, "trace-other", &args))
-}
-
-/// Returns a stage's name.
-pub fn stage(locale: Locale, line: &TraceLine) -> String {
-    i18n::lookup(locale, &format!("stage-{}", line.stage), &[]).unwrap_or_else(|| line.stage.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,22 +103,5 @@ mod tests {
         assert_eq!(told(MessageAdded, r#"{"kind":"note"}"#), "Mara wrote an internal note");
         assert_eq!(told(ParticipantAdded, r#"{"user_id":7}"#), "Mara joined the conversation");
         assert_eq!(told(Created, "no json"), "Mara opened the ticket");
-    }
-
-    #[test]
-    fn stages_are_told_in_words() {
-        let line = |stage: &str, result: &str| TraceLine {
-            stage: stage.into(),
-            rule: "E1".into(),
-            result: result.into(),
-            evidence: String::new(),
-        };
-        let en = |stage, result| trace(Locale::En, &line(stage, result));
-        assert_eq!(en("classify", "auto_reply"), "What it is: automatic reply.");
-        assert_eq!(en("match", "PID in the subject"), "The subject names a ticket.");
-        assert!(en("match", "join, add cc").contains("same company"));
-        assert_eq!(en("parse", "degraded"), "Read, with remarks: degraded.");
-        assert_eq!(en("apply", "something of tomorrow"), "something of tomorrow");
-        assert_eq!(stage(Locale::De, &line("keep", "raw")), "Bewahren");
     }
 }

@@ -4,6 +4,7 @@
 use super::authenticate::{Authentication, Policy};
 use super::known::Known;
 use super::matching::{self, Match};
+use super::outcome::Outcome;
 use super::senders::{self, Cell};
 use super::types::{Class, Classified, Mail, Verdict};
 use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, parse};
@@ -104,6 +105,15 @@ impl classify::Ours for OursOf<'_> {
         super::keep::recipients_of(&self.kept.facts, &self.kept.raw)
             .iter()
             .any(|r| super::keep::mailbox_keys(r).contains(&key))
+    }
+}
+
+/// What a door is told of a mail that is held for this reason.
+pub(super) fn held_as(reason: &str) -> Outcome {
+    match reason {
+        "not_mail" => Outcome::KeptUnparsed,
+        DMARC_QUARANTINE => Outcome::SpamHeld,
+        _ => Outcome::Quarantined,
     }
 }
 
@@ -265,7 +275,7 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
         _ => {}
     }
     let class = treated_as(read, known, ticket.id, &found, trace);
-    if ticket.status == Status::Closed && class == Class::Person && !cell.is_unverified_agent() {
+    if ticket.status == Status::Closed && class == Class::Person && !cell.is_desks() {
         let window = known.tenant(read.kept.tenant_id).reopen_days;
         let closed = ticket.closed_at.unwrap_or(ticket.updated_at);
         if read.kept.received_at - closed > Duration::days(window) {
@@ -273,7 +283,7 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
             return open(read, known, Vec::new(), Some(ticket.id), trace);
         }
     }
-    let revive = senders::revives(class, ticket, cell);
+    let revive = senders::revives(class, ticket, cell).filter(|_| !read.kept.quiet);
     Decision::Join { ticket: ticket.id, cell, class, revive, links: found.links }
 }
 

@@ -93,6 +93,8 @@ pub struct Kept {
     pub received_at: Time,
     /// What was found about its sender, if it was looked at before (E11.1).
     pub authentication: Option<Authentication>,
+    /// It is replayed: nothing is sent, and no clock moves (E14.3).
+    pub quiet: bool,
 }
 
 /// One row to be: an arrival for one tenant.
@@ -120,7 +122,7 @@ struct Stored {
 /// If the database or the blob store refuses: then none of them is kept.
 pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Error> {
     let received_at = now();
-    let entries = entries(app, arrivals).await?;
+    let entries = entries(app, arrivals, true).await?;
     let mut tx = app.db.write(Scope::All).await?;
     let n = entries.len();
     let [raw_ids, ids] =
@@ -181,6 +183,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             raw: arrival.raw.clone(),
             received_at,
             authentication: None,
+            quiet: false,
         });
     }
     tx.commit().await?;
@@ -191,9 +194,33 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
     Ok(kept)
 }
 
+/// Returns an arrival as it would be kept, once for each tenant that it is for. Writes nothing; the rows have no ids.
+///
+/// # Errors
+/// If the store refuses.
+pub(super) async fn homes(app: &App, arrival: Arrival) -> Result<Vec<Kept>, Error> {
+    let received_at = now();
+    let arrivals = [arrival];
+    let entries = entries(app, &arrivals, false).await?;
+    let [arrival] = arrivals;
+    let kept = |e: Entry| Kept {
+        id: MailId(0),
+        tenant_id: e.tenant_id,
+        mailbox_id: e.mailbox_id,
+        has_recipients: e.has_recipients,
+        door: arrival.door,
+        facts: Facts { envelope_to: e.envelope_to, ..arrival.facts.clone() },
+        raw: arrival.raw.clone(),
+        received_at,
+        authentication: None,
+        quiet: false,
+    };
+    Ok(entries.into_iter().map(kept).collect())
+}
+
 /// Finds out whose mail each arrival is, and prepares its bytes. Reads only, and the blob store is written: nothing
 /// here needs the transaction.
-async fn entries(app: &App, arrivals: &[Arrival]) -> Result<Vec<Entry>, Error> {
+async fn entries(app: &App, arrivals: &[Arrival], store: bool) -> Result<Vec<Entry>, Error> {
     let addresses: Vec<Vec<String>> = arrivals.iter().map(addressees).collect();
     let mailboxes = recipients::mailboxes_of(&app.db, addresses.iter().flatten()).await?;
     let mut default_tenant = None;
@@ -217,7 +244,7 @@ async fn entries(app: &App, arrivals: &[Arrival]) -> Result<Vec<Entry>, Error> {
         let sha256 = crate::blobs::sha256_hex(&arrival.raw);
         let stored = encode(&arrival.raw);
         for (tenant_id, mailbox_id) in homes {
-            if stored.encoding == "blob" {
+            if store && stored.encoding == "blob" {
                 app.blobs.put(tenant_id, arrival.raw.clone()).await?;
             }
             // Nobody learns which other tenants got it, too.
@@ -291,6 +318,7 @@ pub async fn load(app: &App, id: MailId) -> Result<Kept, Error> {
         raw,
         received_at: row.received_at,
         authentication: row.authentication(),
+        quiet: false,
     })
 }
 

@@ -42,6 +42,8 @@ pub struct KnownUser {
     pub name: Option<String>,
     /// Their language.
     pub locale: Option<crate::i18n::Locale>,
+    /// Whether they may act.
+    pub active: bool,
 }
 
 /// See the module.
@@ -241,6 +243,12 @@ impl Known {
             .is_some_and(|all| all.iter().any(|(k, p)| k == key && p.state == tickets::ParticipantState::Accepted))
     }
 
+    /// Returns those who get a ticket's mail, the requester first.
+    pub fn mailed_participants(&self, ticket: TicketId) -> impl Iterator<Item = &Participant> {
+        let all = self.participants.get(&ticket).into_iter().flatten().map(|(_, p)| p);
+        all.filter(|p| p.state == tickets::ParticipantState::Accepted && p.kind != tickets::ParticipantKind::Follower)
+    }
+
     /// Returns the address keys of a ticket's accepted participants.
     pub fn participant_keys(&self, ticket: TicketId) -> impl Iterator<Item = &str> {
         let all = self.participants.get(&ticket).into_iter().flatten();
@@ -303,6 +311,14 @@ impl Known {
     /// Returns a ticket's PID, or its id where it is not known.
     pub fn pid(&self, id: TicketId) -> String {
         self.tickets.get(&id).map_or_else(|| id.to_string(), |t| t.pid.clone())
+    }
+
+    /// Forgets a ticket, so that nothing leads to it: a mail is no evidence for the ticket that it opened itself.
+    pub(super) fn forget(&mut self, ticket: TicketId) {
+        for map in [&mut self.ids, &mut self.referenced] {
+            map.values_mut().for_each(|all| all.retain(|t| *t != ticket));
+        }
+        self.pids.retain(|_, t| *t != ticket);
     }
 
     /// Returns the ticket that a ticket's mail goes to now: itself, or where it was merged into (E4.7).

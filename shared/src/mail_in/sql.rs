@@ -161,9 +161,10 @@ pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
 pub(super) async fn record_failure(db: &Db, id: MailId, error: &str) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
     let (tries,): (i64,) =
-        sql("UPDATE inbound_mails SET tries = tries + 1, state = 'failed', outcome = 'failed', error = $1 \
-         WHERE id = $2 AND state IN ('kept', 'failed') RETURNING tries")
+        sql("UPDATE inbound_mails SET tries = tries + 1, state = 'failed', outcome = 'failed', error = $1, \
+         pipeline = $2 WHERE id = $3 AND state IN ('kept', 'failed') RETURNING tries")
         .bind(error)
+        .bind(super::PIPELINE)
         .bind(id)
         .opt(&mut tx)
         .await?
@@ -279,7 +280,7 @@ pub(super) async fn find_users(
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    sql("SELECT id, tenant_id, email_key, role, name, locale FROM users WHERE email_key IN ")
+    sql("SELECT id, tenant_id, email_key, role, name, locale, active FROM users WHERE email_key IN ")
         .among(keys.iter().map(String::as_str))
         .push(" AND (tenant_id IS NULL OR tenant_id IN ")
         .among(tenants.iter().copied())

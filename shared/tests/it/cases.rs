@@ -37,6 +37,7 @@ macro_rules! cases {
 cases! {
     e10_2_no_mailbox
     e11_5_agents_address_without_proof
+    e11_6_agent_answers_by_mail
     e2_14_one_form_of_an_address
     e2_4_no_from
     e4_3_two_tokens

@@ -98,6 +98,9 @@ impl Batch<'_> {
     /// Tells the responsible agent that the customer wrote (E5.11), within the caps (E5.12).
     pub(super) fn notify(&mut self, mail: &Planned, ticket: TicketId, message: MessageId, trace: &mut Trace) {
         let read = &mail.read;
+        if read.kept.quiet {
+            return;
+        }
         let Some(locked) = self.work.ticket(ticket).cloned() else { return };
         let Some(agent) = locked.assigned_to.and_then(|a| self.agents.get(&a)).cloned() else { return };
         if locked.folder != Folder::Inbox || Some(address::key(&agent.email)) == read.sender_key() {

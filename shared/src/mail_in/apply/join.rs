@@ -25,9 +25,9 @@ impl Batch<'_> {
         let read = &mail.read;
         let sender = self.sender(read);
         let by = By::mail(sender);
-        let unverified = cell.is_unverified_agent();
+        let internal = cell.is_internal();
         let (kind, side) =
-            if unverified { (MessageKind::Note, Side::Agent) } else { (MessageKind::Reply, Side::Customer) };
+            if internal { (MessageKind::Note, Side::Agent) } else { (MessageKind::Reply, Side::Customer) };
         let key = read.sender_key().unwrap_or_default();
         if !self.known.is_on_ticket(ticket, &key) {
             match cell {
@@ -57,7 +57,8 @@ impl Batch<'_> {
             self.add_others(mail, ticket, by);
         }
         let notifies = match class {
-            Class::Person => true,
+            // Nothing is sent for an agent's address without proof (E11.5).
+            Class::Person => !internal,
             Class::ListBulk => cell == Cell::Join,
             _ => false,
         };

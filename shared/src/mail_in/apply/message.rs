@@ -4,7 +4,7 @@ use super::{Batch, Planned};
 use crate::events::By;
 use crate::ids::{MessageId, TicketId};
 use crate::mail_in::cards::MailView;
-use crate::mail_in::types::Class;
+use crate::mail_in::types::{Class, Part};
 use crate::mail_out::message_id;
 use crate::messages::{MessageKind, Side};
 use crate::tickets::{NewAttachment, NewMessage, NewMessageId};
@@ -68,7 +68,14 @@ impl Batch<'_> {
                 public: false,
             });
         }
-        for (part, sha256) in read.mail.parts.iter().zip(&mail.files) {
+        self.files(mail, ticket, id, |_| true);
+        id
+    }
+
+    /// Adds those of the mail's parts that are wanted as files of a message.
+    pub(super) fn files(&mut self, mail: &Planned, ticket: TicketId, id: MessageId, wanted: impl Fn(&Part) -> bool) {
+        let read = &mail.read;
+        for (part, sha256) in read.mail.parts.iter().zip(&mail.files).filter(|(p, _)| wanted(p)) {
             let attachment = self.attachments.pop_front().expect("one was taken for each part");
             self.work.attachment(NewAttachment {
                 id: attachment,
@@ -87,6 +94,5 @@ impl Batch<'_> {
                 meta: None,
             });
         }
-        id
     }
 }

@@ -5,6 +5,7 @@
 //! The whole batch is written with one statement per table. If a constraint refuses, its transaction is taken back and
 //! each mail runs again under a savepoint of its own, so that one mail cannot hold up the others.
 
+mod agent;
 mod effects;
 mod join;
 mod message;
@@ -19,6 +20,7 @@ pub use plan::{Planned, plan};
 use super::decide::{self, Decision};
 use super::known::Known;
 use super::outcome::{Applied, MailState, Outcome};
+use super::senders::Cell;
 use super::{Error, Trace, sql};
 use crate::app::App;
 use crate::clock::Time;
@@ -32,6 +34,7 @@ use crate::store::{Scope, Tx};
 use crate::tickets::{self, Ticket, Work};
 use plan::touched;
 use rows::Line;
+pub(super) use rows::cut;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -230,18 +233,12 @@ impl Batch<'_> {
             Decision::Duplicate { of } => rows::duplicate(tx, id, of).await,
             Decision::Quarantine { reason } => Ok(Line {
                 state: MailState::Quarantined,
-                applied: Applied {
-                    outcome: Some(match reason {
-                        "not_mail" => Outcome::KeptUnparsed,
-                        decide::DMARC_QUARANTINE => Outcome::SpamHeld,
-                        _ => Outcome::Quarantined,
-                    }),
-                    ..Applied::not_yet(id)
-                },
+                applied: Applied { outcome: Some(decide::held_as(reason)), ..Applied::not_yet(id) },
                 reason: Some(reason.to_owned()),
                 duplicate_of: None,
             }),
             Decision::Open { links, follow_up_of, ack } => self.open(tx, mail, &links, follow_up_of, ack, trace).await,
+            Decision::Join { ticket, cell: Cell::Agent, .. } => self.agent_answers(tx, mail, ticket, trace).await,
             Decision::Join { ticket, cell, class, revive, links } => {
                 Ok(self.join(mail, ticket, (cell, class), revive, &links, trace))
             }

@@ -96,6 +96,6 @@ pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -
     ]
 }
 
-pub(super) fn cut(subject: &str) -> String {
+pub(in crate::mail_in) fn cut(subject: &str) -> String {
     subject.chars().take(SUBJECT_CHARS).collect()
 }

@@ -6,7 +6,8 @@ use chrono::Duration;
 use shared::access::{Actor, Capabilities, Role};
 use shared::app::App;
 use shared::clock::Time;
-use shared::ids::{TenantId, TicketId};
+use shared::ids::{MailId, TenantId, TicketId};
+use shared::mail_in::replay::{self, Mode};
 use shared::mail_in::types::Facts;
 use shared::mail_in::{self, Applied, Arrival, Door, InboundMail, Ingest, TraceLine};
 use shared::mail_out::outbox::Draft;
@@ -92,6 +93,28 @@ impl Stage {
                 }
             }
         }
+        self.reads_the_same_again(&script.title).await;
+    }
+
+    /// Nothing that a story's mails were understood to be differs when they are read again on the same build, twice, and
+    /// reading them again changes nothing and sends nothing (T71, E14.3).
+    async fn reads_the_same_again(&self, title: &str) {
+        let before = self.weight().await;
+        let all = replay::arrivals(&self.app, MailId(0), None, 1000).await.expect("the store answers");
+        for mode in [Mode::Diff, Mode::ApplyView, Mode::ApplyView] {
+            for id in &all {
+                let done = replay::replay(&self.app, &self.ingest, *id, mode).await.expect("it is replayed");
+                assert!(done.differences.is_empty() && !done.applied, "{title}: {done:#?}");
+            }
+        }
+        assert_eq!(self.weight().await, before, "{title}");
+    }
+
+    /// How much there is: messages, events, outgoing mails, files, tickets.
+    async fn weight(&self) -> (i64, i64, i64, i64, i64) {
+        let text = "SELECT (SELECT COUNT(*) FROM ticket_messages), (SELECT COUNT(*) FROM ticket_events), \
+                    (SELECT COUNT(*) FROM outbox), (SELECT COUNT(*) FROM attachments), (SELECT COUNT(*) FROM tickets)";
+        sql(text).one(&mut self.app.db.read(Scope::All)).await.expect("it counts")
     }
 
     async fn mail(&mut self, envelope: &[(String, String)], lines: &[String]) {
