@@ -282,6 +282,7 @@ fn mail(r: Routes) -> Routes {
         .get("/api/mails/{id}", User, mails::show)
         .get("/api/mails/{id}/raw", User, mails::raw)
         .get("/api/mails/{id}/explain", User, mails::explain)
+        .post("/api/mails/{id}/replay", User, mails::replay)
         .get("/api/outbox", User, outbox::index)
         .get("/api/outbox/{id}", User, outbox::show)
         .get("/api/outbox/{id}/raw", User, outbox::raw)
@@ -339,4 +340,5 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/mail/outbox/{id}/retry", Who::User, web::mail::retry)
         .post("/dashboard/mail/outbox/{id}/cancel", Who::User, web::mail::cancel)
         .get("/dashboard/mail/{id}", Who::User, web::mail::inbound_one)
+        .post("/dashboard/mail/{id}/replay", Who::User, web::replay::replay_one)
 }

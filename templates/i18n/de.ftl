@@ -739,3 +739,34 @@ fact-attendees = Eingeladen
 view-as = Text, gelesen als
 view-as-declared = angegebener Zeichensatz
 view-as-show = Lesen
+
+## Empfangene Mail noch einmal lesen
+replay = Noch einmal lesen
+replay-text = Die Regeln von heute über die Mail, wie sie ankam. Nichts wird gesendet, keine Frist verschiebt sich.
+replay-compare = Unterschiede zeigen
+replay-same = Nichts ist anders.
+replay-proposed = entscheiden Sie
+replay-more = { $count ->
+    [one] Noch eine Zeile.
+   *[other] Noch { $count } Zeilen.
+}
+replay-do-apply-view = Neu schreiben
+replay-do-apply-failed = Jetzt entscheiden
+did-replay = Die Mail ist noch einmal gelesen.
+did-replay-nothing = Die Mail ist noch einmal gelesen. Nichts ist anders.
+stage-replay = Wiederholen
+trace-replay-view_renewed = Von einer neueren Version gelesen: Text und Dateien sind neu geschrieben.
+differs-outcome = Was aus ihr wird
+differs-class = Gelesen als
+differs-verdict = Beleg des Absenders
+differs-message_id = Message-ID
+differs-from-email = Von, Adresse
+differs-from-name = Von, Name
+differs-subject = Betreff
+differs-flags = Merkmale
+differs-ticket = Ticket
+differs-message-body = Text
+differs-message-body_html = HTML
+differs-message-visible_text = Text ohne Zitate
+differs-message-mail_view = Daneben gezeigt
+differs-message-files = Dateien

@@ -739,3 +739,34 @@ fact-attendees = Invited
 view-as = Text, read as
 view-as-declared = the charset it declares
 view-as-show = Read
+
+## Reading a received mail again
+replay = Read it again
+replay-text = Today’s rules over the mail as it was received. Nothing is sent, and no clock moves.
+replay-compare = Show what is different
+replay-same = Nothing is different.
+replay-proposed = for you to decide
+replay-more = { $count ->
+    [one] One more line.
+   *[other] { $count } more lines.
+}
+replay-do-apply-view = Write it anew
+replay-do-apply-failed = Decide it now
+did-replay = The mail is read again.
+did-replay-nothing = The mail is read again. Nothing is different.
+stage-replay = Replay
+trace-replay-view_renewed = Read again by a newer version: text and files are written anew.
+differs-outcome = What becomes of it
+differs-class = Read as
+differs-verdict = Sender’s proof
+differs-message_id = Message-ID
+differs-from-email = From, address
+differs-from-name = From, name
+differs-subject = Subject
+differs-flags = Flags
+differs-ticket = Ticket
+differs-message-body = Text
+differs-message-body_html = HTML
+differs-message-visible_text = Text without quotes
+differs-message-mail_view = Shown beside it
+differs-message-files = Files

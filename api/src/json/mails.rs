@@ -6,7 +6,7 @@ use super::outbox::mail_bytes;
 use super::tickets::reference;
 use crate::Api;
 use crate::extract::page::{List, cursor};
-use crate::extract::{Caller, Page, Path, Query};
+use crate::extract::{Caller, Page, Path, Query, Unread};
 use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::response::Response;
@@ -19,6 +19,7 @@ use shared::i18n::Locale;
 use shared::ids::MailId;
 use shared::mail_in::decide::Read;
 use shared::mail_in::explain;
+use shared::mail_in::replay;
 use shared::mail_in::types::{Address, Mail};
 use shared::mail_in::{self, InboundMail, MailFilter, cards, parse};
 use shared::store::Scope;
@@ -215,4 +216,22 @@ pub async fn explain(State(api): State<Api>, caller: Caller, Path(id): Path<i64>
         "pipeline": found.pipeline, "authentication": found.authentication(),
         "why": why(locale, &found), "trace": listed(&found.trace),
     })))
+}
+
+/// What a replay may change; `diff` if nothing is said.
+#[derive(Debug, Default, Deserialize)]
+pub struct Replaying {
+    mode: Option<String>,
+}
+
+/// `POST /api/mails/{id}/replay`: reads the mail again from its octets; tells, and with `mode` changes, what is different.
+///
+/// # Errors
+/// 401, 403 without `support.mail.replay`, 404; 422 for an unknown mode.
+pub async fn replay(State(api): State<Api>, caller: Caller, Path(id): Path<i64>, body: Unread) -> Answer {
+    let found = find(&api.app, caller.actor(), id, Capability::MailReplay).await?;
+    let asked: Replaying = body.read()?;
+    let mode = asked.mode.as_deref().map(|m| parsed("mode", m)).transpose()?.unwrap_or(replay::Mode::Diff);
+    let done = replay::replay_by(&api.app, &api.ingest, caller.actor(), &found, mode).await?;
+    Ok(axum::Json(json(done)))
 }

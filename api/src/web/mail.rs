@@ -6,6 +6,7 @@ use super::format::When;
 use super::parts::{Choice, Fact, Step, TicketLink, choices};
 use super::reader::{self, Visit};
 use super::render::{self, Page};
+use super::replay::{self, Replay};
 use super::words::{self, Fate};
 use crate::Api;
 use crate::extract::{Path, Query};
@@ -119,6 +120,8 @@ pub struct Inbound {
     pub outcome_class: Option<&'static str>,
     /// Its ticket.
     pub ticket: Option<TicketLink>,
+    /// Why it is here, in one sentence.
+    pub why: String,
     /// What each stage decided.
     pub trace: Vec<Step>,
     /// What is known of it.
@@ -127,6 +130,8 @@ pub struct Inbound {
     pub original: Option<String>,
     /// Its text, on its own page.
     pub reading: Option<Reading>,
+    /// Reading it again, on its own page, for who may.
+    pub replay: Option<Replay>,
 }
 
 /// A mail's text, read with a charset of choice (E2.1).
@@ -263,7 +268,7 @@ impl InboundRow {
 impl Inbound {
     /// Returns an arrival with its decision trace. `raw`: whether the reader may have its bytes.
     pub fn new(locale: Locale, now: Time, mail: &InboundMail, raw: bool) -> Inbound {
-        let trace: Trace = serde_json::from_str(&mail.trace).unwrap_or_default();
+        let trace = mail.steps();
         let list = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default().join(", ");
         let sender = match (&mail.from_name, &mail.from_email) {
             (Some(name), Some(email)) => format!("{name} <{email}>"),
@@ -287,10 +292,12 @@ impl Inbound {
             outcome: i18n::word(locale, "outcome", outcome(mail)),
             outcome_class: words::outcome_chip(outcome(mail)),
             ticket: mail.pid.as_deref().map(TicketLink::new),
+            why: explain::headline(locale, mail.outcome, &trace),
             trace: steps(locale, &trace),
             facts: known(facts),
             original: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
             reading: None,
+            replay: None,
         }
     }
 }
@@ -385,6 +392,7 @@ pub struct Params {
     before: Option<i64>,
     did: Option<String>,
     charset: Option<String>,
+    replay: Option<String>,
 }
 
 impl Params {
@@ -424,6 +432,12 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
         None => None,
     };
     actor.require(Capability::MailRead)?;
+    let replay = match &open {
+        Some(mail) if actor.can(Capability::MailReplay) => {
+            Some(replay::compared(api, visit.locale, mail, params.replay.is_some()).await?)
+        }
+        _ => None,
+    };
     let reading = match &open {
         Some(mail) => Some(reading(api, visit, mail.id, params.charset.as_deref()).await?),
         None => None,
@@ -449,8 +463,12 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
             rows: mails.iter().map(row).collect(),
         }),
         side: open.is_some(),
-        mail: open
-            .map(|m| Inbound { reading, ..Inbound::new(visit.locale, visit.now, &m, actor.can(Capability::MailRaw)) }),
+        mail: open.map(|m| Inbound {
+            reading,
+            replay,
+            ..Inbound::new(visit.locale, visit.now, &m, actor.can(Capability::MailRaw))
+        }),
+        done: done(visit.locale, params.did.as_deref()),
         paged: next.is_some() || params.before.is_some(),
         newest: params.before.map(|_| "/dashboard/mail".to_owned()),
         next,
@@ -632,6 +650,7 @@ pub mod tests {
             outcome: "new ticket".into(),
             outcome_class: Some("warn"),
             ticket: Some(TicketLink::new("202611-0001")),
+            why: "Joined a ticket.".into(),
             trace: vec![step(Some("E4.4")), step(None)],
             facts: vec![Fact { key: "from", value: "a@b.example".into() }],
             original: Some("/api/mails/17/raw".into()),
@@ -641,6 +660,7 @@ pub mod tests {
                 subject: "Fwd: your message".into(),
                 text: "text".into(),
             }),
+            replay: Some(replay::sample()),
         }
     }
 

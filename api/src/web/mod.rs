@@ -25,6 +25,7 @@ pub mod parts;
 pub mod queue;
 pub mod reader;
 pub mod render;
+pub mod replay;
 pub mod samples;
 pub mod story;
 pub mod ticket;

@@ -62,6 +62,41 @@ async fn a_mail_becomes_a_ticket_once() {
     .await;
 }
 
+/// E14.2, E14.3.
+#[tokio::test]
+async fn a_mail_is_explained_in_sentences_and_read_again() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let agent = s.person("agent@example.com", Role::Agent, None).await;
+        let got = s.post("/api/inbound/raw").body("message/rfc822", MAIL).send().await.expect(200);
+        let at = |rest: &str| format!("/api/mails/{}/{rest}", got["mail_id"]);
+        let told = s.get(&at("explain")).bearer(&boss.token).send().await.expect(200);
+        assert_eq!(told["why"][0], "A new ticket: nothing leads to one that there is.");
+        assert!(told["pipeline"].is_i64() && told["authentication"].is_object(), "{told}");
+        let german = s.get(&at("explain?locale=de")).bearer(&boss.token).send().await.expect(200);
+        assert_eq!(german["why"][0], "Ein neues Ticket: nichts führt zu einem bestehenden.");
+        s.get(&at("explain?locale=xx")).bearer(&boss.token).send().await.problem(422, "validation_failed");
+
+        let replay = async |mode: Value| s.post(&at("replay")).bearer(&boss.token).json(mode).send().await;
+        let same = json!({
+            "mail_id": got["mail_id"], "mode": "diff", "differences": [], "applied": false, "outcome": "ticket_created",
+        });
+        assert_eq!(replay(json!({})).await.expect(200), same);
+        let view = replay(json!({"mode": "apply-view"})).await.expect(200);
+        assert_eq!((&view["mode"], &view["applied"]), (&json!("apply-view"), &json!(false)));
+        replay(json!({"mode": "send"})).await.problem(422, "validation_failed");
+        s.post(&at("replay")).bearer(&agent.token).json(json!({})).send().await.problem(403, "forbidden");
+        s.post("/api/mails/999/replay").bearer(&boss.token).send().await.problem(404, "mail_not_found");
+
+        let page = |to: String| s.get(&to).bearer(&boss.token);
+        let page = page(format!("/dashboard/mail/{}?replay=diff", got["mail_id"])).send().await;
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains("Nothing is different.") && page.text().contains("nothing leads to one"));
+        s
+    })
+    .await;
+}
+
 /// E4.11, E10.4.
 #[tokio::test]
 async fn a_mock_mail_goes_the_same_way() {

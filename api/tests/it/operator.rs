@@ -120,8 +120,37 @@ fn the_first_start_makes_everything_and_the_second_finds_it() {
     let (code, out, err) = postroom(folder.path(), &["demo"], &[]);
     assert!(code == 0 && err.is_empty() && out.contains("12 customers wrote"), "{out}{err}");
     second.terminate();
+    mail_is_explained_and_read_again(folder.path());
     let (code, out, err) = postroom(folder.path(), &["doctor"], &[]);
     assert_eq!(code, 0, "{out}{err}");
+}
+
+/// E14.2, E14.3: of mail that came, of mail that did not, and of all of it at once.
+fn mail_is_explained_and_read_again(folder: &Path) {
+    let (code, out, err) = postroom(folder, &["mail", "explain", "1"], &[]);
+    assert!(code == 0 && out.contains("A new ticket: nothing leads to one that there is."), "{out}{err}");
+    let (code, out, _) = postroom(folder, &["mail", "explain", "1", "--json"], &[]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &told["outcome"]), (0, &Value::from("ticket_created")), "{told}");
+
+    let file = folder.join("some.eml");
+    let mail = "From: Ada <ada@customer.example>\r\nTo: support@postroom.localhost\r\nSubject: New\r\n\r\nHello.\r\n";
+    std::fs::write(&file, mail).unwrap();
+    let file = file.to_str().unwrap();
+    for _ in 0..2 {
+        let (code, out, err) = postroom(folder, &["mail", "explain", file, "--locale", "de"], &[]);
+        assert!(code == 0 && out.contains("Ein neues Ticket: nichts führt"), "nothing was kept: {out}{err}");
+    }
+    let (code, out, _) = postroom(folder, &["mail", "explain", file, "--to", "nobody@elsewhere.example", "--json"], &[]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &told[0]["outcome"]), (0, &Value::from("quarantined")), "{told}");
+
+    let (code, out, err) = postroom(folder, &["mail", "replay", "--all"], &[]);
+    assert!(code == 0 && err.contains(" 0 differ, 0 changed, 0 could not be read"), "{out}{err}");
+    let (code, out, _) = postroom(folder, &["mail", "replay", "1"], &[]);
+    assert_eq!((code, out.as_str()), (0, "Mail 1, ticket_created: nothing is different\n"));
+    let (code, _, err) = postroom(folder, &["mail", "replay", "99999"], &[]);
+    assert!(code != 0 && err.contains("no mail 99999"), "{err}");
 }
 
 #[test]

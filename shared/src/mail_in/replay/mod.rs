@@ -4,7 +4,10 @@
 //! renewed in place; what it *is* and where it *went* (class, ticket) is proposed to people, never changed. Nothing here
 //! sends, moves a clock or gives anything a new id, and a second run finds nothing left to do.
 
+mod lines;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod view;
 
@@ -14,7 +17,9 @@ use super::decide::{self, Decision, Read};
 use super::explain;
 use super::outcome::{MailState, Outcome};
 use super::{Applied, Error, InboundMail, Ingest, PIPELINE, Trace, keep, process};
+use crate::access::Actor;
 use crate::app::App;
+use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
 use crate::ids::MailId;
 use crate::store::Scope;
@@ -100,6 +105,33 @@ pub async fn replay(app: &App, ingest: &Ingest, id: MailId, mode: Mode) -> Resul
     if mode == Mode::ApplyView && done.differences.iter().any(|d| !d.proposed) {
         view::apply(app, &stored, &read, view).await?;
         done.applied = true;
+    }
+    Ok(done)
+}
+
+/// Replays a mail for somebody who may: what was changed stands in the audit, with who did it.
+///
+/// # Errors
+/// As [`replay`].
+pub async fn replay_by(
+    app: &App,
+    ingest: &Ingest,
+    actor: &Actor,
+    mail: &InboundMail,
+    mode: Mode,
+) -> Result<Replayed, Error> {
+    let done = replay(app, ingest, mail.id, mode).await?;
+    if done.applied {
+        let fields: Vec<&str> = done.differences.iter().filter(|d| !d.proposed).map(|d| d.field).collect();
+        let entry = Entry {
+            tenant: Some(mail.tenant_id),
+            kind: AuditKind::MailReplayed,
+            subject: format!("mail:{}", mail.id),
+            data: json!({"mode": mode, "fields": fields, "outcome": done.outcome}),
+        };
+        let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
+        audit::record(&mut tx, actor, entry).await?;
+        tx.commit().await?;
     }
     Ok(done)
 }
