@@ -770,3 +770,11 @@ differs-message-body_html = HTML
 differs-message-visible_text = Text ohne Zitate
 differs-message-mail_view = Daneben gezeigt
 differs-message-files = Dateien
+
+## Ein Absendername, der wie ein anderer aussieht
+mail-flag-name_of_team = heißt wie jemand von Ihnen
+mail-flag-title-name_of_team = Der Absender trägt den Namen eines Teammitglieds oder Ihrer Stelle, die Adresse gehört nicht dazu. Prüfen Sie die Adresse, bevor Sie ihr trauen.
+mail-flag-name_other_address = Name zeigt andere Adresse
+mail-flag-title-name_other_address = Der Name des Absenders zeigt eine Adresse, von der die Mail nicht kommt.
+trace-authenticate-name_of_team = Der Absender heißt wie jemand aus dem Team, die Adresse gehört nicht dazu.
+trace-authenticate-name_other_address = Der Name des Absenders zeigt eine Adresse, von der die Mail nicht kommt.

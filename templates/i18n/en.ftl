@@ -770,3 +770,11 @@ differs-message-body_html = HTML
 differs-message-visible_text = Text without quotes
 differs-message-mail_view = Shown beside it
 differs-message-files = Files
+
+## A sender’s name that looks like somebody else’s
+mail-flag-name_of_team = named like one of you
+mail-flag-title-name_of_team = The sender’s name is a team member’s or the desk’s, the address is not. Look at the address before you trust it.
+mail-flag-name_other_address = name holds another address
+mail-flag-title-name_other_address = The sender’s name shows an address that the mail is not from.
+trace-authenticate-name_of_team = The sender’s name is one of the team’s, the address is not.
+trace-authenticate-name_other_address = The sender’s name shows an address that the mail is not from.

@@ -9,8 +9,18 @@ use shared::mail_in::cards::{Card, Invitation, MailCard, MailView};
 use shared::mail_in::types::Address;
 
 /// Flags that an agent is told of; the others are the machine's business.
-const TOLD: &[&str] =
-    &["degraded", "encrypted", "guessed_charset", "limit", "no_date", "no_from", "parse_timeout", "signed"];
+const TOLD: &[&str] = &[
+    "degraded",
+    "encrypted",
+    "guessed_charset",
+    "limit",
+    "name_of_team",
+    "name_other_address",
+    "no_date",
+    "no_from",
+    "parse_timeout",
+    "signed",
+];
 /// Flags that make the original worth looking at.
 const PECULIAR: &[&str] = &["degraded", "guessed_charset", "limit", "parse_timeout"];
 

@@ -141,7 +141,8 @@ fn mail_is_explained_and_read_again(folder: &Path) {
         let (code, out, err) = postroom(folder, &["mail", "explain", file, "--locale", "de"], &[]);
         assert!(code == 0 && out.contains("Ein neues Ticket: nichts führt"), "nothing was kept: {out}{err}");
     }
-    let (code, out, _) = postroom(folder, &["mail", "explain", file, "--to", "nobody@elsewhere.example", "--json"], &[]);
+    let (code, out, _) =
+        postroom(folder, &["mail", "explain", file, "--to", "nobody@elsewhere.example", "--json"], &[]);
     let told: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, &told[0]["outcome"]), (0, &Value::from("quarantined")), "{told}");
 

@@ -85,6 +85,12 @@ impl MailView {
         MailView { flags: mail.flags.clone(), defects: mail.defects.clone(), cards: of(mail) }
     }
 
+    /// Adds what was found out about it beside reading it.
+    pub fn with(mut self, flags: impl IntoIterator<Item = String>) -> MailView {
+        self.flags.extend(flags);
+        self
+    }
+
     /// Returns it as it is stored; None if there is nothing to tell.
     pub fn to_json(&self) -> Option<String> {
         let nothing = self.flags.is_empty() && self.defects.is_empty() && self.cards.is_empty();

@@ -2,6 +2,7 @@
 //! and its trace out. The same decision is taken again when the ticket changed before it could be locked.
 
 use super::authenticate::{Authentication, Policy};
+use super::impostor;
 use super::known::Known;
 use super::matching::{self, Match};
 use super::outcome::Outcome;
@@ -227,6 +228,10 @@ pub fn decide(read: &Read, known: &Known, trace: &mut Trace) -> Decision {
     if read.is_not_mail() {
         trace.add("apply", "E1.5", "kept_unparsed", "no header names a sender");
         return Decision::Quarantine { reason: "not_mail" };
+    }
+    for warning in impostor::warnings(read, known) {
+        let name = read.mail.from.as_ref().and_then(|f| f.name.as_deref()).unwrap_or_default();
+        trace.add("authenticate", impostor::RULE, warning, name);
     }
     let found = matching::find(read, known, trace);
     match read.classified.class {

@@ -19,6 +19,8 @@ use std::collections::{BTreeSet, HashMap};
 /// A tenant as the pipeline needs it.
 #[derive(Debug, Clone)]
 pub struct TenantFacts {
+    /// Its name.
+    pub name: String,
     /// In front of its PIDs.
     pub pid_prefix: Option<String>,
     /// For how many days after closing a mail reopens a ticket.
@@ -63,6 +65,8 @@ pub struct Known {
     participants: HashMap<TicketId, Vec<(String, Participant)>>,
     outbox: HashMap<OutboxId, sql::OutboxRef>,
     sent_ids: HashMap<(TenantId, String), OutboxId>,
+    /// What the helping side's people are called; None as tenant: platform users.
+    agents: Vec<(Option<TenantId>, String)>,
     /// When our newest mail about a ticket went to an address; only for mail that looks like an automatic answer.
     mailed: HashMap<(TicketId, String), Time>,
     keys: Option<Keys>,
@@ -103,6 +107,9 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
                 }
             }
         }
+    }
+    if mails.iter().any(|m| m.mail.from.as_ref().is_some_and(|f| f.name.is_some())) {
+        known.agents = sql::agent_names(ex, &tenants).await?;
     }
     for id in sql::find_message_ids(ex, mails).await? {
         let map = if id.referenced { &mut known.referenced } else { &mut known.ids };
@@ -229,6 +236,18 @@ impl Known {
     /// Returns a user of this tenant, or a platform user, by address key.
     pub fn user(&self, tenant: TenantId, key: &str) -> Option<&KnownUser> {
         self.users.get(&(tenant, key.to_owned()))
+    }
+
+    /// Returns what a tenant, its desks and those who help there are called.
+    pub fn team_names(&self, tenant: TenantId) -> impl Iterator<Item = &str> {
+        let agents = self.agents.iter().filter(move |(t, _)| t.is_none_or(|t| t == tenant)).map(|(_, n)| n.as_str());
+        let desks = self.desks.iter().filter(move |d| d.tenant_id == tenant).map(|d| d.name.as_str());
+        agents.chain(desks).chain(self.tenants.get(&tenant).map(|t| t.name.as_str()))
+    }
+
+    /// Returns the domains of a tenant's mailboxes.
+    pub fn desk_domains(&self, tenant: TenantId) -> impl Iterator<Item = String> {
+        self.desks.iter().filter(move |d| d.tenant_id == tenant).filter_map(|d| crate::address::domain(&d.address))
     }
 
     /// Returns the role of an address.

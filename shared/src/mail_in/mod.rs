@@ -19,6 +19,7 @@ pub mod fingerprint;
 pub mod forward;
 pub mod headers;
 pub mod html;
+mod impostor;
 mod ingest;
 mod keep;
 mod known;

@@ -5,6 +5,7 @@ use super::decide::Read;
 use super::known::{FirstArrival, KnownUser, TenantFacts};
 use super::types::Facts;
 use super::{Door, MailState, Trace};
+use crate::access::Role;
 use crate::clock::{Time, now};
 use crate::ids::{MailId, MailboxId, MessageId, OutboxId, RawId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
@@ -259,15 +260,18 @@ pub(super) async fn find_keys(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec
 }
 
 pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result<HashMap<TenantId, TenantFacts>> {
-    let rows: Vec<(TenantId, Option<String>, String)> =
-        sql("SELECT id, pid_prefix, settings FROM tenants WHERE id IN ").among(ids.iter().copied()).all(ex).await?;
+    let rows: Vec<(TenantId, String, Option<String>, String)> =
+        sql("SELECT id, name, pid_prefix, settings FROM tenants WHERE id IN ")
+            .among(ids.iter().copied())
+            .all(ex)
+            .await?;
     Ok(rows
         .into_iter()
-        .map(|(id, pid_prefix, settings)| {
+        .map(|(id, name, pid_prefix, settings)| {
             let settings: serde_json::Value = serde_json::from_str(&settings).unwrap_or_default();
             let reopen_days = settings["reopen_days"].as_i64().unwrap_or(30);
             let auth_warn_only = settings["auth_warn_only"].as_bool().unwrap_or(false);
-            (id, TenantFacts { pid_prefix, reopen_days, auth_warn_only })
+            (id, TenantFacts { name, pid_prefix, reopen_days, auth_warn_only })
         })
         .collect())
 }
@@ -283,6 +287,17 @@ pub(super) async fn find_users(
     sql("SELECT id, tenant_id, email_key, role, name, locale, active FROM users WHERE email_key IN ")
         .among(keys.iter().map(String::as_str))
         .push(" AND (tenant_id IS NULL OR tenant_id IN ")
+        .among(tenants.iter().copied())
+        .push(")")
+        .all(ex)
+        .await
+}
+
+/// What the active people of the helping side are called.
+pub(super) async fn agent_names(ex: &mut impl Exec, tenants: &[TenantId]) -> Result<Vec<(Option<TenantId>, String)>> {
+    sql("SELECT tenant_id, name FROM users WHERE role IN ")
+        .list(Role::ALL.iter().copied().filter(|r| r.is_agent()))
+        .push(" AND active AND name IS NOT NULL AND (tenant_id IS NULL OR tenant_id IN ")
         .among(tenants.iter().copied())
         .push(")")
         .all(ex)

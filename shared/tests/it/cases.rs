@@ -36,6 +36,7 @@ macro_rules! cases {
 
 cases! {
     e10_2_no_mailbox
+    e11_4_names_of_others
     e11_5_agents_address_without_proof
     e11_6_agent_answers_by_mail
     e2_14_one_form_of_an_address

@@ -4,6 +4,7 @@ use super::{Batch, Planned};
 use crate::events::By;
 use crate::ids::{MessageId, TicketId};
 use crate::mail_in::cards::MailView;
+use crate::mail_in::impostor;
 use crate::mail_in::types::{Class, Part};
 use crate::mail_out::message_id;
 use crate::messages::{MessageKind, Side};
@@ -21,6 +22,8 @@ impl Batch<'_> {
     ) -> MessageId {
         let read = &mail.read;
         let id = self.messages.pop_front().expect("one was taken for each mail");
+        let warnings = impostor::warnings(read, self.known).into_iter().map(str::to_owned);
+        let view = MailView::of(&read.mail).with(warnings);
         self.work.message(
             NewMessage {
                 id,
@@ -38,7 +41,7 @@ impl Batch<'_> {
                 class: Some(class),
                 verdict: Some(read.verdict),
                 mail_id: Some(read.kept.id),
-                mail_view: MailView::of(&read.mail).to_json(),
+                mail_view: view.to_json(),
                 message_id: read.mail.message_id.clone(),
                 // What was received keeps the time of its arrival, whenever it is applied (E2.3).
                 created_at: Some(read.kept.received_at),

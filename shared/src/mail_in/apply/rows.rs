@@ -6,6 +6,7 @@ use crate::ids::{MailId, TenantId};
 use crate::mail_in::PIPELINE;
 use crate::mail_in::authenticate::due_after;
 use crate::mail_in::decide::{Decision, Read};
+use crate::mail_in::impostor;
 use crate::mail_in::outcome::{Applied, MailState, Outcome};
 use crate::mail_in::{Error, Trace, sql};
 use crate::store::{Tx, Value};
@@ -72,6 +73,7 @@ pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -
     let mut flags: Vec<&str> = mail.flags.iter().map(String::as_str).collect();
     flags.extend(read.classified.flags.iter().copied());
     flags.extend(mail.defects.iter().map(String::as_str));
+    flags.extend(trace.0.iter().filter(|l| l.rule == impostor::RULE).map(|l| l.result.as_str()));
     vec![
         read.kept.id.into(),
         line.state.into(),

@@ -44,13 +44,6 @@ pub(super) struct Stands {
     pub mail_view: Option<String>,
 }
 
-impl Stands {
-    /// Whether it is only a part of its mail: what an agent forwarded.
-    pub(super) fn is_part(&self) -> bool {
-        false
-    }
-}
-
 pub(super) async fn message(db: &Db, id: MessageId) -> Result<Option<Stands>> {
     sql("SELECT mail_id, body, body_html, visible_text, mail_view FROM ticket_messages WHERE id = ")
         .arg(id)

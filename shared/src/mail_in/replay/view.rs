@@ -8,6 +8,7 @@ use crate::blobs::sha256_hex;
 use crate::ids::{AttachmentId, MessageId};
 use crate::mail_in::TraceLine;
 use crate::mail_in::cards::MailView;
+use crate::mail_in::impostor;
 use crate::store::Scope;
 use crate::store::dialect::{self, IdTable};
 use serde_json::json;
@@ -36,12 +37,19 @@ pub(super) async fn compare(app: &App, stored: &InboundMail, read: &Read) -> Res
         return Ok(View::default());
     };
     let Some(message) = sql::message(&app.db, id).await? else { return Ok(View::default()) };
-    // A part of the mail that became a message of its own is not the mail's text.
-    if message.mail_id != Some(stored.id) || message.is_part() {
+    let did = |rule: &str| stored.steps().0.iter().any(|l| l.stage == "apply" && l.rule == rule);
+    // Of an agent's forward the message has the original's text alone, which is no view of the mail (E6.2).
+    if message.mail_id != Some(stored.id) || did("E6.2") {
         return Ok(View::default());
     }
-    let as_agent = stored.steps().0.iter().any(|l| l.stage == "apply" && l.rule == "E11.6");
-    let said = said(read, as_agent);
+    let as_agent = did("E11.6");
+    let mut said = said(read, as_agent);
+    if !as_agent {
+        // What was warned of then depends on who there was then.
+        let stood = MailView::from_json(message.mail_view.as_deref()).flags;
+        let view = MailView::of(&read.mail).with(stood.into_iter().filter(|f| impostor::is_warning(f)));
+        said.mail_view = view.to_json().as_deref().map(text);
+    }
     let mut view = View::default();
     let mut differ = |field, stored: serde_json::Value, today: serde_json::Value| {
         if stored != today {
@@ -97,7 +105,7 @@ fn said(read: &Read, as_agent: bool) -> Said {
         body: text(&mail.body_text),
         body_html: mail.body_html.as_deref().map(text),
         visible_text: text(&mail.visible_text),
-        mail_view: MailView::of(mail).to_json().as_deref().map(text),
+        mail_view: None,
     }
 }
 
