@@ -2,8 +2,8 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, events, mailboxes, mails, messages, outbox, search,
-    suppressions, tenants, tickets, tokens, users,
+    attachments, audit, auth, categories, coverage, dkim, events, file_links, mailboxes, mails, messages, outbox,
+    search, suppressions, tenants, tickets, tokens, users,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -253,6 +253,10 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/reopen", User, tickets::reopen)
         .get("/api/support/tickets/{id}/messages", User, messages::index)
         .create("/api/support/tickets/{id}/messages", User, Limit::Files, messages::create)
+        .post("/api/support/tickets/{id}/messages/{message}/send", User, messages::send)
+        .post("/api/support/tickets/{id}/messages/{message}/cancel", User, messages::cancel)
+        .get("/api/support/tickets/{id}/file-links", User, file_links::of_ticket)
+        .delete("/api/support/tickets/{id}/file-links/{link}", User, file_links::revoke)
         .get("/api/support/tickets/{id}/events", User, events::index)
         .get("/api/support/tickets/{id}/mails", User, outbox::of_ticket)
         .get("/api/support/search", User, search::index)
@@ -304,6 +308,9 @@ fn public(r: Routes) -> Routes {
         .get("/new", Who::Anyone, web::form::show)
         .upload("/new", Who::Anyone, Limit::Files, web::form::create)
         .get("/new/done", Who::Anyone, web::form::done)
+        .get("/unsubscribe/{token}", Who::Anyone, web::unsubscribe::show)
+        .post("/unsubscribe/{token}", Who::Anyone, web::unsubscribe::act)
+        .get("/files/{token}", Who::Anyone, file_links::follow)
         .get("/login", Who::Anyone, web::login::show)
         .post("/login", Who::Anyone, web::login::login)
         .post("/logout", Who::Anyone, web::login::logout)
@@ -328,6 +335,7 @@ fn dashboard(r: Routes) -> Routes {
         .get("/dashboard/support/{ticket}/messages/{message}/image", Who::User, web::message_html::image)
         .upload("/dashboard/support/{ticket}/messages", Who::User, Limit::Files, web::ticket_acts::message)
         .post("/dashboard/support/{ticket}/messages/{message}/withdraw", Who::User, web::ticket_acts::withdraw)
+        .post("/dashboard/support/{ticket}/messages/{message}/send", Who::User, web::ticket_acts::send)
         .post("/dashboard/support/{ticket}/status", Who::User, web::ticket_acts::status)
         .post("/dashboard/support/{ticket}/priority", Who::User, web::ticket_acts::priority)
         .post("/dashboard/support/{ticket}/assign", Who::User, web::ticket_acts::assign)

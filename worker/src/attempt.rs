@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use shared::address;
 use shared::fault;
-use shared::mail_out::build::{Material, Mime};
+use shared::mail_out::build::{Material, Mime, RelayOffers, needs_utf8};
 use shared::mail_out::kinds::OutboxState;
 use shared::mail_out::outbox::{Claimed, Kept, Record, Step};
 use tokio::sync::oneshot;
@@ -11,8 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{Dispatcher, Transport};
 use crate::leases::Lease;
-use crate::transport::{Delivery, Phase, SendOutcome, Smtp};
+use crate::transport::{Delivery, Failure, Phase, SendOutcome, Smtp};
 use crate::verdict;
+
+/// Files of so many octets may pass a relay's limit: it is asked for it first.
+const LARGE: i64 = 512 * 1024;
 
 /// A mail under our lease, ready to be tried.
 pub(crate) struct Mail {
@@ -47,7 +51,14 @@ impl Mail {
 impl Dispatcher {
     /// Tries a mail. `hard` ends an attempt that is under way.
     pub(crate) async fn attempt(&self, mail: Mail, hard: &CancellationToken) -> Attempted {
-        let mime = match mail.material.octets(&self.app, &self.templates, &mail.row).await {
+        let offers = match self.offers(&mail).await {
+            Ok(offers) => offers,
+            Err(failure) => {
+                let step = verdict::temporary(&self.app, &mail.row, failure, None).await;
+                return self.settle(mail, step, false).await;
+            }
+        };
+        let mime = match mail.material.octets(&self.app, &self.templates, &mail.row, offers).await {
             Ok(mime) => mime,
             Err(e) => {
                 let step = verdict::unbuilt(&self.app, &mail.row, e).await;
@@ -64,6 +75,16 @@ impl Dispatcher {
             }
             Transport::Smtp(smtp) => self.send(smtp, mail, mime, hard).await,
         }
+    }
+
+    /// What the relay offers, asked for before the first mail that depends on it. What is captured meets no limit.
+    async fn offers(&self, mail: &Mail) -> Result<RelayOffers, Failure> {
+        let Transport::Smtp(smtp) = &self.transport else {
+            return Ok(RelayOffers { max_bytes: None, smtp_utf8: true });
+        };
+        let depends = needs_utf8(&mail.row.to_email) || mail.material.file_bytes() > LARGE;
+        let offers = if depends { smtp.ask_offers().await? } else { smtp.offers() };
+        Ok(offers.map(|o| RelayOffers { max_bytes: o.max_bytes, smtp_utf8: o.smtp_utf8 }).unwrap_or_default())
     }
 
     /// Gives a mail back untried.
@@ -106,8 +127,11 @@ impl Dispatcher {
                 fault::point("before_record");
                 verdict::sent(reply)
             }
-            SendOutcome::Temporary(failure) => verdict::temporary(&self.app, row, failure, kept).await,
-            SendOutcome::Permanent(failure) => verdict::permanent(failure, kept),
+            SendOutcome::Temporary(failure) => {
+                self.heed(smtp, address::domain(&address::key(&row.to_email)).as_deref(), &failure).await;
+                verdict::temporary(&self.app, row, failure, kept).await
+            }
+            SendOutcome::Permanent(failure) => verdict::permanent(row, failure, kept),
             SendOutcome::RelayFault(failure) => {
                 let pause = self.pause_relay(smtp, &failure).await;
                 verdict::relay_fault(failure, kept, pause)

@@ -15,9 +15,10 @@ use shared::app::App;
 use shared::config::Config;
 use shared::fault;
 use shared::mail_out::kinds::OutboxState;
+use shared::mail_out::outbox::Which;
 use shared::mail_out::relays::{self, Access};
 use shared::mail_out::render::{TemplateError, Templates};
-use shared::mail_out::{build, outbox};
+use shared::mail_out::{build, outbox, slow};
 use shared::store;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Mail;
 use crate::leases::Leases;
 use crate::recorder::Recorder;
-use crate::transport::{Failure, Smtp, SmtpOptions, UrlError};
+use crate::transport::{Failure, Phase, Smtp, SmtpOptions, UrlError};
 
 /// How many mails are claimed at once.
 const CLAIM: usize = 32;
@@ -262,9 +263,24 @@ impl Dispatcher {
         Ok(Turn::Mails(self.claim(CLAIM).await?))
     }
 
+    /// Claims due mail; of domains that asked for less, one mail each when its turn has come (E9.10).
     async fn claim(&self, n: usize) -> store::Result<Vec<Mail>> {
+        let Transport::Smtp(smtp) = &self.transport else { return self.claim_of(n, Which::AllBut(&[])).await };
+        let relay = smtp.name();
+        let slow = slow::current(&self.app.db, &relay).await?;
+        let domains: Vec<String> = slow.iter().map(|s| s.domain.clone()).collect();
+        let mut mails = self.claim_of(n, Which::AllBut(&domains)).await?;
+        for slow in &slow {
+            if mails.len() < n && slow::take_turn(&self.app.db, &relay, slow).await? {
+                mails.extend(self.claim_of(1, Which::Domain(&slow.domain)).await?);
+            }
+        }
+        Ok(mails)
+    }
+
+    async fn claim_of(&self, n: usize, which: Which<'_>) -> store::Result<Vec<Mail>> {
         let (app, token) = (&self.app, Leases::token());
-        let rows = outbox::claim(&app.db, &token, n as i64, app.config.lease).await?;
+        let rows = outbox::claim(&app.db, &token, n as i64, app.config.lease, which).await?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -292,6 +308,16 @@ impl Dispatcher {
             self.reopen_relay().await;
         }
         Duration::ZERO
+    }
+
+    /// Sends a domain less mail from now on, if that is what it asked for (E9.10).
+    pub(crate) async fn heed(&self, smtp: &Smtp, domain: Option<&str>, failure: &Failure) {
+        let asks = slow::asks_for_less(failure.code, failure.enhanced.as_deref(), &failure.text);
+        let Some(domain) = domain.filter(|_| asks && failure.phase >= Phase::Mail) else { return };
+        match slow::slow_down(&self.app.db, &smtp.name(), domain, &failure.text).await {
+            Ok(per_minute) => tracing::warn!(per_minute, reason = failure.text, "a domain asks for less mail"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "a domain could not be slowed down"),
+        }
     }
 
     /// Stops all mail to the relay for a while (E9.7). Returns for how long.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::app::App;
 use shared::housekeeping;
 use shared::mail_in::{Ingest, authenticate, replay};
-use shared::mail_out::{outbox, suppress};
+use shared::mail_out::{digest, outbox, suppress};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Dispatcher;
@@ -83,6 +83,11 @@ pub(crate) async fn seldom(app: App, ingest: Ingest, stop: CancellationToken) {
             Err(e) => {
                 tracing::warn!(error = &e as &dyn std::error::Error, "mail of an older version is not read again")
             }
+        }
+        match digest::send_due(&app).await {
+            Ok(0) => {}
+            Ok(digests) => tracing::info!(digests, "queued digests of notices above their cap"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "digests could not be queued"),
         }
         for _ in 0..ROUNDS {
             match housekeeping::forget_old(&app.db).await {

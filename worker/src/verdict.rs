@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use shared::app::App;
 use shared::clock;
 use shared::mail_out::build::BuildError;
-use shared::mail_out::kinds::OutboxState;
+use shared::mail_out::kinds::{Kind, OutboxState};
 use shared::mail_out::outbox::{self, Claimed, Kept, PastAttempt, Step};
 use shared::mail_out::retry::{self, Maybe, Next};
 use shared::store::Scope;
@@ -15,6 +15,9 @@ use crate::transport::{Failure, Reply};
 const BUILD: &str = "build";
 /// The wait after a failure whose history cannot be read just now.
 const UNSURE: TimeDelta = TimeDelta::minutes(1);
+
+/// The author of a reply is told when it has not arrived for so long.
+const AUTHOR_KNOWS_AFTER: TimeDelta = TimeDelta::hours(4);
 
 /// The relay took it.
 pub(crate) fn sent(reply: Reply) -> Step {
@@ -28,6 +31,7 @@ pub(crate) fn sent(reply: Reply) -> Step {
         text: reply.text,
         relay_id: reply.relay_id,
         kept: None,
+        tell_author: false,
     }
 }
 
@@ -43,12 +47,13 @@ pub(crate) fn captured(kept: Option<Kept>) -> Step {
         text: "captured: no relay is set".to_owned(),
         relay_id: None,
         kept,
+        tell_author: false,
     }
 }
 
 /// It could not be built.
 pub(crate) async fn unbuilt(app: &App, row: &Claimed, error: BuildError) -> Step {
-    let failure = |text| Ending { phase: BUILD, code: None, enhanced: None, text, kept: None };
+    let failure = |text| Ending { tell_author: row.kind == Kind::Reply, ..Ending::new(BUILD, text) };
     match error {
         BuildError::Never(text) => {
             tracing::error!(outbox.id = row.id.0, reason = text, "a mail cannot be built and will not be sent");
@@ -67,8 +72,8 @@ pub(crate) async fn temporary(app: &App, row: &Claimed, failure: Failure, kept: 
 }
 
 /// It was refused for good.
-pub(crate) fn permanent(failure: Failure, kept: Option<Kept>) -> Step {
-    Ending::of(failure, kept).dead()
+pub(crate) fn permanent(row: &Claimed, failure: Failure, kept: Option<Kept>) -> Step {
+    Ending { tell_author: row.kind == Kind::Reply, ..Ending::of(failure, kept) }.dead()
 }
 
 /// The relay is at fault; the mail waits for it.
@@ -84,7 +89,7 @@ pub(crate) fn unknown(app: &App, row: &Claimed, text: String) -> Step {
         Maybe::RetryAfter(wait) => Some(wait),
         Maybe::Rest => None,
     };
-    let ending = Ending { phase: "dot", code: None, enhanced: None, text, kept: None };
+    let ending = Ending::new("dot", text);
     ending.done(OutboxState::MaybeSent, again_in, "unknown")
 }
 
@@ -95,12 +100,17 @@ struct Ending {
     enhanced: Option<String>,
     text: String,
     kept: Option<Kept>,
+    tell_author: bool,
 }
 
 impl Ending {
+    fn new(phase: &'static str, text: String) -> Ending {
+        Ending { phase, code: None, enhanced: None, text, kept: None, tell_author: false }
+    }
+
     fn of(failure: Failure, kept: Option<Kept>) -> Ending {
         let Failure { phase, code, enhanced, text } = failure;
-        Ending { phase: phase.as_str(), code, enhanced, text, kept }
+        Ending { phase: phase.as_str(), code, enhanced, text, kept, tell_author: false }
     }
 
     fn dead(self) -> Step {
@@ -108,8 +118,8 @@ impl Ending {
     }
 
     fn done(self, state: OutboxState, again_in: Option<TimeDelta>, result: &'static str) -> Step {
-        let Ending { phase, code, enhanced, text, kept } = self;
-        Step::Done { state, again_in, result, phase, code, enhanced, text, relay_id: None, kept }
+        let Ending { phase, code, enhanced, text, kept, tell_author } = self;
+        Step::Done { state, again_in, result, phase, code, enhanced, text, relay_id: None, kept, tell_author }
     }
 }
 
@@ -125,13 +135,22 @@ async fn later(app: &App, row: &Claimed, mut ending: Ending) -> Step {
     let now = clock::now();
     let (failed, first_at) = since_last_end(&past);
     let failure = retry::Failure::from_reply(&ending.text);
+    let is_reply = row.kind == Kind::Reply;
+    ending.tell_author = is_reply && author_is_due(&past, first_at, now);
     match retry::next(row.kind, failed + 1, first_at.unwrap_or(now), now, failure, &mut rand::rng()) {
         Next::At(at) => ending.done(OutboxState::Deferred, Some(at - now), "temporary"),
         Next::Dead { enhanced } => {
             ending.enhanced = Some(enhanced.to_owned());
+            ending.tell_author = is_reply;
             ending.dead()
         }
     }
+}
+
+/// Whether this attempt is the first to fail after the author of a reply should know (E9.8).
+fn author_is_due(past: &[PastAttempt], first_at: Option<clock::Time>, now: clock::Time) -> bool {
+    let Some(due) = first_at.map(|at| at + AUTHOR_KNOWS_AFTER) else { return false };
+    now >= due && !past.iter().any(|a| a.at >= due)
 }
 
 /// Counts the temporary failures since the mail last came to an end (an operator may have queued it again), and finds
@@ -146,6 +165,20 @@ fn since_last_end(past: &[PastAttempt]) -> (u32, Option<clock::Time>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// E9.8: told once, at the first failure after four hours.
+    #[test]
+    fn the_author_is_told_after_four_hours_and_once() {
+        let at = |hour: u32| format!("2026-11-21T{hour:02}:30:00Z").parse::<clock::Time>().unwrap();
+        let past = |hours: &[u32]| -> Vec<PastAttempt> {
+            let newest_first = hours.iter().rev();
+            newest_first.map(|h| PastAttempt { at: at(*h), result: "temporary".to_owned() }).collect()
+        };
+        let due = |hours: &[u32], now| author_is_due(&past(hours), hours.first().map(|h| at(*h)), at(now));
+        assert!(!due(&[], 10));
+        assert!(!due(&[10], 13) && due(&[10], 14) && due(&[10, 11, 13], 17));
+        assert!(!due(&[10, 14], 18));
+    }
 
     #[test]
     fn a_mail_queued_again_by_hand_starts_anew() {

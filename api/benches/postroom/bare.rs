@@ -8,7 +8,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use shared::app::App;
 use shared::config::Config;
-use shared::mail_out::build::{self, Material};
+use shared::mail_out::build::{self, Material, RelayOffers};
 use shared::mail_out::outbox::Claimed;
 use shared::mail_out::render::Templates;
 use shared::store::{Scope, sql};
@@ -59,7 +59,12 @@ impl Mails {
     pub async fn example(&self) -> Vec<u8> {
         let templates = Templates::load(None).expect("the templates are whole");
         let (row, material) = self.waiting.first().expect("mails wait");
-        material.octets(&self.app, &templates, row).await.expect("it can be rendered").bytes.to_vec()
+        material
+            .octets(&self.app, &templates, row, RelayOffers::default())
+            .await
+            .expect("it can be rendered")
+            .bytes
+            .to_vec()
     }
 
     /// Renders and sends all of them; returns how many went a second.
@@ -78,7 +83,10 @@ impl Mails {
                 let (mails, next, templates) = (mails.clone(), next.clone(), templates.clone());
                 tokio::spawn(async move {
                     while let Some((row, material)) = mails.waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let mime = material.octets(&mails.app, &templates, row).await.expect("it can be rendered");
+                        let mime = material
+                            .octets(&mails.app, &templates, row, RelayOffers::default())
+                            .await
+                            .expect("it can be rendered");
                         hand_over(&mut connection, row, &mime.bytes).await.expect("the sink takes it");
                     }
                 })

@@ -6,7 +6,7 @@ use super::{Answer, shapes};
 use crate::Api;
 use crate::extract::page::{List, cursor};
 use crate::extract::{Caller, ExpectedVersion, Page, Path};
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, Problem, codes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::attachments;
 use shared::clock::Time;
-use shared::ids::TicketId;
+use shared::ids::{MessageId, TicketId};
 use shared::messages::{self, Message, MessageKind, Post};
 use shared::tickets::{self, Status};
 
@@ -36,6 +36,30 @@ pub struct PostBody {
     force: bool,
     #[serde(default)]
     attachments: Vec<FileRef>,
+    /// Who gets it unseen by the others.
+    #[serde(default)]
+    bcc: Addresses,
+}
+
+/// Addresses as a list, or as one text with commas.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Addresses {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Addresses {
+    fn list(self) -> Vec<String> {
+        let split = |text: &str| text.split(',').map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect();
+        match self {
+            Addresses::None => Vec::new(),
+            Addresses::One(text) => split(&text),
+            Addresses::Many(all) => all,
+        }
+    }
 }
 
 /// `POST /api/support/tickets/{id}/messages`.
@@ -72,11 +96,51 @@ pub async fn create(
         expected_version: version.or_body(b.expected_version)?,
         attachments: files,
         force: b.force,
+        bcc: b.bcc.list(),
     };
     let message = messages::post(app, actor, &id.into(), post).await?;
     let message = messages::get(app, actor, id, message).await?;
     let shape = shaped(app, actor, id, vec![message]).await?.remove(0);
     Ok((StatusCode::CREATED, axum::Json(json(shape))))
+}
+
+/// `POST /api/support/tickets/{id}/messages/{message}/send`: a reply that waits leaves now.
+///
+/// # Errors
+/// 401, 403, 404, 409 `too_late`.
+pub async fn send(State(api): State<Api>, caller: Caller, Path((which, message)): Path<(String, MessageId)>) -> Answer {
+    let (app, actor) = (&api.app, caller.actor());
+    let id = tickets::find(app, actor, &reference(&which)).await?;
+    messages::send_now(app, actor, &id.into(), message).await.map_err(of_message)?;
+    one(app, actor, id, message).await
+}
+
+/// `POST /api/support/tickets/{id}/messages/{message}/cancel`: a reply that has not left is taken back.
+///
+/// # Errors
+/// 401, 403, 404, 409 `too_late`.
+pub async fn cancel(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((which, message)): Path<(String, MessageId)>,
+) -> Answer {
+    let (app, actor) = (&api.app, caller.actor());
+    let id = tickets::find(app, actor, &reference(&which)).await?;
+    messages::withdraw(app, actor, &id.into(), message).await.map_err(of_message)?;
+    one(app, actor, id, message).await
+}
+
+async fn one(app: &App, actor: &Actor, ticket: TicketId, message: MessageId) -> Answer {
+    let message = messages::get(app, actor, ticket, message).await?;
+    Ok(axum::Json(json(shaped(app, actor, ticket, vec![message]).await?.remove(0))))
+}
+
+/// What is not found here is a message: the ticket was.
+fn of_message(e: tickets::Error) -> Problem {
+    match e {
+        tickets::Error::NotFound => Problem::new(codes::MESSAGE_NOT_FOUND),
+        e => e.into(),
+    }
 }
 
 /// `GET /api/support/tickets/{id}/messages`: the newest first page, each page oldest first; the cursor leads to earlier
@@ -101,6 +165,6 @@ async fn shaped(
 ) -> Result<Vec<shapes::MessageShape>, Problem> {
     let mut read = app.db.read(actor.tickets().rows());
     let files = attachments::of_messages(&mut read, &all.iter().map(|m| m.id).collect::<Vec<_>>()).await?;
-    let mails = messages::deliveries(&mut read, ticket).await?;
+    let mails = messages::deliveries(&mut read, actor, ticket).await?;
     Ok(shapes::messages(actor, all, files, &mails))
 }

@@ -9,6 +9,7 @@ pub mod categories;
 pub mod coverage;
 pub mod dkim;
 pub mod events;
+pub mod file_links;
 mod input;
 pub mod mailboxes;
 pub mod mails;

@@ -148,6 +148,8 @@ pub struct DeliveryShape {
     pub outbox_id: OutboxId,
     pub to: String,
     pub state: OutboxState,
+    /// When it leaves, where it waits; None for a held reply means that somebody must decide (E9.3).
+    pub due_at: Option<Time>,
 }
 
 /// Returns a ticket's shape at `now`.
@@ -247,7 +249,7 @@ pub fn messages(actor: &Actor, all: Vec<Message>, files: Vec<Attachment>, mails:
             let delivery = mails
                 .iter()
                 .filter(|d| d.ticket_message_id == Some(m.id) && d.kind == shared::mail_out::kinds::Kind::Reply)
-                .map(|d| DeliveryShape { outbox_id: d.id, to: d.to_email.clone(), state: d.state })
+                .map(|d| DeliveryShape { outbox_id: d.id, to: d.to_email.clone(), state: d.state, due_at: d.due_at })
                 .collect();
             let hide = m.side == Side::Agent && !actor.is_agent();
             MessageShape {

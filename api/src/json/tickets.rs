@@ -260,8 +260,11 @@ async fn whole(app: &App, actor: &Actor, which: &TicketRef) -> Result<Value, Pro
     let mut read = app.db.read(actor.tickets().rows());
     let participants = tickets::participants(&mut read, &[id]).await?;
     let files = attachments::of_messages(&mut read, &page.messages.iter().map(|m| m.id).collect::<Vec<_>>()).await?;
-    let mails = messages::deliveries(&mut read, id).await?;
-    shape["participants"] = json(participants.into_iter().map(shapes::participant).collect::<Vec<_>>());
+    let mails = messages::deliveries(&mut read, actor, id).await?;
+    shape["participants"] = {
+        let seen = participants.into_iter().filter(|p| actor.is_agent() || !p.is_unseen());
+        json(seen.map(shapes::participant).collect::<Vec<_>>())
+    };
     shape["messages"] = json(shapes::messages(actor, page.messages, files, &mails));
     shape["messages_cursor"] = json(page.earlier.map(|seq| cursor(&seq)));
     Ok(shape)

@@ -49,6 +49,7 @@ codes! {
     TENANT_NOT_FOUND = 404 "tenant_not_found" "No such tenant";
     USER_NOT_FOUND = 404 "user_not_found" "No such user";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This address does not take that method";
+    LINK_EXPIRED = 410 "link_expired" "The link has expired or was revoked";
     CONFLICT = 409 "conflict" "This exists already, or contradicts what exists";
     STALE_TICKET = 409 "stale_ticket" "The ticket changed since you read it";
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";

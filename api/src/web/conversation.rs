@@ -20,6 +20,8 @@ use shared::messages::{self, MessageKind, Side};
 use shared::tickets::EventView;
 use std::collections::HashMap;
 
+/// What waits no longer than this leaves by itself in a moment.
+const UNDO: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// How many events the side panel shows.
 const TRAIL: usize = 12;
 
@@ -190,6 +192,8 @@ impl Parts<'_> {
             files: self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| file(locale, f)).collect(),
             mail: m.mail_id.filter(|_| self.may_explain).map(|id| format!("/dashboard/mail/{id}")),
             take_back: self.take_back(m),
+            send_now: self.send_now(m),
+            held: self.is_held(m),
             delivery: self.deliveries_of(m),
         }
     }
@@ -202,6 +206,23 @@ impl Parts<'_> {
         let open = |s: &OutboxState| OutboxState::CANCELLABLE.contains(s) || *s == OutboxState::Suppressed;
         let can = mine && states.iter().all(open) && states.iter().any(|s| OutboxState::CANCELLABLE.contains(s));
         can.then(|| format!("{}/messages/{}/withdraw", self.url, m.id))
+    }
+
+    /// Returns where to let a reply leave at once that the reader wrote and that waits for its time.
+    fn send_now(&self, m: &messages::Message) -> Option<String> {
+        let mine = self.reader.is_some() && m.author_id == self.reader && m.withdrawn_at.is_none();
+        let mut mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m));
+        let waits = |d: &Listed| {
+            let soon = d.mail.due_at.is_some_and(|at| at - self.now <= UNDO);
+            d.mail.state == OutboxState::Held && !soon
+        };
+        (mine && mails.any(waits)).then(|| format!("{}/messages/{}/send", self.url, m.id))
+    }
+
+    /// Whether a scheduled reply is held back, as somebody wrote first (E9.3).
+    fn is_held(&self, m: &messages::Message) -> bool {
+        let mut mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m));
+        m.withdrawn_at.is_none() && mails.any(|d| d.mail.state == OutboxState::Held && d.mail.due_at.is_none())
     }
 
     fn is_reply_of(&self, listed: &Listed, m: &messages::Message) -> bool {

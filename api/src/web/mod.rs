@@ -31,4 +31,5 @@ pub mod story;
 pub mod ticket;
 pub mod ticket_acts;
 pub mod ticket_show;
+pub mod unsubscribe;
 pub mod words;

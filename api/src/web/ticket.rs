@@ -187,6 +187,10 @@ pub struct Message {
     pub mail: Option<String>,
     /// Where to take it back, while it can be.
     pub take_back: Option<String>,
+    /// Where to let it leave at once, while it waits for its time.
+    pub send_now: Option<String>,
+    /// It waits for its author, as somebody wrote before its time.
+    pub held: bool,
     /// What became of it, per recipient.
     pub delivery: Vec<Delivery>,
 }
@@ -375,6 +379,8 @@ mod tests {
             files: vec![file],
             mail: Some("/dashboard/mail/1".into()),
             take_back: None,
+            send_now: None,
+            held: false,
             delivery: vec![],
         };
         let delivery = |id, state: &str, act| Delivery {
@@ -401,6 +407,8 @@ mod tests {
             mail: None,
             withdrawn: true,
             take_back: Some("/dashboard/support/202611-0001/messages/2/withdraw".into()),
+            send_now: Some("/dashboard/support/202611-0001/messages/2/send".into()),
+            held: true,
             delivery: vec![delivery(1, "sent", None), delivery(2, "dead", Some("retry"))],
             ..message.clone()
         };

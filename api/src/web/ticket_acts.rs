@@ -38,7 +38,9 @@ pub async fn message(
         undo_seconds: if visit.is_agent() && !note { UNDO_SECONDS } else { 0 },
         expected_version: form.version(),
         attachments: form.attach(),
-        ..Post::default()
+        send_after: form.some("send_after").and_then(minute),
+        force: form.get("force") == "1",
+        bcc: form.get("bcc").split([',', ';']).map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
     };
     let which = ticket(&which);
     match messages::post(&api.app, visit.actor()?, &which, post).await {
@@ -48,6 +50,11 @@ pub async fn message(
         }
         Err(e) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
     }
+}
+
+/// Reads what a browser's field for date and time gives, which the page calls UTC.
+fn minute(text: &str) -> Option<shared::clock::Time> {
+    chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok().map(|t| t.and_utc())
 }
 
 /// `POST /dashboard/support/{ticket}/messages/{message}/withdraw`
@@ -63,6 +70,23 @@ pub async fn withdraw(
     let which = ticket(&which);
     match messages::withdraw(&api.app, visit.actor()?, &which, message).await {
         Ok(()) => back(&api, visit.actor()?, &which, "withdraw", Some(message)).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
+    }
+}
+
+/// `POST /dashboard/support/{ticket}/messages/{message}/send`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn send(
+    State(api): State<Api>,
+    visit: Visit,
+    Path((which, message)): Path<(String, MessageId)>,
+    _: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    match messages::send_now(&api.app, visit.actor()?, &which, message).await {
+        Ok(()) => back(&api, visit.actor()?, &which, "send", Some(message)).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }

@@ -139,7 +139,11 @@ pub async fn answer(
             let email = view.assignee_email.as_deref().unwrap_or_default();
             Person::new(view.assignee_name.as_deref(), email, me(Some(id)))
         }),
-        participants: people.iter().filter(|p| p.kind != ParticipantKind::Requester).map(participant).collect(),
+        participants: people
+            .iter()
+            .filter(|p| p.kind != ParticipantKind::Requester && (visit.is_agent() || !p.is_unseen()))
+            .map(participant)
+            .collect(),
         entries: parts.entries(),
         earlier: page.earlier.map(|seq| format!("{url}?before={seq}")),
         trail: parts.trail(),

@@ -9,9 +9,9 @@ use api::routes::{Route, Who};
 use serde_json::{Value, json};
 use shared::access::{Actor, Role};
 use shared::coverage;
-use shared::ids::TenantId;
+use shared::ids::{AttachmentId, TenantId, TicketId};
 use shared::mail_out::dkim::{self, Algorithm, NewKey};
-use shared::mail_out::suppress;
+use shared::mail_out::{links, suppress};
 use shared::mailboxes::{self, NewMailbox, TagSeparator};
 use shared::sessions::tokens;
 use shared::store::Scope;
@@ -191,7 +191,14 @@ async fn of_ticket(s: &Server, route: &Route, stage: &Stage, place: &Place, writ
         return filled(route.path, &[place.ticket]);
     }
     let new = id(&ticket(s, &stage.boss, place.tenant).await["id"]);
-    if route.path.ends_with("/withdraw") {
+    if route.path.contains("/file-links/") {
+        let ticket = ticket(s, &stage.boss, place.tenant).await;
+        let file = AttachmentId(id(&ticket["messages"][0]["attachments"][0]["id"]));
+        let of = TicketId(id(&ticket["id"]));
+        let made = links::ensure(&s.app.db, &s.app.keys, place.tenant, of, &[file]).await.expect("a link");
+        return filled(route.path, &[of.0, made[0].id.0]);
+    }
+    if ["/withdraw", "/send", "/cancel"].iter().any(|act| route.path.ends_with(act)) {
         let url = format!("/api/support/tickets/{new}/messages");
         let held = json!({"body": "Held", "undo_seconds": 60});
         let held = s.post(&url).bearer(&writer.token).json(held).send().await.expect(201);

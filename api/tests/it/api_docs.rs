@@ -16,7 +16,7 @@ fn document() -> String {
 
 /// The same handlers by other names, pages, and what is the operator's: docs/access.md and docs/operations.md have them.
 fn is_elsewhere(path: &str) -> bool {
-    const OTHERS: [&str; 10] = [
+    const OTHERS: [&str; 12] = [
         "/tickets",
         "/platform-admin/",
         "/dashboard/",
@@ -27,6 +27,8 @@ fn is_elsewhere(path: &str) -> bool {
         "/assets/",
         "/theme",
         "/metrics",
+        "/unsubscribe/",
+        "/files/",
     ];
     OTHERS.iter().any(|p| path.starts_with(p)) || ["/", "/healthz", "/readyz"].contains(&path)
 }

@@ -96,6 +96,8 @@ pub struct Config {
     pub max_mail_bytes: usize,
     /// The largest uploaded file.
     pub max_file_bytes: usize,
+    /// The largest mail that is sent, as it goes over the wire; larger files become links (E8.5).
+    pub max_outbound_bytes: usize,
     /// The most that uploads to one ticket take together.
     pub max_ticket_bytes: usize,
     /// Media types that may be uploaded; an entry that ends in `*` stands for all that begin like it.
@@ -247,6 +249,7 @@ impl Config {
             "POSTROOM_MAYBE_RETRY_S" => self.maybe_retry.as_secs().to_string(),
             "POSTROOM_MAX_MAIL_BYTES" => self.max_mail_bytes.to_string(),
             "POSTROOM_MAX_FILE_BYTES" => self.max_file_bytes.to_string(),
+            "POSTROOM_MAX_OUTBOUND_BYTES" => self.max_outbound_bytes.to_string(),
             "POSTROOM_MAX_TICKET_BYTES" => self.max_ticket_bytes.to_string(),
             "POSTROOM_ALLOWED_TYPES" => self.allowed_types.join(","),
             "POSTROOM_FETCH_NETWORKS" => {

@@ -97,6 +97,7 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         ),
         max_mail_bytes: r.parsed("POSTROOM_MAX_MAIL_BYTES", |v| size(v, 256 * MIB)).unwrap_or(50 * MIB),
         max_file_bytes: r.parsed("POSTROOM_MAX_FILE_BYTES", |v| size(v, 1024 * MIB)).unwrap_or(10 * MIB),
+        max_outbound_bytes: r.parsed("POSTROOM_MAX_OUTBOUND_BYTES", |v| size(v, 256 * MIB)).unwrap_or(20 * MIB),
         max_ticket_bytes: r.parsed("POSTROOM_MAX_TICKET_BYTES", |v| size(v, 10_240 * MIB)).unwrap_or(50 * MIB),
         allowed_types: r
             .parsed("POSTROOM_ALLOWED_TYPES", media_types)
@@ -171,6 +172,9 @@ fn smtp_url(value: &str) -> Result<Url, String> {
     for (key, value) in url.query_pairs() {
         if key == "tls" && !matches!(&*value, "off" | "required") {
             return Err("tls must be off or required".to_owned());
+        }
+        if key == "requiretls" && !matches!(&*value, "on" | "off") {
+            return Err("requiretls must be on or off".to_owned());
         }
     }
     Ok(url)

@@ -46,7 +46,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("DATABASE_URL", "sqlite://data/postroom.db", Show::Url, "the database: sqlite://PATH or postgres://…"),
     setting("REDIS_URL", "none: the queue is in process", Show::Url, "the queue between several processes: redis://…"),
-    setting("SMTP_URL", "none: mail is captured", Show::Url, "where mail goes: smtp://… or smtps://…, ?tls=off"),
+    setting(
+        "SMTP_URL",
+        "none: mail is captured",
+        Show::Url,
+        "where mail goes: smtp://… or smtps://…, ?tls=off, ?requiretls=on",
+    ),
     setting("BLOB_URL", "file://data/blobs", Show::Url, "where files are kept: file://FOLDER"),
     setting("POSTROOM_LISTEN", "127.0.0.1:8080", Show::Plain, "the address and port to listen on; port 0 takes any"),
     setting("POSTROOM_BASE_URL", "the listen address", Show::Plain, "how browsers and mails reach this server"),
@@ -105,6 +110,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("POSTROOM_MAX_MAIL_BYTES", "50 MiB", Show::Plain, "the largest mail that a door takes, at most 256 MiB"),
     setting("POSTROOM_MAX_FILE_BYTES", "10 MiB", Show::Plain, "the largest uploaded file"),
+    setting(
+        "POSTROOM_MAX_OUTBOUND_BYTES",
+        "20 MiB",
+        Show::Plain,
+        "the largest mail that is sent, encoded; files beyond it go out as links that expire",
+    ),
     setting("POSTROOM_MAX_TICKET_BYTES", "50 MiB", Show::Plain, "the most that uploads to one ticket take together"),
     setting(
         "POSTROOM_ALLOWED_TYPES",

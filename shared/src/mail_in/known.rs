@@ -268,6 +268,11 @@ impl Known {
         all.filter(|p| p.state == tickets::ParticipantState::Accepted && p.kind != tickets::ParticipantKind::Follower)
     }
 
+    /// Whether an address got a reply of a ticket as Bcc, and no agent has accepted it yet (E8.8).
+    pub fn is_unseen(&self, ticket: TicketId, key: &str) -> bool {
+        self.participants.get(&ticket).is_some_and(|all| all.iter().any(|(k, p)| k == key && p.is_unseen()))
+    }
+
     /// Returns the address keys of a ticket's accepted participants.
     pub fn participant_keys(&self, ticket: TicketId) -> impl Iterator<Item = &str> {
         let all = self.participants.get(&ticket).into_iter().flatten();

@@ -5,21 +5,24 @@ mod sql;
 
 use crate::app::App;
 use crate::blobs;
-use crate::ids::{MessageId, TicketId};
+use crate::ids::{AttachmentId, MessageId, TicketId};
 use crate::keys::Keys;
 use crate::mail_in::types::Address;
 use crate::mail_out::compose::{File, Letter, Sender, compose};
 use crate::mail_out::contents::{
-    AccountLink, Ack, Content, Mention, Notice, NoticeEvent, Quoted, Reply, Solved, excerpt,
+    AccountLink, Ack, Content, Digest, LinkedFile, Mention, Notice, NoticeEvent, Quoted, Reply, Solved, excerpt,
 };
 use crate::mail_out::dkim::{Signer, Signers};
 use crate::mail_out::headers;
+use crate::mail_out::links;
 use crate::mail_out::outbox::{Claimed, Draft, Kept, Template};
 use crate::mail_out::render::Templates;
+use crate::mail_out::unsubscribe::{Sort, Unsubscribe};
 use crate::mail_out::{compose::Form, message_id, threading};
 use crate::messages::types::MessageKind;
 use crate::store::{Db, Result, Scope};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Octets up to this size lie in the row, larger ones in the blob store.
@@ -43,6 +46,20 @@ pub struct Mime {
     pub bytes: Bytes,
     /// How the row shall keep it; None if it does already.
     pub kept: Option<Kept>,
+}
+
+/// What the relay offers, as far as it matters to how a mail is built.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RelayOffers {
+    /// The largest mail that it takes, if it named one.
+    pub max_bytes: Option<usize>,
+    /// Whether it takes addresses with letters outside ASCII before the `@` (E8.7).
+    pub smtp_utf8: bool,
+}
+
+/// Whether mail to an address needs a relay with SMTPUTF8.
+pub fn needs_utf8(email: &str) -> bool {
+    email.rsplit_once('@').is_some_and(|(local, _)| !local.is_ascii())
 }
 
 /// All that a claimed mail says, bytes of files excepted.
@@ -87,6 +104,7 @@ pub async fn load(db: &Db, keys: &Keys, base_url: &str, rows: &[Claimed]) -> Res
     let mut read = db.reader(Scope::All).await?;
     let known = Known {
         base_url,
+        keys,
         signers: Signers::load(&mut read, keys, drafts.iter().flatten().map(|d| d.from.email.as_str())).await?,
         tickets: sql::tickets(&mut read, &tickets.into_iter().map(TicketId).collect::<Vec<_>>()).await?,
         messages: sql::messages(&mut read, &messages.into_iter().map(MessageId).collect::<Vec<_>>()).await?,
@@ -113,6 +131,14 @@ impl Material {
         }
     }
 
+    /// Returns how many octets the files have that go along; 0 where the mail is built already.
+    pub fn file_bytes(&self) -> i64 {
+        match &self.0 {
+            Source::Draft { files, .. } => files.iter().map(|f| f.size_bytes).sum(),
+            _ => 0,
+        }
+    }
+
     /// Returns the row's octets: those it has, or built now.
     ///
     /// # Errors
@@ -122,31 +148,42 @@ impl Material {
         app: &App,
         templates: &Templates,
         row: &Claimed,
+        relay: RelayOffers,
     ) -> std::result::Result<Mime, BuildError> {
         let (draft, content, files, customer, signer) = match &self.0 {
             Source::Broken(why) => return Err(BuildError::Never(why.clone())),
             Source::Draft { draft, content, files, customer, signer } => (draft, content, files, customer, signer),
             Source::Built => return built(app, row).await,
         };
-        let mut attached = Vec::with_capacity(files.len());
-        for file in files {
-            let bytes = app.blobs.get(row.tenant_id, &file.sha256).await.map_err(out_of_reach)?;
-            attached.push(File {
-                filename: file.filename.clone(),
-                content_type: file.content_type.clone(),
-                content_id: file.content_id.clone(),
-                bytes,
-            });
-        }
-        // A fault of ours in one mail must not stop all others.
-        let octets = catch_unwind(AssertUnwindSafe(|| {
-            let rendered = templates.render(draft.locale, content).map_err(|e| BuildError::Never(e.to_string()))?;
-            let letter = letter(app, row, draft, content.form(), customer.as_deref(), rendered, attached)?;
-            let octets = compose(&letter).map_err(|e| BuildError::Never(e.to_string()))?;
-            // Last of all: nothing of what is signed may change any more (E8.9).
-            signer.sign(octets).map_err(BuildError::NotNow)
-        }))
-        .unwrap_or_else(|_| Err(BuildError::Never("building this mail failed by a fault of the program".to_owned())))?;
+        let limit = relay.max_bytes.map_or(usize::MAX, |most| most / 100 * 95).min(app.config.max_outbound_bytes);
+        let (mut attached, mut linked) = split(files, limit);
+        let octets = loop {
+            let content = with_links(app, row, content, &linked).await?;
+            let files = fetch(app, row, &attached).await?;
+            // A fault of ours in one mail must not stop all others.
+            let built = catch_unwind(AssertUnwindSafe(|| {
+                let rendered =
+                    templates.render(draft.locale, &content).map_err(|e| BuildError::Never(e.to_string()))?;
+                let mut letter = letter(app, row, relay, draft, content.form(), customer.as_deref(), rendered, files)?;
+                letter.list_unsubscribe = content.stop_url().map(str::to_owned);
+                let octets = compose(&letter).map_err(|e| BuildError::Never(e.to_string()))?;
+                // Last of all: nothing of what is signed may change any more (E8.9).
+                signer.sign(octets).map_err(BuildError::NotNow)
+            }));
+            let octets = built.unwrap_or_else(|_| {
+                Err(BuildError::Never("building this mail failed by a fault of the program".to_owned()))
+            })?;
+            // What was reckoned before may be some octets short of what came out.
+            match attached.iter().max_by_key(|f| f.size_bytes).map(|f| f.id) {
+                Some(largest) if octets.len() > limit => {
+                    let (gone, kept) = attached.into_iter().partition(|f| f.id == largest);
+                    let gone: Vec<&sql::FileFacts> = gone;
+                    linked.extend(gone);
+                    attached = kept;
+                }
+                _ => break octets,
+            }
+        };
         if octets.len() <= MAX_IN_ROW {
             return Ok(Mime { bytes: octets.clone().into(), kept: Some(Kept::Row(octets)) });
         }
@@ -154,6 +191,63 @@ impl Material {
         let name = app.blobs.put(row.tenant_id, bytes.clone()).await.map_err(out_of_reach)?;
         Ok(Mime { bytes, kept: Some(Kept::Blob(name)) })
     }
+}
+
+/// Which files go along, and which become links: the largest, as many as must (E8.5).
+fn split(files: &[sql::FileFacts], limit: usize) -> (Vec<&sql::FileFacts>, Vec<&sql::FileFacts>) {
+    /// What the text may take beside the files.
+    const TEXT: usize = 128 * 1024;
+    // base64 with its line ends, and the part's header.
+    let encoded = |f: &sql::FileFacts| usize::try_from(f.size_bytes).unwrap_or_default() / 54 * 74 + 1024;
+    let mut attached: Vec<&sql::FileFacts> = files.iter().collect();
+    let mut linked = Vec::new();
+    while attached.iter().map(|f| encoded(f)).sum::<usize>() > limit.saturating_sub(TEXT.min(limit / 2)) {
+        let Some(at) = (0..attached.len()).max_by_key(|i| attached[*i].size_bytes) else { break };
+        linked.push(attached.remove(at));
+    }
+    (attached, linked)
+}
+
+async fn fetch(app: &App, row: &Claimed, files: &[&sql::FileFacts]) -> std::result::Result<Vec<File>, BuildError> {
+    let mut fetched = Vec::with_capacity(files.len());
+    for file in files {
+        let bytes = app.blobs.get(row.tenant_id, &file.sha256).await.map_err(out_of_reach)?;
+        fetched.push(File {
+            filename: file.filename.clone(),
+            content_type: file.content_type.clone(),
+            content_id: file.content_id.clone(),
+            bytes,
+        });
+    }
+    Ok(fetched)
+}
+
+/// The content with the links of the files that do not go along.
+async fn with_links<'a>(
+    app: &App,
+    row: &Claimed,
+    content: &'a Content,
+    linked: &[&sql::FileFacts],
+) -> std::result::Result<Cow<'a, Content>, BuildError> {
+    let (Content::Reply(reply), Some(ticket), false) = (content, row.ticket_id, linked.is_empty()) else {
+        return Ok(Cow::Borrowed(content));
+    };
+    let ids: Vec<AttachmentId> = linked.iter().map(|f| f.id).collect();
+    let links = links::ensure(&app.db, &app.keys, row.tenant_id, ticket, &ids).await;
+    let links = links.map_err(|e| BuildError::NotNow(e.to_string()))?;
+    let line = |l: links::FileLink| LinkedFile {
+        url: l.url(&app.keys, &app.config.base_url),
+        size: size(l.size_bytes),
+        name: l.filename,
+        until: l.expires_at,
+    };
+    let files = links.into_iter().map(line).collect();
+    Ok(Cow::Owned(Content::Reply(Reply { files, ..reply.clone() })))
+}
+
+/// A size for people, in MB as their own programs count.
+fn size(bytes: i64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 async fn built(app: &App, row: &Claimed) -> std::result::Result<Mime, BuildError> {
@@ -177,9 +271,11 @@ fn out_of_reach(e: blobs::Error) -> BuildError {
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn letter(
     app: &App,
     row: &Claimed,
+    relay: RelayOffers,
     draft: &Draft,
     form: Form,
     customer: Option<&str>,
@@ -187,11 +283,12 @@ fn letter(
     files: Vec<File>,
 ) -> std::result::Result<Letter, BuildError> {
     // Whom the row is for must be writable, the others need not: their own rows say so.
-    headers::spec("To", &row.to_email).map_err(|e| BuildError::Never(e.to_string()))?;
-    let writable = |a: &&Address| headers::spec("To", &a.email).is_ok();
+    headers::spec("To", &row.to_email, relay.smtp_utf8).map_err(|e| BuildError::Never(e.to_string()))?;
+    let utf8_addresses = relay.smtp_utf8 && needs_utf8(&row.to_email);
+    let writable = |a: &&Address| headers::spec("To", &a.email, utf8_addresses).is_ok();
     let recipient = Address { name: row.to_name.clone(), email: row.to_email.clone() };
     // Of one recipient alone the row knows best: an operator may have put its address right.
-    let to = Some(&draft.to).filter(|to| writable(to) && !draft.cc.is_empty()).unwrap_or(&recipient);
+    let to = Some(&draft.to).filter(|to| writable(to) && (draft.bcc || !draft.cc.is_empty())).unwrap_or(&recipient);
     let (team, mailbox) = (draft.from.name.as_deref().unwrap_or_default(), draft.from.email.as_str());
     let from = match customer.filter(|_| form == Form::AgentNotice) {
         Some(customer) => Sender::via(draft.locale, &one_line(customer), team, mailbox),
@@ -215,8 +312,9 @@ fn letter(
         files,
         loop_guard: message_id::mint_loop_guard(&app.keys, row.tenant_id, draft.row),
         list_unsubscribe: None,
-        thread_index: None,
-        thread_topic: None,
+        thread_index: draft.thread.as_ref().map(|(index, _)| index.clone()),
+        thread_topic: draft.thread.as_ref().and_then(|(_, topic)| topic.clone()),
+        utf8_addresses,
     })
 }
 
@@ -232,6 +330,7 @@ fn one_line(name: &str) -> String {
 /// What was looked up for a batch.
 struct Known<'a> {
     base_url: &'a str,
+    keys: &'a Keys,
     signers: Signers,
     tickets: Vec<sql::TicketFacts>,
     messages: Vec<sql::MessageFacts>,
@@ -283,6 +382,7 @@ impl Known<'_> {
                 actor: message.and_then(author).unwrap_or_else(|| team.clone()),
                 excerpt: message.and_then(|m| excerpt(&m.visible_text)),
                 url: self.page(t),
+                stop_url: self.stop_url(row),
             }))
         };
         Ok(match draft.template {
@@ -298,12 +398,20 @@ impl Known<'_> {
                     body_html: m.body_html.as_deref().map(Reply::safe_html),
                     quoted: self.quoted(row, m.id),
                     reply_line: true,
+                    files: Vec::new(),
                 })
             }
             Template::Ack => Content::Ack(Ack { pid: about?.pid.clone(), team, url: None, answer_by: None }),
             Template::NoticeCreated => notice(NoticeEvent::Created)?,
             Template::NoticeAssigned => notice(NoticeEvent::Assigned)?,
             Template::NoticeAnswered => notice(NoticeEvent::Answered)?,
+            Template::NoticeHeld => notice(NoticeEvent::Held)?,
+            Template::NoticeUndelivered => notice(NoticeEvent::Undelivered)?,
+            Template::Digest => {
+                let (lines, more) = draft.digest.clone().ok_or("the digest has no lines")?;
+                let more = (more > 0).then(|| more.to_string());
+                Content::Digest(Digest { team, lines, more, stop_url: self.stop_url(row) })
+            }
             Template::NoticeSolved => {
                 let t = about?;
                 Content::Solved(Solved {
@@ -322,6 +430,7 @@ impl Known<'_> {
                     actor: message.and_then(author).unwrap_or(team),
                     excerpt: message.and_then(|m| excerpt(&m.visible_text)),
                     url: self.page(t),
+                    stop_url: self.stop_url(row),
                 })
             }
             Template::Invite => Content::Invite(account(row, draft, team)?),
@@ -344,6 +453,12 @@ impl Known<'_> {
         }
         let name = last.author_name.as_deref().or(last.author_email.as_deref()).unwrap_or_default();
         Some(Quoted::of(name, last.created_at, &last.visible_text))
+    }
+
+    /// Where the reader of a notice switches such mail off (E8.10).
+    fn stop_url(&self, row: &Claimed) -> Option<String> {
+        let what = Unsubscribe { tenant: row.tenant_id, user: row.user_id?, sort: Sort::Notices };
+        Some(what.url(self.keys, self.base_url))
     }
 
     fn page(&self, ticket: &sql::TicketFacts) -> String {

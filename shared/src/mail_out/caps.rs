@@ -116,6 +116,16 @@ pub async fn may_acknowledge(
     Ok(caps.ack(tenant, &key))
 }
 
+/// Whether an address may be sent automatic mail at all, caps aside.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn is_open(ex: &mut impl Exec, tenant: TenantId, email: &str, at: Time) -> Result<bool> {
+    let key = address::key(email);
+    let caps = Caps::load(ex, BTreeSet::new(), BTreeSet::from([(tenant, key.clone())]), at).await?;
+    Ok(caps.counted(tenant, &key).is_ok())
+}
+
 /// Whether an agent may be sent a notice now; the reason if not.
 ///
 /// # Errors

@@ -177,6 +177,8 @@ pub struct Letter {
     pub thread_index: Option<String>,
     /// Thread-Topic of the answered mail.
     pub thread_topic: Option<String>,
+    /// Whether addresses may have letters outside ASCII before the `@`: the relay takes them (E8.7).
+    pub utf8_addresses: bool,
 }
 
 /// A letter that cannot be composed: nothing of it may be queued.
@@ -198,7 +200,7 @@ pub enum ComposeError {
 /// # Errors
 /// See [`ComposeError`].
 pub fn compose(letter: &Letter) -> Result<Vec<u8>, ComposeError> {
-    let mut fields = Fields::new();
+    let mut fields = Fields::new().with_utf8_addresses(letter.utf8_addresses);
     write_headers(&mut fields, letter)?;
     write_body(&mut fields, letter)?;
     Ok(fields.into_bytes())

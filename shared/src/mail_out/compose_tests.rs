@@ -55,6 +55,7 @@ fn letter(form: Form) -> Letter {
         list_unsubscribe: if_allowed(rules.list_unsubscribe, "https://help.example/u/opaque"),
         thread_index: if_allowed(rules.threads, "AdxQ"),
         thread_topic: if_allowed(rules.threads, "Störung"),
+        utf8_addresses: false,
     }
 }
 

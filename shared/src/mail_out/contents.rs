@@ -21,6 +21,8 @@ pub enum Content {
     Notice(Notice),
     /// To an agent: named in a note.
     Mention(Mention),
+    /// To an agent: several notices in one.
+    Digest(Digest),
     /// To the requester: solved.
     Solved(Solved),
     /// To a new user.
@@ -39,6 +41,7 @@ impl Content {
             Content::Ack(_) => "ack",
             Content::Notice(_) => "notice",
             Content::Mention(_) => "mention",
+            Content::Digest(_) => "digest",
             Content::Solved(_) => "solved",
             Content::Invite(_) => "invite",
             Content::Password(_) => "password",
@@ -50,6 +53,7 @@ impl Content {
     pub fn title(&self) -> &str {
         match self {
             Content::Invite(c) | Content::Password(c) | Content::Link(c) => &c.team,
+            Content::Digest(c) => &c.team,
             _ => self.pid().unwrap_or_default(),
         }
     }
@@ -62,7 +66,17 @@ impl Content {
             Content::Notice(c) => Some(&c.pid),
             Content::Mention(c) => Some(&c.pid),
             Content::Solved(c) => Some(&c.pid),
-            Content::Invite(_) | Content::Password(_) | Content::Link(_) => None,
+            Content::Digest(_) | Content::Invite(_) | Content::Password(_) | Content::Link(_) => None,
+        }
+    }
+
+    /// Returns where its reader switches such mail off.
+    pub fn stop_url(&self) -> Option<&str> {
+        match self {
+            Content::Notice(c) => c.stop_url.as_deref(),
+            Content::Mention(c) => c.stop_url.as_deref(),
+            Content::Digest(c) => c.stop_url.as_deref(),
+            _ => None,
         }
     }
 
@@ -73,6 +87,7 @@ impl Content {
             Content::Reply(Reply::sample()),
             Content::Ack(Ack::sample()),
             Content::Mention(Mention::sample()),
+            Content::Digest(Digest::sample()),
             Content::Solved(Solved::sample()),
             Content::Invite(AccountLink::sample()),
             Content::Password(AccountLink::sample()),
@@ -97,6 +112,22 @@ pub struct Reply {
     pub quoted: Option<Quoted>,
     /// Whether "write above this line" stands at the top (E7.6).
     pub reply_line: bool,
+    /// Files that are too large to go along (E8.5).
+    #[serde(default)]
+    pub files: Vec<LinkedFile>,
+}
+
+/// A file that the mail leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedFile {
+    /// Its name.
+    pub name: String,
+    /// Its size, for people.
+    pub size: String,
+    /// Where it is.
+    pub url: String,
+    /// Until when.
+    pub until: Time,
 }
 
 impl Reply {
@@ -115,6 +146,12 @@ impl Reply {
             body_html: None,
             quoted: Some(Quoted::of("佐藤 美咲", sample_time(), "The page stays blank.\n\nIt worked yesterday.\n> and the day before")),
             reply_line: true,
+            files: vec![LinkedFile {
+                name: "Aufnahme <1>.mov".into(),
+                size: "31.5 MB".into(),
+                url: "https://help.kaiwerk.example/files/abc234".into(),
+                until: sample_time(),
+            }],
         }
     }
 }
@@ -176,6 +213,10 @@ text_enum! {
         Assigned = "assigned",
         /// The customer wrote.
         Answered = "answered",
+        /// A scheduled reply waits: somebody wrote first.
+        Held = "held",
+        /// A reply could not be delivered.
+        Undelivered = "undelivered",
     }
 }
 
@@ -196,6 +237,8 @@ pub struct Notice {
     pub excerpt: Option<String>,
     /// The ticket's page in the dashboard.
     pub url: String,
+    /// Where such mail is switched off.
+    pub stop_url: Option<String>,
 }
 
 impl Notice {
@@ -209,6 +252,7 @@ impl Notice {
             actor: "Priya Raman".into(),
             excerpt: Some("The page stays blank.\n\nIt worked <yesterday>.".into()),
             url: "https://help.kaiwerk.example/dashboard/support/430".into(),
+            stop_url: Some("https://help.kaiwerk.example/unsubscribe/abc234".into()),
         }
     }
 }
@@ -226,6 +270,8 @@ pub struct Mention {
     pub excerpt: Option<String>,
     /// The ticket's page in the dashboard.
     pub url: String,
+    /// Where such mail is switched off.
+    pub stop_url: Option<String>,
 }
 
 impl Mention {
@@ -237,6 +283,51 @@ impl Mention {
             actor: "Priya Raman".into(),
             excerpt: Some("@jonas can you look at the routing?".into()),
             url: "https://help.kaiwerk.example/dashboard/support/430".into(),
+            stop_url: Some("https://help.kaiwerk.example/unsubscribe/abc234".into()),
+        }
+    }
+}
+
+/// Several notices in one mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// The team's name.
+    pub team: String,
+    /// What happened, oldest first.
+    pub lines: Vec<DigestLine>,
+    /// How many more there were.
+    pub more: Option<String>,
+    /// Where such mail is switched off.
+    pub stop_url: Option<String>,
+}
+
+/// One notice of a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestLine {
+    /// What happened.
+    pub event: NoticeEvent,
+    /// The ticket.
+    pub pid: String,
+    /// What it is about.
+    pub subject: String,
+    /// Its page.
+    pub url: String,
+}
+
+impl Digest {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        let line = |event| DigestLine {
+            event,
+            pid: "KW-202611-0430".into(),
+            subject: "Preview stays <blank>".into(),
+            url: "https://help.kaiwerk.example/dashboard/support/430".into(),
+        };
+        Self {
+            team: "Kaiwerk Hosting".into(),
+            lines: NoticeEvent::ALL.iter().map(|e| line(*e)).collect(),
+            more: Some("7".into()),
+            stop_url: Some("https://help.kaiwerk.example/unsubscribe/abc234".into()),
         }
     }
 }

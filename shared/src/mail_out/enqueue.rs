@@ -11,12 +11,15 @@ use crate::i18n::{self, Locale};
 use crate::ids::{MailId, MailboxId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::keys::Keys;
 use crate::mail_in::types::Address;
+use crate::mail_out::answered::Answered;
+use crate::mail_out::contents::DigestLine;
 use crate::mail_out::handle::{self, Handle};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::mail_out::outbox::{Draft, NewOutbox, Template};
 use crate::mail_out::token::{self, Token};
 use crate::mail_out::{message_id, threading};
 use crate::store::{Result, Tx, dialect};
+use crate::tenants::{PidInSubject, Settings};
 use crate::tickets::{NewMessageId, Ticket, Work};
 
 /// Whom a tenant sends as: a mailbox, or the tenant's first one.
@@ -34,6 +37,8 @@ pub struct Desk {
     pub name: String,
     /// What stands between its name and a token; None if its host takes no tags (E3.1).
     pub tag_separator: Option<String>,
+    /// The tenant's settings, as stored.
+    pub settings: String,
 }
 
 impl Desk {
@@ -53,6 +58,16 @@ impl Desk {
         };
         handles.push(handle);
         address
+    }
+
+    /// Returns the subject line of a mail about a ticket (E8.2). Where the tenant wants its number only without a token,
+    /// and answers come to a tagged address, it has none.
+    fn subject(&self, ticket: &Ticket, is_reply: bool) -> String {
+        let token_does = || Settings::from_json(&self.settings).pid_in_subject == PidInSubject::OnlyWithoutToken;
+        match self.tag_separator.is_some() && token_does() {
+            true => threading::subject_line(&ticket.subject, "", is_reply),
+            false => threading::subject_line(&ticket.subject, &ticket.pid, is_reply),
+        }
     }
 
     fn domain(&self) -> &str {
@@ -98,8 +113,12 @@ pub struct Reply<'a> {
     pub agent_name: Option<&'a str>,
     /// Who gets it, the requester first.
     pub to: &'a [Recipient],
+    /// Who gets it unseen by the others (E8.8): by the envelope alone.
+    pub bcc: &'a [Recipient],
     /// The public ids of the thread, oldest first, the answered one last.
     pub thread: Vec<String>,
+    /// What the answered mail says about its answer.
+    pub answered: &'a Answered,
     /// Addresses that are suppressed.
     pub suppressed: &'a [String],
     /// Whether suppressed addresses are tried all the same.
@@ -110,7 +129,7 @@ pub struct Reply<'a> {
     pub held: bool,
 }
 
-/// Queues a reply; `ids` has one for each recipient. Returns the Message-ID that all copies bear, which leads to the
+/// Queues a reply; `ids` has one for each recipient, those of Bcc last. Returns the Message-ID that all copies bear, which leads to the
 /// ticket from now on.
 pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>, ids: &[OutboxId]) -> String {
     let keys = work.keys();
@@ -123,8 +142,13 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
     let in_reply_to = reply.thread.last().cloned();
     let references: Vec<String> = std::iter::once(anchor).chain(reply.thread).collect();
     let Some(first) = reply.to.first() else { return id };
+    let index = reply.answered.thread_index.as_deref();
+    let index = index.and_then(|i| threading::thread_index_child(i, work.now(), reply.message_id.0 as u8));
+    let thread = index.map(|i| (i, reply.answered.thread_topic.clone()));
     let cc: Vec<Address> = reply.to[1..].iter().map(Recipient::address).collect();
-    for (to, &row) in reply.to.iter().zip(ids) {
+    let seen = reply.to.iter().map(|to| (to, false));
+    let all = seen.chain(reply.bcc.iter().map(|to| (to, true)));
+    for ((to, bcc), &row) in all.zip(ids) {
         let suppressed = !reply.force && reply.suppressed.contains(&crate::address::key(&to.email));
         let state = match (suppressed, reply.held) {
             (true, _) => OutboxState::Suppressed,
@@ -143,7 +167,7 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
             cause_mail_id: None,
             to_email: to.email.clone(),
             to_name: to.name.clone(),
-            subject: threading::subject_line(&ticket.subject, &ticket.pid, true),
+            subject: desk.subject(ticket, true),
             message_id: id.clone(),
             envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }, &mut handles),
             draft: Draft {
@@ -157,6 +181,9 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
                 references: references.clone(),
                 row: reply.message_id.0,
                 link: None,
+                digest: None,
+                thread: thread.clone(),
+                bcc,
             },
             state,
             due_at: (!suppressed).then_some(reply.due_at),
@@ -217,7 +244,7 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
         cause_mail_id: mail.trigger.mail_id,
         to_email: to.email.clone(),
         to_name: to.name.clone(),
-        subject: threading::subject_line(&ticket.subject, &ticket.pid, mail.kind == Kind::Ack),
+        subject: desk.subject(ticket, mail.kind == Kind::Ack),
         message_id: id.clone(),
         envelope_from: desk.tagged(keys, Token::Bounce { outbox: row }, &mut handles),
         draft: Draft {
@@ -231,6 +258,9 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
             references,
             row: row.0,
             link: None,
+            digest: None,
+            thread: None,
+            bcc: false,
         },
         state: OutboxState::Queued,
         due_at: Some(mail.due_at),
@@ -298,9 +328,67 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
             references: Vec::new(),
             row: id.0,
             link: Some(mail.link.to_owned()),
+            digest: None,
+            thread: None,
+            bcc: false,
         },
         state: OutboxState::Queued,
         due_at: Some(now),
+        handles,
+    };
+    crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;
+    Ok(id)
+}
+
+/// Several notices for one agent.
+pub struct DigestMail {
+    /// The subject line.
+    pub subject: String,
+    /// The notices, oldest first.
+    pub lines: Vec<DigestLine>,
+    /// How many more there were.
+    pub more: usize,
+    /// When it may leave, by the database's clock.
+    pub due_at: Time,
+}
+
+/// Queues a digest in `tx`. Returns its id, for the doorbell after commit.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn digest(tx: &mut Tx, keys: &Keys, desk: &Desk, to: &Recipient, mail: DigestMail) -> Result<OutboxId> {
+    let id = OutboxId(dialect::take_ids(tx, dialect::IdTable::Outbox, 1).await?[0]);
+    let mut handles = Vec::new();
+    let row = NewOutbox {
+        id,
+        tenant_id: desk.tenant_id,
+        kind: Kind::Digest,
+        ticket_id: None,
+        ticket_message_id: None,
+        user_id: Some(to.user_id),
+        cause_mail_id: None,
+        to_email: to.email.clone(),
+        to_name: to.name.clone(),
+        subject: mail.subject,
+        message_id: message_id::mint(keys, desk.tenant_id, Kind::Digest, id.0, None, desk.domain()),
+        envelope_from: desk.tagged(keys, Token::Bounce { outbox: id }, &mut handles),
+        draft: Draft {
+            template: Template::Digest,
+            locale: to.locale.unwrap_or(desk.locale),
+            from: Address { name: Some(desk.name.clone()), email: desk.address.clone() },
+            reply_to: None,
+            to: to.address(),
+            cc: Vec::new(),
+            in_reply_to: None,
+            references: Vec::new(),
+            row: id.0,
+            link: None,
+            digest: Some((mail.lines, mail.more)),
+            thread: None,
+            bcc: false,
+        },
+        state: OutboxState::Queued,
+        due_at: Some(mail.due_at),
         handles,
     };
     crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;

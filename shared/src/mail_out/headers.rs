@@ -48,12 +48,20 @@ pub struct Fields {
     out: Vec<u8>,
     /// Octets on the present line.
     column: usize,
+    /// Whether addresses may have letters outside ASCII before the `@` (RFC 6532): the relay takes them.
+    utf8: bool,
 }
 
 impl Fields {
     /// Returns an empty block with room for an ordinary mail.
     pub fn new() -> Self {
-        Self { out: Vec::with_capacity(4096), column: 0 }
+        Self { out: Vec::with_capacity(4096), ..Self::default() }
+    }
+
+    /// Lets addresses have letters outside ASCII before the `@`, as they are (RFC 6532).
+    pub fn with_utf8_addresses(mut self, allowed: bool) -> Self {
+        self.utf8 = allowed;
+        self
     }
 
     /// Returns the octets written so far.
@@ -132,7 +140,7 @@ impl Fields {
         }
         self.start(name);
         for (n, address) in list.iter().enumerate() {
-            let spec = spec(name, &address.email)?;
+            let spec = spec(name, &address.email, self.utf8)?;
             if n > 0 {
                 self.put(",");
                 self.fold();
@@ -307,22 +315,22 @@ impl Fields {
 }
 
 /// Returns the address as it stands in a header and on the wire: domain as A-labels, a local part that is no
-/// dot-atom quoted.
+/// dot-atom quoted; one with letters outside ASCII as it is, if `utf8` allows that.
 ///
 /// # Errors
 /// `Address` or `NonAsciiLocalPart`, naming `field`.
-pub fn spec(field: &'static str, email: &str) -> Result<String, HeaderError> {
+pub fn spec(field: &'static str, email: &str, utf8: bool) -> Result<String, HeaderError> {
     check(field, email)?;
     let bad = || HeaderError::Address(field);
     let (local, domain) = email.rsplit_once('@').filter(|(l, d)| !l.is_empty() && !d.is_empty()).ok_or_else(bad)?;
     let domain = domain_to_ascii(domain).ok_or_else(bad)?;
-    if !local.is_ascii() {
+    if !local.is_ascii() && !utf8 {
         return Err(HeaderError::NonAsciiLocalPart(field));
     }
-    if local.len() > 320 || domain.len() > 255 || local.bytes().any(|b| b.is_ascii_control()) {
+    if local.len() > 320 || domain.len() > 255 || local.chars().any(char::is_control) {
         return Err(bad());
     }
-    let is_atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
+    let is_atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b) || !b.is_ascii();
     let dot_atom = local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"') && !ends_in_middle(local);
     Ok(match dot_atom || quoted {

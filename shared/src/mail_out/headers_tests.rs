@@ -128,7 +128,7 @@ fn addresses_are_written_for_the_wire() {
         ("a@x.example\r\nBcc: b@y.example", Err(HeaderError::LineBreak("To"))),
     ];
     for (email, expected) in cases {
-        assert_eq!(spec("To", email), expected.map(str::to_owned), "{email}");
+        assert_eq!(spec("To", email, false), expected.map(str::to_owned), "{email}");
     }
 }
 

@@ -8,8 +8,9 @@ mod manage;
 pub mod read;
 mod record;
 mod sql;
+mod undelivered;
 
-pub use claim::{Claimed, claim, free_expired, renew};
+pub use claim::{Claimed, Which, claim, free_expired, renew};
 pub use manage::{cancel, find, list, of_ticket, retry};
 pub use record::{Record, Step, record};
 pub use sql::{PastAttempt, insert, past_attempts};
@@ -18,6 +19,7 @@ use crate::clock::Time;
 use crate::i18n::Locale;
 use crate::ids::{MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_in::types::Address;
+use crate::mail_out::contents::{DigestLine, NoticeEvent};
 use crate::mail_out::handle::Handle;
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::text_enum;
@@ -36,6 +38,12 @@ text_enum! {
         NoticeAssigned = "notice_assigned",
         /// To an agent: the customer wrote.
         NoticeAnswered = "notice_answered",
+        /// To the author of a scheduled reply: somebody wrote first, it waits for them to decide (E9.3).
+        NoticeHeld = "notice_held",
+        /// To the author of a reply: it could not be delivered for hours, or at all (E9.8).
+        NoticeUndelivered = "notice_undelivered",
+        /// To an agent: several notices in one.
+        Digest = "digest",
         /// To the requester: the ticket was solved.
         NoticeSolved = "notice_solved",
         /// To an agent: somebody named them in a note.
@@ -46,6 +54,19 @@ text_enum! {
         Password = "password",
         /// A sign-in link.
         Link = "link",
+    }
+}
+
+impl Template {
+    /// Returns the event that a notice to an agent tells of; `created` for what is no such notice.
+    pub fn notice_event(self) -> NoticeEvent {
+        match self {
+            Template::NoticeAssigned => NoticeEvent::Assigned,
+            Template::NoticeAnswered => NoticeEvent::Answered,
+            Template::NoticeHeld => NoticeEvent::Held,
+            Template::NoticeUndelivered => NoticeEvent::Undelivered,
+            _ => NoticeEvent::Created,
+        }
     }
 }
 
@@ -72,6 +93,15 @@ pub struct Draft {
     pub row: i64,
     /// The link that account mail carries.
     pub link: Option<String>,
+    /// The lines of a digest, and how many more there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<(Vec<DigestLine>, usize)>,
+    /// Thread-Index and Thread-Topic, where the answered mail has them (E8.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<(String, Option<String>)>,
+    /// Whether its recipient stands in none of its headers.
+    #[serde(default)]
+    pub bcc: bool,
 }
 
 /// A row to insert.

@@ -25,7 +25,7 @@ macro_rules! builtin {
 
 /// The templates that the program brings along: text's name and source, HTML's name and source.
 const BUILTIN: &[(&str, &str, &str, &str)] =
-    builtin!("reply", "ack", "notice", "mention", "solved", "invite", "password", "link");
+    builtin!("reply", "ack", "notice", "mention", "digest", "solved", "invite", "password", "link");
 const LAYOUT: (&str, &str) = ("layout", include_str!("../../../templates/mail/layout.html.hbs"));
 
 /// The compiled templates.
@@ -228,6 +228,7 @@ impl Content {
             Content::Ack(_) => Form::Ack,
             Content::Solved(_) => Form::RequesterNotice,
             Content::Notice(_) | Content::Mention(_) => Form::AgentNotice,
+            Content::Digest(_) => Form::Digest,
             Content::Invite(_) | Content::Password(_) | Content::Link(_) => Form::Account,
         }
     }

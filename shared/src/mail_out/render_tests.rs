@@ -14,13 +14,16 @@ fn templates() -> Templates {
 fn letter(locale: Locale, content: &Content) -> Letter {
     let rendered = templates().render(locale, content).unwrap();
     let form = content.form();
-    let about_ticket = form != Form::Account;
+    let about_ticket = !matches!(form, Form::Account | Form::Digest);
     let agent = Address { name: Some("Jonas".into()), email: "jonas@kaiwerk.example".into() };
     let customer = Address { name: Some("佐藤 美咲".into()), email: "misaki@customer.example".into() };
     let subject = match content {
         Content::Invite(_) | Content::Password(_) | Content::Link(_) => {
             let key = format!("mail-{}-subject", content.template());
             i18n::text(locale, &key, &[("team", "Kaiwerk Hosting")])
+        }
+        Content::Digest(_) => {
+            i18n::text(locale, "mail-digest-subject", &[("count", "12"), ("team", "Kaiwerk Hosting")])
         }
         _ => subject_line("AW: Preview stays blank", "KW-202611-0430", form != Form::AgentNotice),
     };
@@ -33,7 +36,7 @@ fn letter(locale: Locale, content: &Content) -> Letter {
             _ => Sender::team("Kaiwerk Hosting", mailbox),
         },
         reply_to: about_ticket.then(|| Address { name: None, email: "help+aqcqgmfzyxwv2345ab@kaiwerk.example".into() }),
-        to: vec![if form == Form::AgentNotice { agent } else { customer }],
+        to: vec![if matches!(form, Form::AgentNotice | Form::Digest) { agent } else { customer }],
         cc: vec![],
         subject,
         message_id: "reply.12.5.abcdefghijklmnop@kaiwerk.example".into(),
@@ -51,6 +54,7 @@ fn letter(locale: Locale, content: &Content) -> Letter {
         list_unsubscribe: None,
         thread_index: None,
         thread_topic: None,
+        utf8_addresses: false,
     }
 }
 
@@ -101,8 +105,14 @@ fn html_of_the_agent_stands_as_it_is() {
 
 #[test]
 fn what_is_not_there_leaves_no_trace() {
-    let content =
-        Content::Reply(Reply { url: None, quoted: None, reply_line: false, body_text: "Hi".into(), ..Reply::sample() });
+    let content = Content::Reply(Reply {
+        url: None,
+        quoted: None,
+        reply_line: false,
+        files: vec![],
+        body_text: "Hi".into(),
+        ..Reply::sample()
+    });
     assert_eq!(templates().render(Locale::En, &content).unwrap().text, "Hi\n\nTicket KW-202611-0430\n");
     let content = Content::Password(AccountLink { expires_at: None, ..AccountLink::sample() });
     assert!(templates().render(Locale::En, &content).unwrap().text.contains("\nThe link works once.\n"));

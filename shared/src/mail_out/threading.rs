@@ -64,12 +64,14 @@ const PREFIXES: [&str; 48] = [
 const CAPITAL_PREFIXES: [&str; 2] = ["R", "I"];
 
 /// Returns the subject of a mail about a ticket: one `Re:` if it answers something, the subject without any chain of
-/// prefixes, and the PID once, at the end. Line breaks and other controls in what a customer wrote become spaces.
+/// prefixes, and the PID once, at the end (none if `pid` is empty). Line breaks and other controls in what a customer wrote become spaces.
 pub fn subject_line(subject: &str, pid: &str, is_reply: bool) -> String {
     let is_space = |c: char| c.is_whitespace() || c.is_control();
     let mut text = subject.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    let tag = format!("[{pid}]");
-    while let Some(at) = find_ignoring_case(&text, &tag) {
+    let tag = if pid.is_empty() { String::new() } else { format!("[{pid}]") };
+    while !tag.is_empty()
+        && let Some(at) = find_ignoring_case(&text, &tag)
+    {
         text.replace_range(at..at + tag.len(), "");
     }
     let answer = if is_reply { "Re:" } else { "" };

@@ -1,19 +1,38 @@
 //! Messages: the entries of a ticket's conversation.
 
 mod post;
+mod release;
 mod sql;
 pub mod types;
 mod withdraw;
 
 pub use post::{Post, post};
-pub use sql::{Delivery, by_ids, deliveries, list};
+pub use release::send_now;
+pub use sql::{Delivery, by_ids, list};
 pub use types::{Message, MessageKind, Side};
 pub use withdraw::withdraw;
 
 use crate::access::{Actor, Capability};
+use crate::address;
 use crate::app::App;
 use crate::ids::{MessageId, TicketId};
+use crate::store::{self, Exec};
 use crate::tickets::{self, TicketRef};
+
+/// Returns what became of a ticket's mails, as far as the actor may know: who got a reply as Bcc is for agents alone
+/// (E8.8).
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn deliveries(ex: &mut impl Exec, actor: &Actor, ticket: TicketId) -> store::Result<Vec<Delivery>> {
+    let mut found = sql::deliveries(ex, ticket).await?;
+    if !actor.is_agent() {
+        let all = tickets::participants(ex, &[ticket]).await?;
+        let unseen: Vec<String> = all.iter().filter(|p| p.is_unseen()).map(|p| address::key(&p.email)).collect();
+        found.retain(|d| !unseen.contains(&address::key(&d.to_email)));
+    }
+    Ok(found)
+}
 
 /// One page of a conversation.
 #[derive(Debug, Clone)]

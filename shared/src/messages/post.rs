@@ -7,15 +7,18 @@ use crate::app::App;
 use crate::attachments::{self, Attach};
 use crate::clock::Time;
 use crate::events::EventKind;
-use crate::ids::{MessageId, OutboxId};
+use crate::ids::{MessageId, OutboxId, UserId};
+use crate::mail_out::answered::{self, Answered};
 use crate::mail_out::enqueue::{self, Recipient, Reply};
 use crate::mail_out::outbox::Template;
+use crate::mail_out::schedule;
 use crate::store::dialect;
 use crate::tickets::{
     self, Change, Error, NewMessage, ParticipantKind, ParticipantState, Result, Status, TicketRef, by,
 };
 use chrono::Duration;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// A message to write.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +39,12 @@ pub struct Post {
     pub attachments: Vec<Attach>,
     /// Whether suppressed addresses are tried all the same (E9.13).
     pub force: bool,
+    /// Who gets a reply unseen by the others (E8.8).
+    pub bcc: Vec<String>,
 }
+
+/// How many may get a reply unseen.
+const MOST_BCC: usize = 20;
 
 /// Writes a message. An agent's reply is queued to every participant in the same transaction; a requester's brings a
 /// waiting or solved ticket back to work.
@@ -45,8 +53,13 @@ pub struct Post {
 /// `Closed` if a requester writes to a closed ticket; else see [`Error`].
 pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Result<MessageId> {
     let capability = if post.note { Capability::TicketsNote } else { Capability::TicketsReply };
-    let mut change = Change::begin(app, actor, which, capability, post.expected_version).await?;
     let agent = is_agents_side(actor);
+    // Before the transaction: it may ask the blob store.
+    let answered = match agent && !post.note {
+        true => answered::look(app, tickets::find(app, actor, which).await?).await?,
+        false => Answered::default(),
+    };
+    let mut change = Change::begin(app, actor, which, capability, post.expected_version).await?;
     if post.status_after.is_some() {
         actor.require(Capability::TicketsUpdate)?;
     }
@@ -56,7 +69,7 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         return Err(Error::Closed);
     }
     let id = MessageId(dialect::take_ids(&mut change.tx, dialect::IdTable::Messages, 1).await?[0]);
-    let queued = if agent && !post.note { Some(queue(&mut change, id, &post).await?) } else { None };
+    let queued = if agent && !post.note { Some(queue(&mut change, id, &post, &answered).await?) } else { None };
     let side = match (agent, actor.role) {
         (true, _) => Side::Agent,
         (false, Role::Staff | Role::Manager) => Side::Staff,
@@ -103,6 +116,12 @@ fn check(post: &Post) -> Result<()> {
     if post.body.trim().is_empty() && post.attachments.is_empty() {
         return Err(Error::invalid("body", "reply_empty", "a message needs a text or a file"));
     }
+    if post.bcc.len() > MOST_BCC {
+        return Err(Error::invalid("bcc", "too_many", "at most 20 addresses"));
+    }
+    if post.bcc.iter().any(|a| !address::is_valid(a.trim()) || a.chars().any(char::is_control)) {
+        return Err(Error::invalid("bcc", "address_invalid", "not a mail address"));
+    }
     if !(0..=60).contains(&post.undo_seconds) {
         return Err(Error::invalid("undo_seconds", "out_of_range", "between 0 and 60"));
     }
@@ -110,7 +129,7 @@ fn check(post: &Post) -> Result<()> {
 }
 
 /// Queues the reply to the requester and the accepted cc, and returns the Message-ID it leaves with.
-async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post) -> Result<String> {
+async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post, answered: &Answered) -> Result<String> {
     let ticket = change.ticket().clone();
     let all = tickets::participants(&mut change.tx, &[ticket.id]).await?;
     let wanted: Vec<_> = all
@@ -120,12 +139,18 @@ async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post) -> Result<St
         .map(|p| p.user_id)
         .collect();
     let known = enqueue::recipients(&mut change.tx, &wanted).await?;
-    let to: Vec<Recipient> = wanted.iter().filter_map(|u| known.get(u)).cloned().collect();
-    let keys: Vec<String> = to.iter().map(|r| address::key(&r.email)).collect();
+    let mut to: Vec<Recipient> = wanted.iter().filter_map(|u| known.get(u)).cloned().collect();
+    if let Some(requester) = to.iter_mut().find(|r| r.user_id == ticket.requester_id)
+        && let Some(better) = answered.better_address(&requester.email)
+    {
+        requester.email = better.to_owned();
+    }
+    let bcc = unseen(change, &all, &post.bcc).await?;
+    let keys: Vec<String> = to.iter().chain(&bcc).map(|r| address::key(&r.email)).collect();
     let suppressed = enqueue::suppressed(&mut change.tx, ticket.tenant_id, &keys).await?;
     let desk = enqueue::desk(&mut change.tx, ticket.tenant_id, ticket.mailbox_id).await?;
     let thread = enqueue::thread_of(&mut change.tx, ticket.id).await?;
-    let ids = dialect::take_ids(&mut change.tx, dialect::IdTable::Outbox, to.len()).await?;
+    let ids = dialect::take_ids(&mut change.tx, dialect::IdTable::Outbox, to.len() + bcc.len()).await?;
     let ids: Vec<OutboxId> = ids.into_iter().map(OutboxId).collect();
     let now = dialect::now(&mut change.tx).await?;
     let undo = now + Duration::seconds(post.undo_seconds);
@@ -134,7 +159,9 @@ async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post) -> Result<St
         message_id: id,
         agent_name: change.actor.name.as_deref(),
         to: &to,
+        bcc: &bcc,
         thread,
+        answered,
         suppressed: &suppressed,
         force: post.force,
         due_at,
@@ -142,12 +169,35 @@ async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post) -> Result<St
     };
     let message_id = enqueue::reply(&mut change.work, &desk, &ticket, reply, &ids);
     if !post.force {
-        for (recipient, row) in to.iter().zip(&ids).filter(|(r, _)| suppressed.contains(&address::key(&r.email))) {
+        for (recipient, row) in
+            to.iter().chain(&bcc).zip(&ids).filter(|(r, _)| suppressed.contains(&address::key(&r.email)))
+        {
             let data = json!({"outbox_id": row, "user_id": recipient.user_id});
             change.work.event(ticket.id, EventKind::MailSuppressed, by(change.actor), data, None);
         }
     }
     Ok(message_id)
+}
+
+/// Returns those of `addresses` who do not get the reply openly, and notes them on the ticket: what they answer is for
+/// agents alone until one accepts them (E8.8).
+async fn unseen(change: &mut Change<'_>, all: &[tickets::Participant], addresses: &[String]) -> Result<Vec<Recipient>> {
+    let (id, tenant) = (change.id, change.ticket().tenant_id);
+    let mut found: Vec<Recipient> = Vec::new();
+    for email in addresses {
+        let person = tickets::ensure_user(&mut change.tx, tenant, email.trim()).await?;
+        let on_ticket = all.iter().find(|p| p.user_id == person.user_id);
+        let open =
+            on_ticket.is_some_and(|p| p.state == ParticipantState::Accepted && p.kind != ParticipantKind::Follower);
+        if open || Some(person.user_id) == change.actor.user || found.iter().any(|f| f.user_id == person.user_id) {
+            continue;
+        }
+        if on_ticket.is_none() {
+            change.work.add_unseen(id, person.user_id);
+        }
+        found.push(person);
+    }
+    Ok(found)
 }
 
 /// The first public answer stops the response clock and starts the work (DESIGN 3).
@@ -171,10 +221,18 @@ fn after_agent(change: &mut Change<'_>, kind: MessageKind, status_after: Option<
 /// A requester's message brings a waiting or solved ticket back, and tells the agent who is responsible.
 async fn after_requester(change: &mut Change<'_>, message: MessageId) -> Result<()> {
     let id = change.id;
+    let waiting = schedule::find(&mut change.tx, &[id]).await?;
+    for reply in &waiting {
+        schedule::hold(&mut change.tx, &mut change.work, reply, by(change.actor)).await?;
+    }
+    let authors: BTreeSet<UserId> = waiting.iter().filter_map(|r| r.author).collect();
+    for author in &authors {
+        change.notify(*author, Template::NoticeHeld, Some(message)).await?;
+    }
     if matches!(change.ticket().status, Status::WaitingOnCustomer | Status::Solved) {
         change.work.set_status(id, Status::InProgress, by(change.actor), "customer_replied");
     }
-    match change.ticket().assigned_to.filter(|a| Some(*a) != change.actor.user) {
+    match change.ticket().assigned_to.filter(|a| Some(*a) != change.actor.user && !authors.contains(a)) {
         Some(agent) => change.notify(agent, Template::NoticeAnswered, Some(message)).await,
         None => Ok(()),
     }

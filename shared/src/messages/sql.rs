@@ -58,7 +58,7 @@ pub struct Delivery {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn deliveries(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<Delivery>> {
+pub(super) async fn deliveries(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<Delivery>> {
     sql("SELECT id, kind, ticket_message_id, to_email, state, due_at, reply_code, reply_text, sent_at FROM outbox \
          WHERE ticket_id = $1 ORDER BY id")
     .bind(ticket)

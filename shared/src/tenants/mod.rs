@@ -3,7 +3,7 @@
 mod sql;
 mod types;
 
-pub use types::{Audience, NewTenant, Settings, Tenant, TenantChange};
+pub use types::{Audience, NewTenant, PidInSubject, Settings, Tenant, TenantChange};
 
 use crate::access::refused::Checks;
 use crate::access::{Actor, Capability, Noun, Refused, Wrong};

@@ -18,6 +18,16 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Whether the ticket's number stands in subjects (E8.2).
+    pub enum PidInSubject ("place of the number") {
+        /// In all of them.
+        Always = "always",
+        /// Only where the answer's address does not name the ticket by itself.
+        OnlyWithoutToken = "only_without_token",
+    }
+}
+
 /// The company or brand whose tickets are walled off from others.
 #[derive(Debug, Clone)]
 pub struct Tenant {
@@ -59,6 +69,8 @@ pub struct Settings {
     pub trusted_authserv: Vec<String>,
     /// Mail that fails authentication is shown with a warning, whatever its domain asks for (E11.3).
     pub auth_warn_only: bool,
+    /// Whether the ticket's number stands in the subjects of mail.
+    pub pid_in_subject: PidInSubject,
     /// Settings of a newer version.
     #[serde(flatten)]
     pub more: Map<String, Json>,
@@ -75,6 +87,7 @@ impl Default for Settings {
             verified_domains: Vec::new(),
             trusted_authserv: Vec::new(),
             auth_warn_only: false,
+            pid_in_subject: PidInSubject::Always,
             more: Map::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::events::{By, EventKind};
 use crate::ids::{CategoryId, MessageId, OutboxId, TicketId, UserId};
 use crate::mail_out::caps;
+use crate::mail_out::digest;
 use crate::mail_out::enqueue::{self, Automatic, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
@@ -116,6 +117,9 @@ impl<'a> Change<'a> {
         if let Err(reason) = caps::may_notify(&mut self.tx, ticket.tenant_id, &agent.email, at).await? {
             let data = json!({"kind": "notice", "reason": reason});
             self.work.event(self.id, EventKind::AutoSuppressed, By::SYSTEM, data, None);
+            if reason == digest::CAP {
+                digest::keep(&mut self.tx, ticket.tenant_id, to, self.id, template).await?;
+            }
             return Ok(());
         }
         let desk = enqueue::desk(&mut self.tx, ticket.tenant_id, ticket.mailbox_id).await?;

@@ -107,6 +107,18 @@ pub async fn participants(ex: &mut impl Exec, tickets: &[TicketId]) -> store::Re
     Ok(all)
 }
 
+/// Returns the tenant's user with this address, or the platform's, or makes one who only ever mailed.
+///
+/// # Errors
+/// See [`store::Error`].
+pub(crate) async fn ensure_user(
+    tx: &mut Tx,
+    tenant: TenantId,
+    email: &str,
+) -> store::Result<crate::mail_out::enqueue::Recipient> {
+    sql::ensure_user(tx, tenant, email, None).await
+}
+
 /// Returns a ticket that the actor sees.
 ///
 /// # Errors

@@ -199,6 +199,13 @@ pub struct Participant {
     pub name: Option<String>,
 }
 
+impl Participant {
+    /// Whether they got a reply as Bcc and no agent has accepted them yet: the others are not told of them (E8.8).
+    pub fn is_unseen(&self) -> bool {
+        self.kind == ParticipantKind::Bcc && self.state == ParticipantState::NewSender
+    }
+}
+
 /// Returns the PID of the `n`th ticket of a period: at least four digits, then as many as needed.
 pub fn pid(prefix: Option<&str>, period: &str, n: i64) -> String {
     match prefix {

@@ -410,6 +410,14 @@ impl<'a> Work<'a> {
         self.participants.push(NewParticipant { ticket_id: id, tenant_id, user_id: user, kind, state });
     }
 
+    /// Notes that somebody gets a reply unseen by the others (E8.8). The message's own event tells of it: one of its own
+    /// would show the others who it was.
+    pub fn add_unseen(&mut self, id: TicketId, user: UserId) {
+        let tenant_id = self.held(id).ticket.tenant_id;
+        let (kind, state) = (ParticipantKind::Bcc, ParticipantState::NewSender);
+        self.participants.push(NewParticipant { ticket_id: id, tenant_id, user_id: user, kind, state });
+    }
+
     /// Makes a Message-ID lead to a ticket.
     pub fn message_id(&mut self, new: NewMessageId) {
         self.message_ids.push(new);

@@ -255,6 +255,20 @@ pub(crate) async fn store_password(
     audit::record(tx, actor, entry(user, AuditKind::PasswordChanged, json!({}))).await
 }
 
+/// Sets one of a user's mail preferences. A user who is gone has none.
+///
+/// # Errors
+/// See [`store::Error`].
+pub async fn set_preference(tx: &mut Tx, id: UserId, name: &str, on: bool) -> store::Result<()> {
+    let Some(text) = sql::preferences(tx, id).await? else { return Ok(()) };
+    let mut all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+    if all.get(name).and_then(serde_json::Value::as_bool).unwrap_or(true) == on {
+        return Ok(());
+    }
+    all.insert(name.to_owned(), on.into());
+    sql::set_preferences(tx, id, serde_json::Value::Object(all).to_string(), now()).await
+}
+
 /// Sets the password of a user found by their address, as the operator on the host may.
 ///
 /// # Errors

@@ -221,6 +221,22 @@ pub(super) async fn set_password(tx: &mut Tx, id: UserId, hash: &str, at: Time) 
     Ok(())
 }
 
+pub(super) async fn preferences(tx: &mut Tx, id: UserId) -> Result<Option<String>> {
+    let lock = crate::store::dialect::for_update(tx);
+    let row: Option<(String,)> = sql("SELECT preferences FROM users WHERE id = ").arg(id).push(lock).opt(tx).await?;
+    Ok(row.map(|(text,)| text))
+}
+
+pub(super) async fn set_preferences(tx: &mut Tx, id: UserId, text: String, at: Time) -> Result<()> {
+    sql("UPDATE users SET preferences = $1, updated_at = $2 WHERE id = $3")
+        .bind(text)
+        .bind(at)
+        .bind(id)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn any_user_of(ex: &mut impl Exec, role: Role) -> Result<bool> {
     let row: Option<(UserId,)> =
         sql("SELECT id FROM users WHERE tenant_id IS NULL AND role = $1 LIMIT 1").bind(role).opt(ex).await?;

@@ -11,10 +11,13 @@
 //!   `reason X`, `ack`, `no ack`, `notice`, `no notice`.
 //! - `? text` and `! text`: a line of its trace has, or none has, this text.
 //! - `reply A: text`, `note A: text`, `take A`, `close A`, `solve A`, `trash A`, `spam A`: an agent acts.
+//! - `schedule A: text`, `undo A: text`: an agent's reply for in an hour, or with an undo window; `send_now A`: the latest
+//!   one leaves now.
 //! - `sent A`: what waited to be sent for the ticket has left.
 //! - `days A 31`: so many days pass for the ticket. `merge A B`: A was merged into B.
 //! - `check A key=value ...`: `status`, `folder`, `subject`, `messages`, `participants`, `awaiting` (participants whom nobody
-//!   accepted yet), `replies` (queued copies of replies), `event` (kind that the timeline has), `no_event`, `text` (what the
+//!   accepted yet), `replies` (queued copies of replies), `event` (kind that the timeline has), `no_event`, `due` (whether the
+//!   latest reply has a time to leave at), `text` (what the
 //!   last message shows). `check - tickets=2 arrivals=3`.
 
 mod run;
@@ -78,6 +81,7 @@ cases! {
     t40_bounces
     t41_forged_reports
     t42_agents_out_of_office
+    t59_scheduled_reply_held
     t67_forged_results
 }
 

@@ -83,6 +83,7 @@ impl Conversation<'_> {
                 (o.eight_bit_mime, "8BITMIME"),
                 (o.smtp_utf8, "SMTPUTF8"),
                 (o.pipelining, "PIPELINING"),
+                (o.require_tls, "REQUIRETLS"),
                 (o.login.is_some(), "AUTH PLAIN LOGIN"),
             ] {
                 if offered {

@@ -51,6 +51,8 @@ pub struct SinkOptions {
     pub smtp_utf8: bool,
     /// Offer PIPELINING.
     pub pipelining: bool,
+    /// Whether REQUIRETLS is offered (RFC 8689).
+    pub require_tls: bool,
 }
 
 impl Default for SinkOptions {
@@ -64,6 +66,7 @@ impl Default for SinkOptions {
             eight_bit_mime: true,
             smtp_utf8: true,
             pipelining: true,
+            require_tls: false,
         }
     }
 }

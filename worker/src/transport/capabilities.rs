@@ -7,6 +7,8 @@ pub(super) struct Capabilities {
     pub eight_bit_mime: bool,
     pub smtp_utf8: bool,
     pub pipelining: bool,
+    /// RFC 8689.
+    pub require_tls: bool,
     /// RFC 1870: offered, and the largest mail if it named one.
     pub size: Option<usize>,
     pub size_offered: bool,
@@ -26,6 +28,7 @@ impl Capabilities {
                 Some("8BITMIME") => caps.eight_bit_mime = true,
                 Some("SMTPUTF8") => caps.smtp_utf8 = true,
                 Some("PIPELINING") => caps.pipelining = true,
+                Some("REQUIRETLS") => caps.require_tls = true,
                 Some("SIZE") => {
                     caps.size_offered = true;
                     caps.size = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);

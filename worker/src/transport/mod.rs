@@ -17,7 +17,7 @@ mod session;
 mod wire;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -118,6 +118,17 @@ struct Inner {
     relay: Relay,
     options: SmtpOptions,
     pool: Arc<Pool>,
+    /// What the relay said it can do, the last time that it was asked.
+    offers: Mutex<Option<Offers>>,
+}
+
+/// What a relay can do, as far as it matters to how a mail is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offers {
+    /// The largest mail that it takes, if it named one (RFC 1870).
+    pub max_bytes: Option<usize>,
+    /// Addresses with letters outside ASCII (RFC 6531).
+    pub smtp_utf8: bool,
 }
 
 impl Smtp {
@@ -130,7 +141,7 @@ impl Smtp {
     pub fn from_url(url: &str, options: SmtpOptions) -> Result<Smtp, UrlError> {
         let relay = Relay::from_url(url, &options.extra_roots)?;
         let pool = Pool::new(options.max_connections, options.idle);
-        Ok(Smtp { inner: Arc::new(Inner { relay, options, pool }) })
+        Ok(Smtp { inner: Arc::new(Inner { relay, options, pool, offers: Mutex::default() }) })
     }
 
     /// Returns `host:port`: the name under which the relay is paused and shown.
@@ -182,6 +193,7 @@ impl Smtp {
         let _slot = self.inner.pool.slot().await;
         match Session::open(&self.inner.relay, &self.inner.options).await {
             Ok(session) => {
+                self.note(&session);
                 session.quit().await;
                 Ok(())
             }
@@ -190,6 +202,28 @@ impl Smtp {
                 SendOutcome::Sent(_) | SendOutcome::Unknown { .. } => Ok(()),
             },
         }
+    }
+
+    /// Returns what the relay offers, as it said last; None before the first connection.
+    pub fn offers(&self) -> Option<Offers> {
+        *self.inner.offers.lock().expect("no code panics while it holds the offers")
+    }
+
+    /// As [`Smtp::offers`], asking the relay if nobody has yet.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub async fn ask_offers(&self) -> Result<Option<Offers>, Failure> {
+        if self.offers().is_none() {
+            self.probe().await?;
+        }
+        Ok(self.offers())
+    }
+
+    fn note(&self, session: &Session) {
+        let caps = &session.caps;
+        let offers = Offers { max_bytes: caps.size, smtp_utf8: caps.smtp_utf8 };
+        *self.inner.offers.lock().expect("no code panics while it holds the offers") = Some(offers);
     }
 
     /// Returns how many connections wait for the next mail.
@@ -216,6 +250,7 @@ impl Smtp {
         }
         let mut session = Session::open(&self.inner.relay, &self.inner.options).await?;
         metrics::counter!("smtp_connections_total").increment(1);
+        self.note(&session);
         match session.begin(letter).await {
             Ok(()) => Ok(session),
             Err(halt) => {

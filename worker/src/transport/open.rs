@@ -38,6 +38,12 @@ impl Session {
         if let Tls::Start(connector, name) = &relay.tls {
             session.encrypt(connector, name.clone(), hello).await.map_err(at(Phase::Greeting))?;
         }
+        if relay.require_tls && !session.caps.require_tls {
+            let text =
+                "the relay does not promise TLS for the rest of the way (REQUIRETLS), which requiretls=on asks for";
+            return Err(at(Phase::Greeting)(Fault::Unfit(text.into())));
+        }
+        session.require_tls = relay.require_tls;
         if let Some(credentials) = &relay.credentials {
             session.authenticate(credentials).await.map_err(at(Phase::Auth))?;
         }

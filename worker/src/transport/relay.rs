@@ -22,8 +22,8 @@ pub enum UrlError {
     /// `?tls=` is `required` or `off`.
     #[error("the SMTP URL has tls={0:?}; expected required or off")]
     Tls(String),
-    /// The only parameter is `tls`.
-    #[error("the SMTP URL has an unknown parameter {0:?}; expected tls")]
+    /// The parameters are `tls` and `requiretls`.
+    #[error("the SMTP URL has an unknown parameter {0:?}; expected tls or requiretls")]
     Parameter(String),
     /// A user without password or the other way round.
     #[error("the SMTP URL needs both a user and a password, or neither")]
@@ -31,9 +31,12 @@ pub enum UrlError {
     /// E9.16: a password never leaves the machine in clear.
     #[error("the SMTP URL would send its password in clear; drop ?tls=off or the user")]
     ClearPassword,
-    /// smtps:// and ?tls=off contradict each other.
-    #[error("the SMTP URL says smtps:// and tls=off")]
+    /// smtps:// or requiretls=on, and ?tls=off contradict each other.
+    #[error("the SMTP URL wants TLS and says tls=off, or leads to this machine without it")]
     Contradiction,
+    /// `?requiretls=` is `on` or `off`.
+    #[error("the SMTP URL has requiretls={0:?}; expected on or off")]
+    RequireTls(String),
 }
 
 /// How the connection is protected (E9.16).
@@ -54,6 +57,8 @@ pub(super) struct Relay {
     pub port: u16,
     pub tls: Tls,
     pub credentials: Option<Credentials>,
+    /// Mail may only go where all of its way is encrypted (RFC 8689).
+    pub require_tls: bool,
 }
 
 impl Relay {
@@ -70,11 +75,15 @@ impl Relay {
         let host_text = url.host_str().filter(|h| !h.is_empty()).ok_or(UrlError::NoHost)?;
         let host = Host::parse(host_text).map_err(UrlError::Malformed)?;
         let mut wanted = None;
+        let mut require_tls = false;
         for (key, value) in url.query_pairs() {
             match (key.as_ref(), value.as_ref()) {
                 ("tls", "required") => wanted = Some(true),
                 ("tls", "off") => wanted = Some(false),
                 ("tls", other) => return Err(UrlError::Tls(other.to_owned())),
+                ("requiretls", "on") => require_tls = true,
+                ("requiretls", "off") => require_tls = false,
+                ("requiretls", other) => return Err(UrlError::RequireTls(other.to_owned())),
                 (other, _) => return Err(UrlError::Parameter(other.to_owned())),
             }
         }
@@ -82,7 +91,10 @@ impl Relay {
             return Err(UrlError::Contradiction);
         }
         let loopback = is_loopback(&host);
-        let encrypted = implicit || wanted.unwrap_or(!loopback);
+        let encrypted = implicit || wanted.unwrap_or(!loopback || require_tls);
+        if require_tls && !encrypted {
+            return Err(UrlError::Contradiction);
+        }
         let credentials = match (url.username(), url.password()) {
             ("", None) => None,
             ("", Some(_)) | (_, None) => return Err(UrlError::HalfCredentials),
@@ -105,7 +117,7 @@ impl Relay {
         } else {
             Tls::Off
         };
-        Ok(Relay { port: url.port().unwrap_or(if implicit { 465 } else { 587 }), host, tls, credentials })
+        Ok(Relay { port: url.port().unwrap_or(if implicit { 465 } else { 587 }), host, tls, credentials, require_tls })
     }
 
     /// Returns `host:port`, the name under which the relay is paused and shown. Holds no secret.
@@ -167,6 +179,7 @@ mod tests {
         assert_eq!(kind("smtp://localhost:25"), ("off", "localhost:25".into()));
         assert_eq!(kind("smtp://127.9.9.9"), ("off", "127.9.9.9:587".into()));
         assert_eq!(kind("smtp://u:p@[::1]:2525"), ("off", "[::1]:2525".into()));
+        assert_eq!(kind("smtp://localhost?requiretls=on"), ("starttls", "localhost:587".into()));
         assert_eq!(kind("smtp://localhost?tls=required"), ("starttls", "localhost:587".into()));
         assert_eq!(kind("smtp://localhost.evil.example"), ("starttls", "localhost.evil.example:587".into()));
         assert_eq!(kind("smtp://192.0.2.7"), ("starttls", "192.0.2.7:587".into()));
@@ -181,6 +194,8 @@ mod tests {
             ("smtp://user@mail.example", UrlError::HalfCredentials),
             ("smtp://u:geheim@mail.example?tls=off", UrlError::ClearPassword),
             ("smtps://mail.example?tls=off", UrlError::Contradiction),
+            ("smtp://mail.example?tls=off&requiretls=on", UrlError::Contradiction),
+            ("smtp://mail.example?requiretls=perhaps", UrlError::RequireTls("perhaps".into())),
             ("smtp://", UrlError::NoHost),
         ] {
             let found = Relay::from_url(text, &[]).err().unwrap();

@@ -53,11 +53,13 @@ pub(super) struct Session {
     unfinished: bool,
     /// Not to be used again.
     pub broken: bool,
+    /// Each mail asks for TLS on all of its way (RFC 8689).
+    pub(super) require_tls: bool,
 }
 
 impl Session {
     pub(super) fn new(conn: AsyncSmtpConnection, wire: Wire, caps: Capabilities, timeouts: Timeouts) -> Session {
-        Session { conn, wire, caps, timeouts, mails: 0, unfinished: false, broken: false }
+        Session { conn, wire, caps, timeouts, mails: 0, unfinished: false, broken: false, require_tls: false }
     }
 
     /// Goes up to the 354 after which the body may leave.
@@ -166,6 +168,9 @@ impl Session {
         }
         if self.caps.size_offered {
             parameters.push(MailParameter::Size(letter.body.len()));
+        }
+        if self.require_tls {
+            parameters.push(MailParameter::Other { keyword: "REQUIRETLS".to_owned(), value: None });
         }
         // A relay that does not offer it gets 8-bit mail all the same: they all pass it, and refusing would lose it.
         if letter.eight_bit && self.caps.eight_bit_mime {

@@ -7,6 +7,7 @@ use shared::events::By;
 use shared::ids::{AttachmentId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use shared::mail_in::types::Facts;
 use shared::mail_in::{Applied, Arrival, Door, Ingest, Outcome, receive};
+use shared::mail_out::answered::Answered;
 use shared::mail_out::enqueue::{self, AccountMail, Recipient, Reply};
 use shared::mail_out::kinds::{Kind, OutboxState};
 use shared::messages::{MessageKind, Side};
@@ -189,6 +190,8 @@ pub async fn answer(app: &App, answer: Answer<'_>) -> Vec<OutboxId> {
         message_id,
         agent_name: Some("Priya"),
         to: &to,
+        bcc: &[],
+        answered: &Answered::default(),
         thread,
         suppressed: &[],
         force: false,

@@ -8,7 +8,7 @@ use shared::ids::TicketId;
 use shared::mail_in::Ingest;
 use shared::mail_out::kinds::OutboxState::{Dead, Deferred, MaybeSent, Queued, Sending, Sent};
 use shared::mail_out::outbox;
-use shared::store::testing::on_both_apps;
+use shared::store::testing::{on_both_apps, on_both_apps_with};
 use worker::dispatch::{Counts, Dispatcher, Transport};
 use worker::sink::{Act, Rule, Sink, SinkOptions, Step};
 use worker::transport::{SmtpOptions, Timeouts};
@@ -408,4 +408,105 @@ async fn many_mails_use_few_connections_and_leave_once() {
 fn message_id(mail: &[u8]) -> String {
     let parsed = MessageParser::new().parse(mail).expect("it is a mail");
     parsed.message_id().expect("it has an id").to_owned()
+}
+
+/// T52, E8.5: what would make the mail too large goes out as links that are signed, the smaller file goes along; the
+/// relay's own limit counts too, and siblings say the same.
+#[tokio::test]
+async fn t52_files_that_are_too_large_become_links() {
+    let small = |name: &str| (name == "POSTROOM_MAX_OUTBOUND_BYTES").then(|| "400 KiB".to_owned());
+    for by_relay in [false, true] {
+        let setting = |name: &str| if by_relay { None } else { small(name) };
+        on_both_apps_with(setting, async |app| {
+            let max_bytes = if by_relay { 420 * 1024 } else { 256 << 20 };
+            let sink = Sink::start(SinkOptions { max_bytes, ..SinkOptions::default() }).await.unwrap();
+            let ingest = Ingest::start(app.clone());
+            let id = ticket(&app, &ingest, ANNA).await.ticket_id.unwrap();
+            drain(&dispatcher(&app, &sink)).await;
+            sink.forget();
+            let file = Some((0..900_000u32).map(|n| (n * 7 % 251) as u8).collect());
+            answer(&app, Answer { ticket: id, body: "The log.", cc: &["bo@customer.example"], file }).await;
+            // A dispatcher that has not met the relay yet asks for its limit first.
+            assert_eq!(drain(&dispatcher(&app, &sink)).await.of(Sent), 2);
+            let received = sink.received();
+            let mut urls = Vec::new();
+            for mail in &received {
+                assert!(mail.data.len() < 400 * 1024, "{}", mail.data.len());
+                let parsed = MessageParser::new().parse(&mail.data).unwrap();
+                assert_eq!(parsed.attachments().count(), 0);
+                let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
+                assert!(text.contains("log.bin (0.9 MB)") && html.contains("log.bin"), "{text}");
+                let url = text.split_whitespace().find(|w| w.contains("/files/")).unwrap().to_owned();
+                assert!(html.contains(&url));
+                urls.push(url);
+            }
+            assert_eq!((urls.len(), &urls[0]), (2, &urls[1]));
+            let token = urls[0].rsplit('/').next().unwrap();
+            let link = shared::mail_out::links::follow(&app.db, &app.keys, token).await.expect("it leads to the file");
+            assert_eq!((link.filename.as_str(), link.size_bytes), ("log.bin", 900_000));
+            assert_eq!((link.expires_at - link.created_at).num_days(), 30);
+            assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'FILE_LINKED'").await, 1);
+        })
+        .await;
+    }
+}
+
+/// T53, E8.7: a domain goes out in A-labels; a local part outside ASCII by SMTPUTF8 where the relay offers it, else the
+/// mail is dead at once and says why.
+#[tokio::test]
+async fn t53_international_addresses() {
+    for offered in [true, false] {
+        on_both_apps(async |app| {
+            let sink = Sink::start(SinkOptions { smtp_utf8: offered, ..SinkOptions::default() }).await.unwrap();
+            password_mail(&app, "anna@bücher.example").await;
+            password_mail(&app, "jörg@customer.example").await;
+            let counts = drain(&dispatcher(&app, &sink)).await;
+            let received = sink.received();
+            let to = |rcpt: &str| received.iter().find(|m| m.rcpt[0] == rcpt);
+            let plain = to("anna@xn--bcher-kva.example").expect("sent by A-labels");
+            assert!(plain.data.is_ascii() && !plain.parameters.contains("SMTPUTF8"));
+            let row = row_to(&app, "jörg@customer.example").await;
+            if offered {
+                assert_eq!(counts.of(Sent), 2);
+                let mail = to("jörg@customer.example").expect("sent as it is");
+                assert!(mail.parameters.contains("SMTPUTF8") && mail.parameters.contains("BODY=8BITMIME"));
+                let head = String::from_utf8_lossy(&mail.data).into_owned();
+                assert!(head.contains("\r\nTo: jörg@customer.example\r\n"), "{head}");
+            } else {
+                assert_eq!((counts.of(Sent), counts.of(Dead), row.state), (1, 1, Dead));
+                assert!(row.reply_text.unwrap().contains("outside ASCII"));
+            }
+        })
+        .await;
+    }
+}
+
+/// E9.10: a domain that asks for less gets less, whoever sends; other domains go on.
+#[tokio::test]
+async fn a_domain_that_asks_for_less_gets_less() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        for n in 0..4 {
+            password_mail(&app, &format!("u{n}@busy.example")).await;
+        }
+        sink.add_rule(Rule::answer(Step::Rcpt, "421 4.7.0 too many messages, slow down").rcpt("u0@busy.example"));
+        let one = |sink: &Sink| {
+            let options = SmtpOptions { timeouts: timeouts(), max_connections: 1, ..SmtpOptions::default() };
+            let smtp = worker::transport::Smtp::from_url(&sink.url(), options).unwrap();
+            Dispatcher::new(app.clone(), Transport::Smtp(smtp)).unwrap()
+        };
+        change(&app, "UPDATE outbox SET due_at = '2027-01-01T00:00:00+00:00' WHERE to_email <> 'u0@busy.example'")
+            .await;
+        assert_eq!(drain(&one(&sink)).await.of(Deferred), 1);
+        assert_eq!(count(&app, "SELECT per_minute FROM slow_domains WHERE domain = 'busy.example'").await, 30);
+        change(&app, "UPDATE outbox SET due_at = NULL WHERE to_email = 'u0@busy.example'").await;
+        password_mail(&app, "x@other.example").await;
+        make_due(&app).await;
+        assert_eq!(drain(&one(&sink)).await.of(Sent), 1, "only the other domain's: the turn has not come");
+        change(&app, "UPDATE slow_domains SET next_at = '2026-01-01T00:00:00+00:00'").await;
+        assert_eq!(drain(&one(&sink)).await.of(Sent), 1, "one mail in its turn");
+        change(&app, "DELETE FROM slow_domains").await;
+        assert_eq!(drain(&one(&sink)).await.of(Sent), 2);
+    })
+    .await;
 }

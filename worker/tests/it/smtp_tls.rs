@@ -146,3 +146,22 @@ async fn words_slipped_in_before_tls_are_not_believed() {
     assert!(failure.text.contains("spoke before TLS"), "{}", failure.text);
     assert_eq!(sink.count(), 0);
 }
+
+/// E9.16, RFC 8689: each mail asks for TLS on all of its way; a relay that does not promise that gets none of it.
+#[tokio::test]
+async fn requiretls_is_passed_on_or_nothing_leaves() {
+    for offered in [true, false] {
+        let sink =
+            Sink::start(SinkOptions { require_tls: offered, ..SinkOptions::default() }).await.expect("a free port");
+        let addr = front(&sink, Front::StartTls).await;
+        let smtp = smtp(&format!("smtp://localhost:{}?requiretls=on", addr.port()));
+        if offered {
+            assert!(sent(&send_mail(&smtp).await));
+            assert!(sink.received()[0].parameters.contains("REQUIRETLS"), "{}", sink.received()[0].parameters);
+        } else {
+            let failure = relay_fault(send_mail(&smtp).await, Phase::Greeting);
+            assert!(failure.text.contains("REQUIRETLS"), "{}", failure.text);
+            assert_eq!(sink.count(), 0);
+        }
+    }
+}

@@ -2,5 +2,6 @@
 
 mod crowd;
 mod kill;
+mod postfix;
 pub mod run;
 mod whole_loop;

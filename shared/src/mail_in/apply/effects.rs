@@ -6,24 +6,37 @@ use crate::address;
 use crate::events::{By, EventKind};
 use crate::ids::{MessageId, TicketId, UserId};
 use crate::mail_in::decide::{Decision, Read};
+use crate::mail_in::types::Class;
 use crate::mail_in::{Error, Trace};
 use crate::mail_out::caps::Caps;
+use crate::mail_out::digest;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
+use crate::mail_out::schedule::{self, Scheduled};
 use crate::store::Tx;
-use crate::tickets::{Folder, Work};
+use crate::tickets::{Folder, Ticket, Work};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
+
+/// The tickets that a person's mail joins: what waits for its time there is held (E9.3).
+pub(super) fn answered(mails: &[Planned]) -> Vec<TicketId> {
+    let joined = mails.iter().filter_map(|m| match &m.decision {
+        Decision::Join { ticket, class: Class::Person, .. } => Some(*ticket),
+        _ => None,
+    });
+    joined.collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 /// The agents who are responsible for tickets that mails join: they get a notice.
 pub(super) async fn agents(
     tx: &mut Tx,
     work: &Work<'_>,
     mails: &[Planned],
+    scheduled: &[Scheduled],
 ) -> Result<HashMap<UserId, Recipient>, Error> {
-    let ids: BTreeSet<UserId> =
-        touched(mails).into_iter().filter_map(|t| work.ticket(t)).filter_map(|t| t.assigned_to).collect();
+    let assigned = touched(mails).into_iter().filter_map(|t| work.ticket(t)).filter_map(|t| t.assigned_to);
+    let ids: BTreeSet<UserId> = assigned.chain(scheduled.iter().filter_map(|s| s.author)).collect();
     Ok(enqueue::notice_recipients(tx, &ids.into_iter().collect::<Vec<_>>()).await?)
 }
 
@@ -33,15 +46,16 @@ pub(super) async fn load_caps(
     work: &Work<'_>,
     mails: &[Planned],
     agents: &HashMap<UserId, Recipient>,
+    scheduled: &[Scheduled],
 ) -> Result<Caps, Error> {
     let acks = mails
         .iter()
         .filter(|m| matches!(m.decision, Decision::Open { ack: Ok(()), .. }))
         .filter_map(|m| Some((m.read.kept.tenant_id, m.read.sender_key()?)));
-    let notices = touched(mails).into_iter().filter_map(|t| {
-        let ticket = work.ticket(t)?;
-        Some((ticket.tenant_id, address::key(&agents.get(&ticket.assigned_to?)?.email)))
-    });
+    let assigned = touched(mails).into_iter().filter_map(|t| Some((t, work.ticket(t)?.assigned_to?)));
+    let notices = assigned
+        .chain(scheduled.iter().filter_map(|s| Some((s.ticket, s.author?))))
+        .filter_map(|(t, agent)| Some((work.ticket(t)?.tenant_id, address::key(&agents.get(&agent)?.email))));
     Ok(Caps::load(tx, acks.collect(), notices.collect(), work.now()).await?)
 }
 
@@ -103,32 +117,71 @@ impl Batch<'_> {
         }
         let Some(locked) = self.work.ticket(ticket).cloned() else { return };
         let Some(agent) = locked.assigned_to.and_then(|a| self.agents.get(&a)).cloned() else { return };
+        if self.scheduled.iter().any(|s| s.ticket == ticket && s.author == Some(agent.user_id)) {
+            // Told of the same mail by what it held back.
+            return;
+        }
         if locked.folder != Folder::Inbox || Some(address::key(&agent.email)) == read.sender_key() {
             return;
         }
-        let Some(desk) = self.known.desk(locked.tenant_id, locked.mailbox_id).cloned() else { return };
-        if let Err(reason) = self.caps.notice(locked.tenant_id, &address::key(&agent.email)) {
-            self.work.event(
-                ticket,
-                EventKind::AutoSuppressed,
-                By::SYSTEM,
-                json!({"kind": "notice", "reason": reason}),
-                None,
-            );
+        self.tell(mail, &locked, &agent, Template::NoticeAnswered, Some(message), trace);
+    }
+
+    /// Queues a notice to an agent, or keeps it for their digest, or says why there is none (E5.12).
+    fn tell(
+        &mut self,
+        mail: &Planned,
+        ticket: &Ticket,
+        agent: &Recipient,
+        template: Template,
+        message: Option<MessageId>,
+        trace: &mut Trace,
+    ) {
+        let Some(desk) = self.known.desk(ticket.tenant_id, ticket.mailbox_id).cloned() else { return };
+        if let Err(reason) = self.caps.notice(ticket.tenant_id, &address::key(&agent.email)) {
+            let data = json!({"kind": "notice", "reason": reason});
+            self.work.event(ticket.id, EventKind::AutoSuppressed, By::SYSTEM, data, None);
+            if reason == digest::CAP {
+                self.digests.push((ticket.tenant_id, agent.user_id, ticket.id, template));
+            }
             return;
         }
         trace.add("apply", "E5.11", "agent notified", "");
-        let row = self.outbox.pop_front().expect("one was taken for each mail");
-        let mail = Automatic {
+        let row = self.outbox.pop_front().expect("one was taken for each mail and each scheduled reply");
+        let notice = Automatic {
             kind: Kind::Notice,
-            template: Template::NoticeAnswered,
-            to: &agent,
+            template,
+            to: agent,
             to_agent: true,
-            trigger: Trigger { mail_id: Some(read.kept.id), ..Trigger::default() },
-            ticket_message_id: Some(message),
+            trigger: Trigger { mail_id: Some(mail.read.kept.id), ..Trigger::default() },
+            ticket_message_id: message,
             due_at: self.due,
         };
-        enqueue::automatic(&mut self.work, &desk, &locked, mail, row);
+        enqueue::automatic(&mut self.work, &desk, ticket, notice, row);
+    }
+
+    /// Holds what was scheduled on the ticket, as a person wrote first, and tells its authors (E9.3).
+    pub(super) async fn hold_scheduled(
+        &mut self,
+        tx: &mut Tx,
+        mail: &Planned,
+        ticket: TicketId,
+        message: Option<MessageId>,
+        trace: &mut Trace,
+    ) -> Result<(), Error> {
+        let (held, rest) = std::mem::take(&mut self.scheduled).into_iter().partition(|s| s.ticket == ticket);
+        self.scheduled = rest;
+        let held: Vec<Scheduled> = held;
+        let by = By::mail(self.sender(&mail.read));
+        for reply in &held {
+            schedule::hold(tx, &mut self.work, reply, by).await?;
+            trace.add("apply", "E9.3", "scheduled reply held", "");
+            let agent = reply.author.and_then(|a| self.agents.get(&a)).cloned();
+            if let (Some(agent), Some(locked)) = (agent, self.work.ticket(ticket).cloned()) {
+                self.tell(mail, &locked, &agent, Template::NoticeHeld, message, trace);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -25,9 +25,11 @@ impl Batch<'_> {
         let read = &mail.read;
         let sender = self.sender(read);
         let by = By::mail(sender);
-        let internal = cell.is_internal();
-        let (kind, side) =
-            if internal { (MessageKind::Note, Side::Agent) } else { (MessageKind::Reply, Side::Customer) };
+        let (kind, side) = match cell {
+            Cell::JoinUnseen => (MessageKind::Note, Side::Customer),
+            internal if internal.is_internal() => (MessageKind::Note, Side::Agent),
+            _ => (MessageKind::Reply, Side::Customer),
+        };
         let key = read.sender_key().unwrap_or_default();
         if !self.known.is_on_ticket(ticket, &key) {
             match cell {
@@ -58,7 +60,7 @@ impl Batch<'_> {
         }
         let notifies = match class {
             // Nothing is sent for an agent's address without proof (E11.5).
-            Class::Person => !internal,
+            Class::Person => !cell.is_internal() || cell == Cell::JoinUnseen,
             Class::ListBulk => cell == Cell::Join,
             _ => false,
         };

@@ -21,6 +21,7 @@ use super::decide::{self, Decision};
 use super::known::Known;
 use super::outcome::{Applied, MailState, Outcome};
 use super::senders::Cell;
+use super::types::Class;
 use super::{Error, Trace, sql};
 use crate::app::App;
 use crate::clock::Time;
@@ -28,7 +29,9 @@ use crate::events::{By, EventKind};
 use crate::ids::{AttachmentId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::caps::Caps;
 use crate::mail_out::enqueue::Recipient;
-use crate::mail_out::suppress;
+use crate::mail_out::outbox::Template;
+use crate::mail_out::schedule::{self, Scheduled};
+use crate::mail_out::{digest, suppress};
 use crate::store::dialect::{self, IdTable};
 use crate::store::{Scope, Tx};
 use crate::tickets::{self, Ticket, Work};
@@ -100,6 +103,10 @@ struct Batch<'a> {
     attachments: VecDeque<AttachmentId>,
     pids: BTreeMap<TenantId, VecDeque<String>>,
     caps: Caps,
+    /// Replies that wait for their time on the tickets that mails join (E9.3); each is held once.
+    scheduled: Vec<Scheduled>,
+    /// Notices above their agents' cap (E5.12).
+    digests: Vec<(TenantId, UserId, TicketId, Template)>,
 }
 
 async fn write(
@@ -120,16 +127,24 @@ async fn write(
     let users = people::ensure_users(tx, known, mails).await?;
     let mut work = Work::new(&app.keys);
     work.lock(tx, &touched(mails)).await?;
+    let scheduled = schedule::find(tx, &effects::answered(mails)).await?;
     let (n, files) = (mails.len(), mails.iter().map(|m| m.files.len()).sum());
-    let wanted = [(IdTable::Tickets, n), (IdTable::Messages, n), (IdTable::Outbox, n), (IdTable::Attachments, files)];
+    let wanted = [
+        (IdTable::Tickets, n),
+        (IdTable::Messages, n),
+        (IdTable::Outbox, n + scheduled.len()),
+        (IdTable::Attachments, files),
+    ];
     let [ticket_ids, message_ids, outbox, attachments] = dialect::take_ids_of(tx, wanted).await?;
-    let agents = effects::agents(tx, &work, mails).await?;
+    let agents = effects::agents(tx, &work, mails, &scheduled).await?;
     let mut batch = Batch {
         due,
         now: work.now(),
         users,
-        caps: effects::load_caps(tx, &work, mails, &agents).await?,
+        caps: effects::load_caps(tx, &work, mails, &agents, &scheduled).await?,
         agents,
+        scheduled,
+        digests: Vec::new(),
         tickets: ticket_ids.into_iter().map(TicketId).collect(),
         messages: message_ids.into_iter().map(MessageId).collect(),
         outbox: outbox.into_iter().map(OutboxId).collect(),
@@ -162,6 +177,9 @@ async fn write(
         }
     }
     suppress::lift(tx, &people::proven_senders(mails, &undecided)).await?;
+    for (tenant, user, ticket, template) in std::mem::take(&mut batch.digests) {
+        digest::keep(tx, tenant, user, ticket, template).await?;
+    }
     let rung = batch.work.queued();
     batch.work.flush(tx).await?;
     sql::record_decisions(tx, rows).await?;
@@ -240,7 +258,11 @@ impl Batch<'_> {
             Decision::Open { links, follow_up_of, ack } => self.open(tx, mail, &links, follow_up_of, ack, trace).await,
             Decision::Join { ticket, cell: Cell::Agent, .. } => self.agent_answers(tx, mail, ticket, trace).await,
             Decision::Join { ticket, cell, class, revive, links } => {
-                Ok(self.join(mail, ticket, (cell, class), revive, &links, trace))
+                let line = self.join(mail, ticket, (cell, class), revive, &links, trace);
+                if class == Class::Person && !cell.is_desks() {
+                    self.hold_scheduled(tx, mail, ticket, line.applied.ticket_message_id, trace).await?;
+                }
+                Ok(line)
             }
             Decision::Report { ticket, outbox } => self.report(tx, mail, ticket, outbox, trace).await,
             Decision::Loop { ticket } => {

@@ -1,7 +1,7 @@
 //! What building mails must look up, for many at once.
 
 use crate::clock::Time;
-use crate::ids::{MessageId, TicketId, UserId};
+use crate::ids::{AttachmentId, MessageId, TicketId, UserId};
 use crate::messages::types::MessageKind;
 use crate::store::{Exec, Result, sql};
 
@@ -52,6 +52,8 @@ pub(super) async fn messages(ex: &mut impl Exec, ids: &[MessageId]) -> Result<Ve
 /// A file of a message.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(super) struct FileFacts {
+    pub id: AttachmentId,
+    pub size_bytes: i64,
     pub ticket_message_id: MessageId,
     pub filename: String,
     pub content_type: String,
@@ -63,7 +65,7 @@ pub(super) async fn files(ex: &mut impl Exec, messages: &[MessageId]) -> Result<
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    sql("SELECT ticket_message_id, filename, content_type, content_id, sha256 FROM attachments \
+    sql("SELECT id, size_bytes, ticket_message_id, filename, content_type, content_id, sha256 FROM attachments \
          WHERE sha256 IS NOT NULL AND ticket_message_id IN ")
     .list(messages.iter().copied())
     .push(" ORDER BY id")

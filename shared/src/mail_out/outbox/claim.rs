@@ -7,7 +7,7 @@ use crate::ids::{MessageId, OutboxId, TenantId, TicketId};
 use crate::keys::Keys;
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::mail_out::retry::{self, Maybe};
-use crate::store::{Db, Result, Scope, Tx, dialect, insert_many, sql};
+use crate::store::{Db, Q, Result, Scope, Tx, dialect, insert_many, sql};
 use crate::tickets::Work;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -63,17 +63,31 @@ impl Claimed {
     }
 }
 
+/// Which due mail to claim.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// All but that of these domains, which are held back (E9.10).
+    AllBut(&'a [String]),
+    /// That of one domain.
+    Domain(&'a str),
+}
+
 /// Takes up to `n` due rows for `lease` under `token`, which must be fresh, the most urgent and longest due first.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn claim(db: &Db, token: &str, n: i64, lease: std::time::Duration) -> Result<Vec<Claimed>> {
+pub async fn claim(db: &Db, token: &str, n: i64, lease: std::time::Duration, which: Which<'_>) -> Result<Vec<Claimed>> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;
     let until = now + lease;
     let skip = dialect::for_update_skip_locked(&tx);
     // A `maybe_sent` row that is due passes through `queued` here (E9.9): nobody could see it there.
     // The free-condition stands again outside the sub-select, so that a row that changed meanwhile is not taken.
+    let only = |q: Q| match which {
+        Which::AllBut([]) => q,
+        Which::AllBut(domains) => q.push(" AND to_domain NOT IN ").list(domains.iter().map(String::as_str)),
+        Which::Domain(domain) => q.push(" AND to_domain = ").arg(domain),
+    };
     let mut rows: Vec<Claimed> = sql("UPDATE outbox SET state = 'sending', phase = 'before_body', lease_token = ")
         .arg(token)
         .push(", lease_until = ")
@@ -82,6 +96,7 @@ pub async fn claim(db: &Db, token: &str, n: i64, lease: std::time::Duration) -> 
         .arg(now)
         .push(" WHERE due_at IS NOT NULL AND id IN (SELECT id FROM outbox WHERE due_at IS NOT NULL AND due_at <= ")
         .arg(now)
+        .apply(only)
         .push(" ORDER BY urgency, due_at, id LIMIT ")
         .arg(n)
         .push(skip)

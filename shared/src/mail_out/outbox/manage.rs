@@ -30,6 +30,10 @@ pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef, limit: i64) 
     let filter = OutboxFilter { ticket: Some(id), ..OutboxFilter::default() };
     let mut found = read::list(&app.db, actor.tickets().rows(), &filter, limit).await?;
     if !actor.can(Capability::TicketsNote) {
+        // Who got a reply as Bcc is for agents alone (E8.8).
+        let all = tickets::participants(&mut app.db.read(actor.tickets().rows()), &[id]).await?;
+        let unseen: Vec<String> = all.iter().filter(|p| p.is_unseen()).map(|p| address::key(&p.email)).collect();
+        found.retain(|l| !unseen.contains(&address::key(&l.mail.to_email)));
         // Agents' notices are the helping side's own affair.
         found.retain(|l| {
             l.mail.kind != Kind::Notice || crate::address::key(&l.mail.to_email) == crate::address::key(&actor.email)

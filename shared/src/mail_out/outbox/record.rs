@@ -1,5 +1,6 @@
 //! Records: what a worker learnt about the rows it holds, many rows in one transaction.
 
+use super::undelivered::tell_author;
 use crate::clock::Time;
 use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId, TicketId};
@@ -59,6 +60,8 @@ pub enum Step {
         relay_id: Option<String>,
         /// The octets, where the attempt ended before the body and they may be needed again.
         kept: Option<Kept>,
+        /// Whether the author of a reply is told that it does not arrive (E9.8).
+        tell_author: bool,
     },
 }
 
@@ -145,6 +148,13 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
          code = excluded.code, enhanced = excluded.enhanced, text = excluded.text",
     )
     .await?;
+    let untold = records
+        .iter()
+        .zip(&accepted)
+        .filter(|(r, accepted)| **accepted && matches!(r.step, Step::Done { tell_author: true, .. }));
+    for (record, _) in untold {
+        tell_author(&mut tx, &mut work, record, now).await?;
+    }
     for failure in &failures {
         suppress::failed(&mut tx, failure, now).await?;
     }

@@ -6,7 +6,7 @@ use chrono::Duration;
 use shared::access::{Actor, Capabilities, Role};
 use shared::app::App;
 use shared::clock::Time;
-use shared::ids::{MailId, TenantId, TicketId};
+use shared::ids::{MailId, MessageId, TenantId, TicketId};
 use shared::mail_in::replay::{self, Mode};
 use shared::mail_in::types::Facts;
 use shared::mail_in::{self, Applied, Arrival, Door, InboundMail, Ingest, TraceLine};
@@ -249,6 +249,21 @@ impl Stage {
                 let post = Post { body: text.to_owned(), note: verb == "note", ..Post::default() };
                 messages::post(app, agent, &which, post).await.map(drop)
             }
+            "schedule" => {
+                let send_after = Some(shared::clock::now() + Duration::hours(1));
+                let post = Post { body: text.to_owned(), send_after, ..Post::default() };
+                messages::post(app, agent, &which, post).await.map(drop)
+            }
+            "undo" => {
+                let post = Post { body: text.to_owned(), undo_seconds: 60, ..Post::default() };
+                messages::post(app, agent, &which, post).await.map(drop)
+            }
+            "send_now" => {
+                let id =
+                    "SELECT CAST(MAX(ticket_message_id) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ";
+                let id = self.text(id, self.ticket(name).0).await.parse().expect("a message");
+                messages::send_now(app, agent, &which, MessageId(id)).await
+            }
             "take" => tickets::take(app, agent, &which, None).await.map(drop),
             "close" => tickets::close(app, agent, &which, None).await.map(drop),
             "solve" => tickets::set_status(app, agent, &which, Status::Solved, None, None).await.map(drop),
@@ -320,6 +335,9 @@ impl Stage {
             "replies" => count("SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await,
             "delivery" => {
                 count("SELECT state FROM outbox WHERE kind = 'reply' AND id = (SELECT MAX(id) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await
+            }
+            "due" => {
+                count("SELECT CASE WHEN due_at IS NULL THEN 'none' ELSE 'some' END FROM outbox WHERE kind = 'reply' AND id = (SELECT MAX(id) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await
             }
             "text" => {
                 let id = self.text("SELECT CAST(MAX(id) AS TEXT) FROM ticket_messages WHERE ticket_id = ", self.ticket(name).0);

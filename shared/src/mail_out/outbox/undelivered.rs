@@ -1,0 +1,42 @@
+//! Tells the author of a reply that it does not arrive (E9.8).
+
+use super::record::Record;
+use crate::clock::Time;
+use crate::ids::{MessageId, OutboxId, UserId};
+use crate::mail_out::enqueue::{self, Automatic, Trigger};
+use crate::mail_out::kinds::Kind;
+use crate::mail_out::outbox::Template;
+use crate::mail_out::{caps, digest};
+use crate::store::{Result, Tx, dialect, sql};
+use crate::tickets::Work;
+
+/// Queues a notice to the author of the reply that `record` is about, within the caps.
+pub(super) async fn tell_author(tx: &mut Tx, work: &mut Work<'_>, record: &Record, now: Time) -> Result<()> {
+    let Some(ticket) = record.ticket_id.and_then(|t| work.ticket(t)).cloned() else { return Ok(()) };
+    let found: Option<(MessageId, UserId)> = sql("SELECT m.id, m.author_id FROM outbox o \
+         JOIN ticket_messages m ON m.id = o.ticket_message_id WHERE m.author_id IS NOT NULL AND o.id = ")
+    .arg(record.id)
+    .opt(tx)
+    .await?;
+    let Some((message, author)) = found else { return Ok(()) };
+    let Some(agent) = enqueue::notice_recipients(tx, &[author]).await?.remove(&author) else { return Ok(()) };
+    if let Err(reason) = caps::may_notify(tx, ticket.tenant_id, &agent.email, work.now()).await? {
+        if reason == digest::CAP {
+            digest::keep(tx, ticket.tenant_id, author, ticket.id, Template::NoticeUndelivered).await?;
+        }
+        return Ok(());
+    }
+    let desk = enqueue::desk(tx, ticket.tenant_id, ticket.mailbox_id).await?;
+    let row = OutboxId(dialect::take_ids(tx, dialect::IdTable::Outbox, 1).await?[0]);
+    let notice = Automatic {
+        kind: Kind::Notice,
+        template: Template::NoticeUndelivered,
+        to: &agent,
+        to_agent: true,
+        trigger: Trigger::default(),
+        ticket_message_id: Some(message),
+        due_at: now,
+    };
+    enqueue::automatic(work, &desk, &ticket, notice, row);
+    Ok(())
+}
