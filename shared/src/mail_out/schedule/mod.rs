@@ -11,8 +11,9 @@ use chrono::Duration;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// The longest undo window: what waits longer was scheduled.
-const LONGEST_UNDO: Duration = Duration::seconds(60);
+/// The longest undo window is 60 s, and the row is made a moment before its time is reckoned: what waits longer than this
+/// was scheduled.
+const LONGEST_UNDO: Duration = Duration::seconds(90);
 
 /// A scheduled reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
