@@ -289,7 +289,7 @@ async fn a_mail_whose_lease_was_lost_before_the_body_does_not_leave() {
 #[tokio::test]
 async fn what_cannot_be_built_is_dead_with_its_reason() {
     on_both_apps(async |app| {
-        let sink = sink().await;
+        let sink = Sink::start(SinkOptions { smtp_utf8: false, ..SinkOptions::default() }).await.unwrap();
         answered(&app, &sink, &["jörg@customer.example"]).await;
         password_mail(&app, "line@customer.example").await;
         change(&app, "UPDATE outbox SET subject = 'a\nBcc: x@y.example' WHERE to_email = 'line@customer.example'")
