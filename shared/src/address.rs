@@ -89,7 +89,7 @@ const NO_REPLY: &[&str] =
 /// Returns the form by which addresses are compared (E2.14): lower case, the domain as A-labels.
 /// Dots and plus tags stay. A text without `@` is only lower-cased.
 pub fn key(email: &str) -> String {
-    let email = email.trim().trim_matches(|c| c == '<' || c == '>');
+    let email = email.trim_matches(|c: char| c.is_whitespace() || c == '<' || c == '>');
     match email.rsplit_once('@') {
         Some((local, domain)) => format!("{}@{}", local.to_lowercase(), domain_key(domain)),
         None => email.to_lowercase(),
@@ -108,7 +108,7 @@ pub fn local_part(email: &str) -> Option<&str> {
 }
 
 fn domain_key(domain: &str) -> String {
-    let domain = domain.trim().trim_end_matches('.');
+    let domain = domain.trim_start().trim_end_matches(|c: char| c.is_whitespace() || c == '.');
     if domain.is_ascii() {
         return domain.to_ascii_lowercase();
     }

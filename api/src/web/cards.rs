@@ -13,6 +13,7 @@ const TOLD: &[&str] = &[
     "degraded",
     "encrypted",
     "guessed_charset",
+    "invisible_text",
     "limit",
     "name_of_team",
     "name_other_address",

@@ -36,6 +36,8 @@ pub struct Text {
     pub text: String,
     /// The marks in order of their beginnings.
     pub marks: Vec<Mark>,
+    /// Some of the text is styled so that nobody sees it (E12.2).
+    pub invisible: bool,
 }
 
 /// Deepest element nesting that is followed; deeper elements are read as text without structure.
@@ -245,8 +247,11 @@ fn tag(html: &str) -> Option<Tag> {
 struct Reader {
     out: String,
     marks: Vec<Mark>,
-    /// Open elements and the mark that each began.
-    open: Vec<(String, Option<usize>)>,
+    /// Open elements, the mark that each began, and whether it hides what it holds.
+    open: Vec<(String, Option<usize>, bool)>,
+    /// How many open elements hide what they hold.
+    hiding: usize,
+    invisible: bool,
     /// A blank is owed before the next word.
     space: bool,
     /// Line ends owed before the next word.
@@ -283,6 +288,7 @@ impl Reader {
             if word.is_empty() || word.chars().all(|c| matches!(c, '\u{feff}' | '\u{200b}')) {
                 continue;
             }
+            self.invisible |= self.hiding > 0 && word.chars().any(char::is_alphanumeric);
             self.flush();
             for c in word.chars() {
                 self.out.push(if c == '\u{a0}' { ' ' } else { c });
@@ -345,7 +351,9 @@ impl Reader {
             self.out.push_str("* ");
         }
         if !VOID.contains(&name) && !tag.self_closing && self.open.len() < MAX_OPEN {
-            self.open.push((name.to_owned(), mark));
+            let hides = hides(tag.attribute("style"));
+            self.hiding += usize::from(hides);
+            self.open.push((name.to_owned(), mark, hides));
         }
     }
 
@@ -357,8 +365,9 @@ impl Reader {
         } else if name == "br" {
             self.breaks += 1;
         }
-        let Some(at) = self.open.iter().rposition(|(n, _)| n == name) else { return };
-        for (closed, mark) in self.open.drain(at..) {
+        let Some(at) = self.open.iter().rposition(|(n, _, _)| n == name) else { return };
+        for (closed, mark, hides) in self.open.drain(at..) {
+            self.hiding -= usize::from(hides);
             if closed == "pre" {
                 self.pre = self.pre.saturating_sub(1);
             }
@@ -374,7 +383,36 @@ impl Reader {
             mark.end = if mark.to_end { len } else { mark.end.min(len) };
         }
         self.marks.retain(|m| m.start < m.end);
-        Text { text: self.out, marks: self.marks }
+        Text { text: self.out, marks: self.marks, invisible: self.invisible }
+    }
+}
+
+/// Tells whether a style hides what it is set on (E12.2).
+pub fn hides(style: &str) -> bool {
+    !style.is_empty() && style.split(';').any(hides_by)
+}
+
+/// Tells whether one declaration hides: none, transparent, nothing high, far outside.
+pub fn hides_by(declaration: &str) -> bool {
+    let declaration: String =
+        declaration.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+    let Some((property, value)) = declaration.split_once(':') else { return false };
+    let value = value.trim_end_matches("!important");
+    let number = || {
+        let end = value.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-'))).unwrap_or(value.len());
+        value[..end].parse::<f64>().ok()
+    };
+    match property {
+        "display" => value == "none",
+        "visibility" => matches!(value, "hidden" | "collapse"),
+        "mso-hide" => value == "all",
+        "opacity" => number().is_some_and(|n| n < 0.05),
+        "font-size" | "line-height" | "max-height" | "max-width" => {
+            number().is_some_and(|n| n <= 1.0 && (n < 0.05 || value.ends_with("px") && property == "font-size"))
+        }
+        "color" => value == "transparent" || value.starts_with("rgba(") && value.ends_with(",0)"),
+        "text-indent" => number().is_some_and(|n| n <= -100.0),
+        _ => false,
     }
 }
 

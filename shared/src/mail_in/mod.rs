@@ -13,6 +13,7 @@ pub mod bounce;
 pub mod cards;
 pub mod classify;
 pub mod commands;
+pub mod deceit;
 pub mod decide;
 pub mod explain;
 pub mod fingerprint;

@@ -1,5 +1,6 @@
 //! HTML that is safe to show (E12.1, E12.2, E12.4). A view: the body as received stays as it is (G3).
 
+use super::{deceit, html as text};
 use ammonia::{Builder, UrlRelative};
 use regex::Regex;
 use std::borrow::Cow;
@@ -225,8 +226,28 @@ fn cleaned(raw_html: &str, cid_url: impl Fn(&str) -> Option<String>, proxy: Opti
             ("a", "href") => LINKS.iter().any(|s| has_scheme(value, s)).then_some(Cow::Borrowed(value)),
             _ => Some(Cow::Borrowed(value)),
         });
-    let html = builder.clean(&raw_html[..cut]).to_string();
+    let html = honest_links(&builder.clean(&raw_html[..cut]).to_string());
     Safe { html, remote_images: remote.get() }
+}
+
+/// Says behind each link where it leads, if its text names another host (E12.3) or its host is not what it looks like
+/// (E12.7). Works on the builder's output, where every attribute is quoted.
+fn honest_links(html: &str) -> String {
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?s)<a (?:[^>]*? )?href="([^"]*)"[^>]*>(.*?)</a>"#).expect("a pattern of ours"));
+    let told = |c: &regex::Captures<'_>| {
+        let href = text::entities(&c[1]);
+        let Some(host) = deceit::host(&href) else { return c[0].to_owned() };
+        let words = text::to_text(&c[2]);
+        let named = deceit::named_host(&words);
+        let other = named.is_some_and(|n| !deceit::same_site(&n, &host));
+        let shown = deceit::ascii_host(&host);
+        match other || shown != host {
+            true => format!("{} <b class=\"leads-to\">[{}]</b>", &c[0], text::from_text(&shown)),
+            false => c[0].to_owned(),
+        }
+    };
+    LINK.replace_all(html, told).into_owned()
 }
 
 #[derive(Default)]
@@ -304,10 +325,12 @@ fn harmless_style(style: &str) -> Cow<'_, str> {
             || d.contains("/*")
             || ["url", "expression", "image(", "image-set", "@import", "attr(", "var("].iter().any(|b| d.contains(b))
     };
-    if !bad(style) {
+    let hidden = text::hides(style);
+    if !bad(style) && !hidden {
         return Cow::Borrowed(style);
     }
-    Cow::Owned(style.split(';').filter(|d| !bad(d)).collect::<Vec<_>>().join(";"))
+    // What hides text goes, so that it is seen (E12.2).
+    Cow::Owned(style.split(';').filter(|d| !bad(d) && !text::hides_by(d)).collect::<Vec<_>>().join(";"))
 }
 
 /// Content-IDs that the HTML names.
@@ -327,6 +350,35 @@ fn cids(html: &str) -> HashSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// E12.3, E12.7: a link whose text names another host, or whose host only looks like one, says where it leads.
+    #[test]
+    fn links_say_where_they_lead() {
+        let shown = |h: &str| html(h, |_| None).html;
+        assert!(shown("<a href='https://evil.example/x'>https://bank.example</a>").contains("[evil.example]"));
+        assert!(shown("<a href='https://evil.example'>www.<b>bank</b>.example</a>").contains("[evil.example]"));
+        assert!(shown("<a href='https://b\u{430}nk.example/'>my bank</a>").contains("[xn--"));
+        for honest in [
+            "<a href='https://bank.example/login'>bank.example</a>",
+            "<a href='https://www.bank.example'>https://bank.example/x</a>",
+            "<a href='https://login.bank.example'>bank.example</a>",
+            "<a href='https://bank.example'>click here</a>",
+            "<a href='mailto:a@b.example'>a@b.example</a>",
+            "<a href='https://b.example'>version 1.2.3 and e.g. this</a>",
+        ] {
+            assert!(!shown(honest).contains('['), "{}", shown(honest));
+        }
+    }
+
+    /// E12.2: text that a style hides is shown.
+    #[test]
+    fn invisible_text_is_shown() {
+        let raw = "<p style='font-size:0px;color:red'>secret</p><p style='display:none'>more</p><p style='text-indent:-9999px'>out</p>";
+        let shown = html(raw, |_| None).html;
+        assert!(shown.contains("secret") && shown.contains("more") && shown.contains("color:red"), "{shown}");
+        assert!(!shown.contains("font-size") && !shown.contains("indent"), "{shown}");
+        assert!(text::read(raw).invisible && !text::read("<p>x</p><img style='display:none'>").invisible);
+    }
 
     fn clean(raw: &str) -> Safe {
         html(raw, |cid| (cid == "logo@x").then(|| "/parts/7".to_owned()))

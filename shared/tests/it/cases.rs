@@ -17,8 +17,8 @@
 //! - `days A 31`: so many days pass for the ticket. `merge A B`: A was merged into B.
 //! - `check A key=value ...`: `status`, `folder`, `subject`, `messages`, `participants`, `awaiting` (participants whom nobody
 //!   accepted yet), `replies` (queued copies of replies), `event` (kind that the timeline has), `no_event`, `due` (whether the
-//!   latest reply has a time to leave at), `text` (what the
-//!   last message shows). `check - tickets=2 arrivals=3`.
+//!   latest reply has a time to leave at), `text` (what the last message shows), `files` (its files' names), `view` (what its
+//!   flags, defects and cards hold). `check - tickets=2 arrivals=3`.
 
 mod run;
 mod script;
@@ -56,10 +56,17 @@ cases! {
     t03_two_alarms_in_two_sessions
     t04_same_mail_by_two_doors
     t05_same_id_other_mail
+    t08_parser_panics
     t09_random_octets
     t10_nul
+    t11_charsets
+    t12_subjects
     t13_nothing_in_it
+    t14_mails_in_mails
+    t15_winmail_dat
+    t16_signed_and_encrypted
     t17_broken_mime
+    t18_file_names
     t19_reply_to_the_token
     t20_forged_answer
     t21_token_upper_cased

@@ -3,6 +3,7 @@
 mod cases;
 mod corpus;
 mod docs;
+mod fuzz;
 mod mail;
 mod reading;
 mod rules;

@@ -11,6 +11,9 @@ pub const STATUS_TYPES: &[&str] = &["message/delivery-status", "message/global-d
 /// Most recipients that are read of one report.
 const MAX_RECIPIENTS: usize = 1000;
 
+/// Most of the prose that is taken as said of one recipient: a report may name as many as it likes.
+const MAX_SAID: usize = 4000;
+
 /// Reads the recipients of all machine-readable parts.
 pub fn read(mail: &Mail, prose: &str) -> Vec<Bounce> {
     let mut bounces = Vec::new();
@@ -100,7 +103,9 @@ fn about(recipient: Option<&str>, diagnostic: Option<&str>, prose: &str) -> Stri
             Some(recipient) if prose.contains(recipient) => lines_about(recipient, prose),
             _ => prose.lines().collect(),
         };
-        text.push_str(&lines.join(" "));
+        let mut said = lines.join(" ");
+        said.truncate(said.floor_char_boundary(MAX_SAID));
+        text.push_str(&said);
     }
     text
 }

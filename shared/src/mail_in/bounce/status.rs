@@ -96,6 +96,9 @@ pub fn action_of(status: Option<&str>) -> &'static str {
     }
 }
 
+/// Most of what is said of a recipient that is looked through.
+const MAX_SAID: usize = 16 * 1024;
+
 /// How a recipient's line is to be taken: delayed and delivered by action, hard as E9.12 says, all else soft.
 /// `text` is what the report says of this recipient.
 pub fn kind(action: &str, status: Option<&str>, text: &str) -> BounceKind {
@@ -104,7 +107,7 @@ pub fn kind(action: &str, status: Option<&str>, text: &str) -> BounceKind {
         "delivered" | "relayed" | "expanded" | "deliverable" => return BounceKind::Delivered,
         _ => {}
     }
-    let text = squeezed(text);
+    let text = squeezed(&text[..text.floor_char_boundary(MAX_SAID)]);
     // A mailbox that is inactive may come back, unless the code says that there is none.
     if status == Some("5.1.1") && SUSPENDED.iter().any(|s| text.contains(s)) {
         return BounceKind::Hard;

@@ -8,7 +8,8 @@ const BODY_BYTES: usize = 64 * 1024;
 
 /// Reads a mail by line scan alone; the flag `degraded` is set.
 pub fn read(raw: &[u8]) -> Mail {
-    let raw = super::skip_preamble(raw);
+    // An mbox line that is all there is, is no preamble.
+    let raw = Some(super::skip_preamble(raw)).filter(|rest| !rest.is_empty()).unwrap_or(raw);
     let (head, rest) = first_blank_line(raw);
     let mut mail = Mail { flags: vec!["degraded".to_owned()], ..Mail::default() };
     for line in head.split(|&b| b == b'\n' || b == b'\r') {

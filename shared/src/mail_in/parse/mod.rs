@@ -19,7 +19,7 @@ pub mod words;
 pub use guarded::{abandoned, parse_guarded};
 
 use super::types::{Address, Mail};
-use super::{bounce, forward, headers, quote};
+use super::{bounce, forward, headers, html, quote};
 use crate::clock::Time;
 use mail_parser::DateTime;
 use std::borrow::Cow;
@@ -59,6 +59,11 @@ fn understand(raw: &[u8], charset: Option<&str>) -> Option<Mail> {
     Some(mail)
 }
 
+/// Reads headers, tree and body of a mail as it came: the first stage alone, for measuring.
+pub fn structure(raw: &[u8]) -> Option<Mail> {
+    read_mime(&line_feeds(skip_preamble(raw)))
+}
+
 /// Reads headers, tree and body, without looking at what the text says.
 pub(crate) fn read_mime(data: &[u8]) -> Option<Mail> {
     read_mime_as(data, None)
@@ -95,7 +100,9 @@ fn read_mime_as(data: &[u8], charset: Option<&str>) -> Option<Mail> {
     mail.parts = collected.parts;
     mail.body_leaves = collected.body_leaves;
     mail.content_types = collected.content_types;
+    let invisible = mail.body_html.as_deref().is_some_and(hides_text);
     for (flag, set) in [
+        ("invisible_text", invisible),
         ("text_derived", body.derived),
         ("guessed_charset", collected.guessed),
         ("encrypted", encrypted),
@@ -110,6 +117,15 @@ fn read_mime_as(data: &[u8], charset: Option<&str>) -> Option<Mail> {
     mail.flags.extend(trouble.limits.iter().map(|l| format!("limit:{l}")));
     mail.defects.extend(trouble.defects.iter().map(|d| (*d).to_owned()));
     Some(mail)
+}
+
+/// Tells whether HTML has text that nobody would see (E12.2). Looks closely only where a style says so.
+fn hides_text(html: &str) -> bool {
+    static HIDING: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        let words = "display|visibility|mso-hide|opacity|font-size|line-height|max-height|max-width|transparent|rgba|text-indent";
+        regex::Regex::new(&format!(r#"(?i)style\s*=\s*["'][^"'>]*(?:{words})"#)).expect("a pattern of ours")
+    });
+    HIDING.is_match(html) && html::read(html).invisible
 }
 
 /// Stands for the text of an encrypted mail that says nothing in the clear (E2.12).

@@ -117,11 +117,15 @@ fn by_containers(text: &str, html: &str, lines: &[Line<'_>], marks: &mut [Mark])
     if derived.text != text || derived.marks.is_empty() {
         return;
     }
-    // Behind the last line with words of its own everything is quote.
-    let words_end = lines.iter().rposition(|l| !l.is_blank() && !l.is_quoted()).map_or(0, |n| lines[n].end);
+    // Behind the last line with words of its own everything is quote; a signature's are none.
+    let signed = |line: &Line<'_>| {
+        derived.marks.iter().any(|m| m.kind == html::Kind::Signature && m.start <= line.start && line.end <= m.end + 1)
+    };
+    let own = |line: &Line<'_>| !line.is_blank() && !line.is_quoted() && !signed(line);
+    let words_end = lines[..signature::begins(lines)].iter().rposition(own).map_or(0, |n| lines[n].end);
     let first_words = lines.iter().find(|l| !l.is_blank()).map_or(0, |l| l.end);
     let mut covered = 0;
-    for mark in derived.marks {
+    for mark in &derived.marks {
         // What lies within a container that was looked at needs no look of its own.
         if mark.start < covered {
             continue;

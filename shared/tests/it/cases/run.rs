@@ -344,6 +344,19 @@ impl Stage {
                 let id = id.await.parse().expect("a message");
                 self.text("SELECT visible_text FROM ticket_messages WHERE id = ", id).await.trim().to_owned()
             }
+            "files" => {
+                let q = sql("SELECT filename FROM attachments WHERE ticket_message_id = (SELECT MAX(id) FROM ticket_messages \
+                             WHERE ticket_id = ");
+                let q = q.arg(self.ticket(name)).push(") ORDER BY id");
+                let rows: Vec<(String,)> = q.all(&mut self.app.db.read(Scope::All)).await.expect("it lists");
+                rows.into_iter().map(|(name,)| name).collect::<Vec<_>>().join(", ")
+            }
+            "view" => {
+                let q = sql("SELECT COALESCE(mail_view, '') FROM ticket_messages WHERE ticket_id = ").arg(self.ticket(name));
+                let q = q.push(" ORDER BY id DESC LIMIT 1");
+                let (view,): (String,) = q.one(&mut self.app.db.read(Scope::All)).await.expect("a message");
+                if view.contains(value) { value.to_owned() } else { view }
+            }
             "event" | "no_event" => {
                 let q = sql("SELECT COUNT(*) FROM ticket_events WHERE ticket_id = ").arg(self.ticket(name));
                 let q = q.push(" AND kind = ").arg(value.to_owned());
