@@ -2,8 +2,8 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, events, file_links, mailboxes, mails, messages, outbox,
-    search, suppressions, tenants, tickets, tokens, users,
+    attachments, audit, auth, categories, coverage, dkim, events, file_links, joins, mailboxes, mails, messages,
+    outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -251,6 +251,12 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/take", User, tickets::take)
         .post("/api/support/tickets/{id}/close", User, tickets::close)
         .post("/api/support/tickets/{id}/reopen", User, tickets::reopen)
+        .post("/api/support/tickets/{id}/requester", User, ticket_parts::set_requester)
+        .post("/api/support/tickets/{id}/participants", User, ticket_parts::set_participant)
+        .create("/api/support/tickets/{id}/split", User, Limit::Small, ticket_parts::split)
+        .get("/api/support/joins", User, joins::index)
+        .post("/api/support/joins/{id}/join", User, joins::join)
+        .post("/api/support/joins/{id}/new", User, joins::keep_apart)
         .get("/api/support/tickets/{id}/messages", User, messages::index)
         .create("/api/support/tickets/{id}/messages", User, Limit::Files, messages::create)
         .post("/api/support/tickets/{id}/messages/{message}/send", User, messages::send)
@@ -330,12 +336,17 @@ fn dashboard(r: Routes) -> Routes {
     r.get("/dashboard/support", Who::User, web::queue::show)
         .get("/dashboard/support/new", Who::User, web::new::show)
         .upload("/dashboard/support/new", Who::User, Limit::Files, web::new::create)
+        .get("/dashboard/support/joins", Who::User, web::joins::list)
+        .post("/dashboard/support/joins/{id}/join", Who::User, web::joins::join)
+        .post("/dashboard/support/joins/{id}/new", Who::User, web::joins::keep_apart)
         .get("/dashboard/support/{ticket}", Who::User, web::ticket_show::show)
         .get("/dashboard/support/{ticket}/messages/{message}/html", Who::User, web::message_html::html)
         .get("/dashboard/support/{ticket}/messages/{message}/image", Who::User, web::message_html::image)
         .upload("/dashboard/support/{ticket}/messages", Who::User, Limit::Files, web::ticket_acts::message)
         .post("/dashboard/support/{ticket}/messages/{message}/withdraw", Who::User, web::ticket_acts::withdraw)
         .post("/dashboard/support/{ticket}/messages/{message}/send", Who::User, web::ticket_acts::send)
+        .post("/dashboard/support/{ticket}/messages/{message}/split", Who::User, web::ticket_acts::split)
+        .post("/dashboard/support/{ticket}/requester", Who::User, web::ticket_acts::requester)
         .post("/dashboard/support/{ticket}/status", Who::User, web::ticket_acts::status)
         .post("/dashboard/support/{ticket}/priority", Who::User, web::ticket_acts::priority)
         .post("/dashboard/support/{ticket}/assign", Who::User, web::ticket_acts::assign)

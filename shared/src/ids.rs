@@ -58,4 +58,6 @@ id! {
     DkimKeyId,
     /// The row id of a link to a sent file.
     FileLinkId,
+    /// A doubt in the tray.
+    JoinId,
 }

@@ -116,6 +116,10 @@ pub struct MessageShape {
     pub cards: Vec<Card>,
     pub delivery: Vec<DeliveryShape>,
     pub withdrawn_at: Option<Time>,
+    /// The agent who forwarded it (E6.3).
+    pub forwarded_by: Option<UserId>,
+    /// When its author wrote it, where that is not when it was received.
+    pub written_at: Option<Time>,
     pub created_at: Time,
 }
 
@@ -271,6 +275,8 @@ pub fn messages(actor: &Actor, all: Vec<Message>, files: Vec<Attachment>, mails:
                 mail_id: m.mail_id,
                 cards: MailView::from_json(m.mail_view.as_deref()).cards,
                 withdrawn_at: m.withdrawn_at,
+                forwarded_by: m.forwarded_by.filter(|_| actor.is_agent()),
+                written_at: m.written_at,
                 created_at: m.created_at,
             }
         })

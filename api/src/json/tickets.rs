@@ -210,6 +210,8 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
         text: given(&p.q).map(|q| super::search::read(&q).map(|_| q)).transpose()?,
         since: given(&p.since).map(|t| time("since", &t)).transpose()?,
         until: given(&p.until).map(|t| time("until", &t)).transpose()?,
+        // A program reads every ticket; only the queue page shows a storm as one line.
+        storms_as_one: false,
         sort: given(&p.sort).map(|s| parsed("sort", &s)).transpose()?.unwrap_or_default(),
     })
 }
@@ -252,9 +254,9 @@ pub fn reference(path: &str) -> TicketRef {
 }
 
 /// One ticket with participants and its newest messages.
-async fn whole(app: &App, actor: &Actor, which: &TicketRef) -> Result<Value, Problem> {
+pub(super) async fn whole(app: &App, actor: &Actor, which: &TicketRef) -> Result<Value, Problem> {
     let view = tickets::view(app, actor, which).await?;
-    let id = view.ticket.id;
+    let (id, ticket) = (view.ticket.id, view.ticket.clone());
     let mut shape = json(shapes::ticket(view, now()));
     let page = messages::page(app, actor, &id.into(), None, NEWEST_MESSAGES).await?;
     let mut read = app.db.read(actor.tickets().rows());
@@ -266,12 +268,17 @@ async fn whole(app: &App, actor: &Actor, which: &TicketRef) -> Result<Value, Pro
         json(seen.map(shapes::participant).collect::<Vec<_>>())
     };
     shape["messages"] = json(shapes::messages(actor, page.messages, files, &mails));
+    if actor.is_agent() {
+        shape["also_addressed"] = json(tickets::also_addressed(app, actor, &ticket).await?);
+        let open = tickets::joins_of(app, actor, id).await?;
+        shape["joins"] = json(open.into_iter().map(super::joins::shape).collect::<Vec<_>>());
+    }
     shape["messages_cursor"] = json(page.earlier.map(|seq| cursor(&seq)));
     Ok(shape)
 }
 
 /// What a change changed: the ticket alone.
-async fn changed(app: &App, actor: &Actor, which: &TicketRef) -> Answer {
+pub(super) async fn changed(app: &App, actor: &Actor, which: &TicketRef) -> Answer {
     let view = tickets::view(app, actor, which).await?;
     Ok(axum::Json(json(shapes::ticket(view, now()))))
 }
@@ -298,6 +305,7 @@ pub struct PatchBody {
     )]
     assigned_to: Option<Option<Name>>,
     tags: Option<Vec<String>>,
+    requester: Option<Requester>,
     #[serde(default, deserialize_with = "nullable")]
     resolution_notes: Option<Option<String>>,
     expected_version: Option<i64>,
@@ -325,6 +333,7 @@ pub async fn update(
         kind: b.kind,
         assigned_to: b.assigned_to.map(|to| assignee(actor, to.as_ref())).transpose()?,
         tags: b.tags,
+        requester: b.requester.map(|r| (r.name, r.email)),
         resolution_notes: b.resolution_notes,
     };
     let id = tickets::update(app, actor, &which, patch, version.or_body(b.expected_version)?).await?;
@@ -332,7 +341,7 @@ pub async fn update(
 }
 
 /// The order of refusal (DESIGN 4): scope and capability before the body.
-async fn judged<T>(
+pub(super) async fn judged<T>(
     app: &App,
     actor: &Actor,
     which: &TicketRef,

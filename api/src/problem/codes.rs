@@ -44,6 +44,7 @@ codes! {
     IMAGE_NOT_SHOWN = 404 "image_not_shown" "The image cannot be shown";
     MESSAGE_NOT_FOUND = 404 "message_not_found" "No such message";
     ATTACHMENT_NOT_FOUND = 404 "attachment_not_found" "No such attachment";
+    JOIN_NOT_FOUND = 404 "join_not_found" "Nothing of this kind waits for a decision";
     MAIL_NOT_FOUND = 404 "mail_not_found" "No such mail";
     OUTBOX_MAIL_NOT_FOUND = 404 "outbox_mail_not_found" "No such outgoing mail";
     TENANT_NOT_FOUND = 404 "tenant_not_found" "No such tenant";

@@ -70,6 +70,8 @@ pub struct Parts<'a> {
     pub deliveries: &'a [Listed],
     /// The timeline.
     pub events: &'a [EventView],
+    /// Whether the reader may make messages tickets of their own.
+    pub may_split: bool,
     /// What users are called.
     pub names: &'a HashMap<UserId, String>,
 }
@@ -174,6 +176,12 @@ impl Parts<'_> {
             door: self.agent.then(|| door(locale, m)).flatten(),
             verdict: self.agent.then(|| m.verdict.and_then(|v| verdict(locale, v))).flatten(),
             auto: m.class.filter(|c| *c != Class::Person).map(|c| i18n::word(locale, "class", c.as_str())),
+            forwarded: self.agent.then(|| m.forwarded_by).flatten().map(|by| {
+                let somebody = || i18n::text(locale, "somebody", &[]);
+                let name = self.names.get(&by).cloned().unwrap_or_else(somebody);
+                i18n::text(locale, "forwarded-by", &[("name", &name)])
+            }),
+            split: self.may_split.then(|| format!("{}/messages/{}/split", self.url, m.id)),
             withdrawn: m.withdrawn_at.is_some(),
             at: When::new(locale, m.created_at, self.now),
             text: match encrypted {
@@ -319,6 +327,8 @@ mod tests {
             mail_view: None,
             message_id: None,
             withdrawn_at: None,
+            forwarded_by: None,
+            written_at: None,
             created_at: shared::clock::now(),
         }
     }
@@ -355,6 +365,7 @@ mod tests {
         ]
         .map(views);
         let parts = Parts {
+            may_split: false,
             url: "/dashboard/support/202611-0001",
             reader: None,
             cut: false,

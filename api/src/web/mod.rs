@@ -15,6 +15,7 @@ pub mod form_data;
 pub mod format;
 pub mod frame;
 mod helpers;
+pub mod joins;
 pub mod keys;
 pub mod lists;
 pub mod login;

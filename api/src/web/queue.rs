@@ -97,6 +97,15 @@ pub struct Group {
     pub rows: Vec<Row>,
 }
 
+/// The tickets of a storm that are not shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct Storm {
+    /// How many, in words.
+    pub text: String,
+    /// All of them.
+    pub href: String,
+}
+
 /// One ticket.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -122,6 +131,8 @@ pub struct Row {
     pub tags: Vec<String>,
     /// Icons named `flag-…`: `clip`, `warn`.
     pub flags: Vec<&'static str>,
+    /// The other tickets of a storm that this one stands for (E5.13).
+    pub storm: Option<Storm>,
     /// Whether category, tags or flags are to be shown.
     pub marks: bool,
     /// The agent.
@@ -216,6 +227,8 @@ impl Params {
         filter.tag = given(&self.tag);
         filter.text = given(&self.q);
         filter.requester = given(&self.requester);
+        // Who asks for one sender's tickets, or searches, wants to see them all.
+        filter.storms_as_one = filter.requester.is_none() && filter.text.is_none();
         let key: SortKey = self.sort.parse().unwrap_or(SortKey::LastActivityAt);
         filter.sort = Sort { key, descending: true };
         filter
@@ -365,10 +378,17 @@ impl Row {
             who_full,
             status: ticket.status.as_str().to_owned(),
             priority: ticket.priority.as_str().to_owned(),
-            marks: category.is_some() || !view.tags.is_empty() || !flags.is_empty(),
+            marks: signs.storms.contains_key(&ticket.id)
+                || category.is_some()
+                || !view.tags.is_empty()
+                || !flags.is_empty(),
             category,
             tags: view.tags.clone(),
             flags,
+            storm: signs.storms.get(&ticket.id).filter(|_| actor.is_agent()).map(|n| Storm {
+                text: i18n::text(locale, "storm-more", &[("count", &n.to_string())]),
+                href: format!("/dashboard/support?view=all&requester={}", ticket.requester_id),
+            }),
             assignee,
             sla: if actor.is_agent() { clocks::next(locale, now, ticket) } else { None },
             at: When::new(locale, ticket.last_activity_at, now),
@@ -396,6 +416,7 @@ impl Page for QueuePage {
             category: Some("Deploy".into()),
             tags: vec!["sale".into()],
             flags: vec!["clip", "warn"],
+            storm: Some(Storm { text: "and 499 more".into(), href: "/dashboard/support?view=all&requester=1".into() }),
             marks: true,
             assignee: Some(Person::new(Some("Mara Lindqvist"), "m@x.example", true)),
             sla: Some(Clock {

@@ -138,6 +138,9 @@ impl Shell {
                 item("all", "all", "/dashboard/support?view=all"),
             ],
         };
+        if agent {
+            self.tools.push(NavItem { key: "joins", glyph: "merge", href: "/dashboard/support/joins", current: false });
+        }
         self.with_tools(mail, dev)
     }
 
@@ -283,6 +286,7 @@ mod tests {
         every_sample::<web::form::DonePage>(&mut seen);
         every_sample::<web::dev_mail::DevMailPage>(&mut seen);
         every_sample::<web::dev_inbound::DevInboundPage>(&mut seen);
+        every_sample::<web::joins::JoinsPage>(&mut seen);
         every_sample::<web::mail::MailPage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];

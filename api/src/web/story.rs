@@ -18,7 +18,7 @@ pub fn event(locale: Locale, event: &Event, name: impl Fn(UserId) -> Option<Stri
     let side = |field: &str| match (&data[field], event.kind) {
         (serde_json::Value::String(value), EventKind::StatusChanged) => i18n::word(locale, "status", value),
         (serde_json::Value::String(value), EventKind::PriorityChanged) => i18n::word(locale, "priority", value),
-        (serde_json::Value::Number(id), EventKind::Assigned) => {
+        (serde_json::Value::Number(id), EventKind::Assigned | EventKind::RequesterChanged) => {
             id.as_i64().map_or_else(somebody, |id| user(UserId(id)))
         }
         _ => i18n::text(locale, "nobody", &[]),
@@ -40,8 +40,8 @@ pub fn event_glyph(kind: EventKind) -> &'static str {
         MessageAdded | MailSent | MailReported => "mail",
         StatusChanged | Restored | Rated => "check",
         PriorityChanged | Escalated => "p-high",
-        Assigned | ParticipantAdded | ParticipantRemoved => "me",
-        TicketLinked | Merged | Unmerged | Split => "merge",
+        Assigned | ParticipantAdded | ParticipantRemoved | ParticipantChanged | RequesterChanged => "me",
+        TicketLinked | Merged | Unmerged | Split | KeptApart => "merge",
         IncidentLinked => "incident",
         Snoozed | MailDeferred | MailHeld | SlaBreached => "clock",
         MailMaybeSent => "doubt",

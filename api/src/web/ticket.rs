@@ -43,6 +43,12 @@ pub struct TicketPage {
     pub participants: Vec<Participant>,
     /// Messages and events, oldest first.
     pub entries: Vec<Entry>,
+    /// What the tray asks about this ticket.
+    pub joins: Vec<super::joins::Hint>,
+    /// Nobody has said yet whose ticket it is.
+    pub no_requester: bool,
+    /// Further mailboxes that its mail was sent to.
+    pub also_addressed: Vec<String>,
     /// Earlier messages, if not all are here.
     pub earlier: Option<String>,
     /// The newest events, for the side panel.
@@ -163,6 +169,10 @@ pub struct Message {
     pub verdict: Option<VerdictChip>,
     /// It was written by a machine: in words.
     pub auto: Option<String>,
+    /// An agent forwarded it: in words.
+    pub forwarded: Option<String>,
+    /// Where to make it a ticket of its own.
+    pub split: Option<String>,
     /// It was taken back before it left.
     pub withdrawn: bool,
     /// When.
@@ -367,6 +377,8 @@ mod tests {
             door: Some("by mail".into()),
             verdict: Some(verdict),
             auto: Some("out of office".into()),
+            forwarded: Some("forwarded by Mara".into()),
+            split: Some("/dashboard/support/202611-0001/messages/1/split".into()),
             withdrawn: false,
             at: at.clone(),
             text: "Hello".into(),
@@ -443,6 +455,9 @@ mod tests {
                 kind: "cc".into(),
             }],
             entries: vec![said(message), Entry { message: None, event: Some(event) }, said(reply), said(note)],
+            joins: crate::web::joins::JoinsPage::samples().swap_remove(0).joins,
+            no_requester: true,
+            also_addressed: vec!["sales@x.example".into(), "press@x.example".into()],
             earlier: Some("/dashboard/support/202611-0001?before=1".into()),
             trail: vec![TrailLine { text: "Status".into(), actor: Some("Mara".into()), at }],
             can: Can { write: true, reply: true, note: true, update: true, assign: true, take: true, ..Can::default() },

@@ -197,6 +197,39 @@ pub async fn reopen(
     answer(&api, &visit, &which, done, "reopen").await
 }
 
+/// `POST /dashboard/support/{ticket}/requester`
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn requester(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let (email, name) = (form.get("email"), form.some("name"));
+    let done = tickets::set_requester(&api.app, visit.actor()?, &which, email, name, form.version()).await;
+    answer(&api, &visit, &which, done, "requester").await
+}
+
+/// `POST /dashboard/support/{ticket}/messages/{message}/split`: leads to the new ticket.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn split(
+    State(api): State<Api>,
+    visit: Visit,
+    Path((which, message)): Path<(String, MessageId)>,
+    _: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    match tickets::split(&api.app, visit.actor()?, &which, &[message], None, None).await {
+        Ok(new) => back(&api, visit.actor()?, &TicketRef::Id(new), "apart", None).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
+    }
+}
+
 fn ticket(which: &str) -> TicketRef {
     which.parse().unwrap_or_else(|never| match never {})
 }

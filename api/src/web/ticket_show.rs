@@ -102,7 +102,13 @@ pub async fn answer(
         })
     };
     let files: Vec<File> = files.into_iter().filter_map(file).collect();
+    let joins = tickets::joins_of(app, actor, view.ticket.id).await?;
+    let also_addressed = match visit.is_agent() {
+        true => tickets::also_addressed(app, actor, &view.ticket).await?,
+        false => Vec::new(),
+    };
     let parts = Parts {
+        may_split: actor.can(Capability::TicketsMerge) && view.ticket.message_count > 1,
         url: &url,
         locale: visit.locale,
         now: visit.now,
@@ -145,6 +151,9 @@ pub async fn answer(
             .map(participant)
             .collect(),
         entries: parts.entries(),
+        joins: joins.iter().map(|j| super::joins::hint(locale, visit.now, Some(ticket.id), j)).collect(),
+        no_requester: can.update && has_no_requester(&view),
+        also_addressed,
         earlier: page.earlier.map(|seq| format!("{url}?before={seq}")),
         trail: parts.trail(),
         agent: visit.is_agent(),
@@ -197,6 +206,14 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
         close: close && status != Status::Closed,
         reopen: close && status.is_done(),
     }
+}
+
+/// Whether nobody has said yet whose ticket it is: the agent who forwarded its mail stands in, or our own mailbox (E6.3,
+/// E6.6).
+fn has_no_requester(view: &TicketView) -> bool {
+    let t = &view.ticket;
+    let by_forward = t.channel == tickets::Channel::Email && t.created_by == Some(t.requester_id);
+    by_forward || !view.requester_email.contains('@')
 }
 
 fn requester(visit: &Visit, view: &TicketView) -> Requester {

@@ -163,6 +163,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/mailboxes/" => place.mailbox,
         "/api/support/categories/" => place.category,
         "/api/support/attachments/" => place.attachment,
+        "/api/support/joins/" | "/dashboard/support/joins/" => doubt(s, stage, place).await,
         "/api/mails/" | "/dashboard/mail/" => place.mail,
         "/api/outbox/" | "/dashboard/mail/outbox/" => place.outbox,
         "/api/dkim/" => place.dkim,
@@ -180,6 +181,25 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         other => panic!("say in this test what the parameter of {other} names"),
     };
     filled(route.path, &[value])
+}
+
+/// A new doubt in the tray: a new ticket that may belong to the place's.
+async fn doubt(s: &Server, stage: &Stage, place: &Place) -> i64 {
+    let new = id(&ticket(s, &stage.boss, place.tenant).await["id"]);
+    let mut tx = s.app.db.write(Scope::All).await.expect("a transaction begins");
+    let (doubt,): (i64,) = shared::store::sql(
+        "INSERT INTO ticket_joins (tenant_id, kind, ticket_id, other_id, why, state, created_at) \
+         VALUES ($1, 'linked', $2, $3, 'E4.1(4)', 'open', $4) RETURNING id",
+    )
+    .bind(place.tenant)
+    .bind(new)
+    .bind(place.ticket)
+    .bind(shared::clock::now())
+    .one(&mut tx)
+    .await
+    .expect("a doubt");
+    tx.commit().await.expect("it commits");
+    doubt
 }
 
 /// `writer` wrote the reply that is to be withdrawn: nobody else may.
@@ -203,6 +223,12 @@ async fn of_ticket(s: &Server, route: &Route, stage: &Stage, place: &Place, writ
         let held = json!({"body": "Held", "undo_seconds": 60});
         let held = s.post(&url).bearer(&writer.token).json(held).send().await.expect(201);
         return filled(route.path, &[new, id(&held["id"])]);
+    }
+    if route.path.ends_with("/messages/{message}/split") {
+        let url = format!("/api/support/tickets/{new}/messages");
+        let note = json!({"body": "Another matter", "kind": "note"});
+        let note = s.post(&url).bearer(&stage.boss.token).json(note).send().await.expect(201);
+        return filled(route.path, &[new, id(&note["id"])]);
     }
     filled(route.path, &[new])
 }

@@ -74,4 +74,10 @@ kinds! {
     SuppressionLifted = "SUPPRESSION_DELETED", "suppression.delete";
     /// The link to a sent file was revoked.
     FileLinkRevoked = "FILE_LINK_REVOKED", "file_link.revoke";
+    /// Held mail and spam was forgotten after its time.
+    MailPurged = "MAIL_PURGED", "mail.purge";
+    /// A sender sends more than a person can.
+    MailStorm = "MAIL_STORM", "mail.storm";
+    /// Too many of those we write to complain.
+    MailComplaints = "MAIL_COMPLAINTS", "mail.complaints";
 }

@@ -155,6 +155,8 @@ pub(super) async fn events(db: &Db, position: (TicketId, i64), to: TicketId) -> 
 pub(super) async fn unposted(db: &Db, after: i64, last: i64) -> Result<Vec<(MessageId, String)>> {
     sql("SELECT m.id, u.email FROM ticket_messages m JOIN ticket_participants p ON p.ticket_id = m.ticket_id \
          JOIN users u ON u.id = p.user_id WHERE m.id > $1 AND m.id <= $2 AND m.kind = 'reply' AND m.side = 'agent' \
+         AND NOT EXISTS (SELECT 1 FROM ticket_events a WHERE a.ticket_id = m.ticket_id AND a.seq = m.seq \
+             AND a.data LIKE '%moved_from%') \
          AND m.withdrawn_at IS NULL AND p.state = 'accepted' AND p.kind <> 'follower' \
          AND p.created_at <= m.created_at AND (m.author_id IS NULL OR m.author_id <> p.user_id) \
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.ticket_message_id = m.id AND o.kind = 'reply' \

@@ -103,4 +103,10 @@ kinds! {
     MailHeld = "MAIL_HELD", "SUPPORT_MAIL_HELD", "ticket.mail.held", false;
     /// A file went out as a link, as the mail would have been too large with it (E8.5).
     FileLinked = "FILE_LINKED", "SUPPORT_FILE_LINKED", "ticket.mail.file_linked", false;
+    /// Somebody else's problem from now on.
+    RequesterChanged = "REQUESTER_CHANGED", "SUPPORT_REQUESTER_CHANGED", "ticket.requester.update", true;
+    /// Somebody new was accepted in the conversation, or not.
+    ParticipantChanged = "PARTICIPANT_CHANGED", "SUPPORT_PARTICIPANT_CHANGED", "ticket.participant.update", true;
+    /// What may have belonged to another ticket does not.
+    KeptApart = "KEPT_APART", "SUPPORT_TICKET_KEPT_APART", "ticket.keep_apart", false;
 }

@@ -5,10 +5,11 @@ use super::authenticate::{Authentication, Policy};
 use super::impostor;
 use super::known::Known;
 use super::matching::{self, Match};
+use super::origin::{self, Origin};
 use super::outcome::Outcome;
 use super::senders::{self, Cell};
 use super::types::{Class, Classified, Mail, Verdict};
-use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, parse};
+use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, forward, parse};
 use crate::address;
 use crate::app::App;
 use crate::ids::{MailId, OutboxId, TicketId};
@@ -17,8 +18,12 @@ use crate::mail_out::handle;
 use crate::mail_out::message_id::{self, OurId};
 use crate::mail_out::token::{self, Token, TokenError};
 use crate::store::Scope;
-use crate::tickets::{Folder, Status};
+use crate::tickets::{Folder, Status, Ticket};
 use chrono::Duration;
+use std::collections::BTreeSet;
+
+/// How long a ticket is silent before an answer to it may well be about something else (E4.10).
+const SILENT_DAYS: i64 = 14;
 
 /// A mail as it was read: everything that follows from the mail and its envelope alone.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ pub struct Read {
     /// Valid tokens in its recipient addresses, in order (E3.4).
     pub tokens: Vec<Token>,
     /// Ids of ours that it names, In-Reply-To first, then References from the right (E4.1(3)).
-    pub our_ids: Vec<OurId>,
+    pub our_ids: Vec<(String, OurId)>,
     /// All ids that it names, in the same order.
     pub ids: Vec<String>,
     /// PIDs in brackets in its subject.
@@ -76,14 +81,15 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     let dedupe_key = fingerprint::dedupe_key(&mail, &kept.raw, session.as_deref(), &[]);
     let authentication = authenticate::check(app, &kept, &mail, &mut trace).await?;
     let verdict = authentication.verdict;
-    let ours = OursOf { keys, kept: &kept };
+    let ours = OursOf { keys, kept: &kept, host: &app.config.smtp_hostname };
     let classified = classify::classify(&mail, &kept.facts, &ours);
     trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
     let tokens = tokens(app, &kept, &mail, &mut trace).await?;
     let ids: Vec<String> = mail.in_reply_to.iter().chain(mail.references.iter().rev()).cloned().collect();
     // Mail of ours that came back names its ticket itself.
     let own = mail.message_id.iter().filter(|_| classified.class == Class::OwnLoop);
-    let our_ids = own.chain(&ids).filter_map(|id| message_id::parse(keys, kept.tenant_id, id)).collect();
+    let ours = |id: &String| Some((id.clone(), message_id::parse(keys, kept.tenant_id, id)?));
+    let our_ids = own.chain(&ids).filter_map(ours).collect();
     let subject_pids = subject_pids(&mail.subject);
     Ok(Read { kept, mail, dedupe_key, classified, verdict, authentication, tokens, our_ids, ids, subject_pids, trace })
 }
@@ -91,9 +97,16 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
 struct OursOf<'a> {
     keys: &'a Keys,
     kept: &'a Kept,
+    host: &'a str,
 }
 
 impl classify::Ours for OursOf<'_> {
+    fn hops(&self) -> (usize, usize) {
+        let block = super::headers::split(parse::skip_preamble(&self.kept.raw));
+        let trace = || block.fields.iter().filter(|f| f.name.eq_ignore_ascii_case(b"received"));
+        (trace().count(), trace().filter(|f| fingerprint::is_ours(f.value, &[self.host])).count())
+    }
+
     fn is_our_message_id(&self, id: &str) -> bool {
         message_id::parse(self.keys, self.kept.tenant_id, id).is_some()
     }
@@ -183,27 +196,9 @@ pub enum Decision {
         reason: &'static str,
     },
     /// It opens a ticket.
-    Open {
-        /// Tickets that it may belong to: linked both ways.
-        links: Vec<TicketId>,
-        /// The closed ticket that it follows.
-        follow_up_of: Option<TicketId>,
-        /// Whether an acknowledgement is due, else the reason why not.
-        ack: Result<(), &'static str>,
-    },
+    Open(Opening),
     /// It joins a ticket.
-    Join {
-        /// The ticket.
-        ticket: TicketId,
-        /// How its sender stands to the ticket.
-        cell: Cell,
-        /// The class whose effects it has (E5.11).
-        class: Class,
-        /// Whether it brings the ticket back to work.
-        revive: Option<&'static str>,
-        /// Tickets of further tokens: they get a linking event (E4.3).
-        links: Vec<TicketId>,
-    },
+    Join(Joining),
     /// A report about mail of ours.
     Report {
         /// The ticket it is about.
@@ -216,6 +211,44 @@ pub enum Decision {
         /// The ticket it is about.
         ticket: Option<TicketId>,
     },
+}
+
+/// How a mail opens a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Tickets that it may belong to: linked both ways, and waiting in the tray (E4.4).
+    pub links: Vec<TicketId>,
+    /// The rule that found them.
+    pub rule: u8,
+    /// A ticket of another mailbox that it answers (E4.6): linked, and no doubt about it.
+    pub beside: Option<TicketId>,
+    /// The closed ticket that it follows.
+    pub follow_up_of: Option<TicketId>,
+    /// Whether an acknowledgement is due, else the reason why not.
+    pub ack: Result<(), &'static str>,
+    /// Whose it is.
+    pub origin: Origin,
+}
+
+/// How a mail joins a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joining {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The rule that found it.
+    pub rule: u8,
+    /// How its sender stands to the ticket.
+    pub cell: Cell,
+    /// The class whose effects it has (E5.11).
+    pub class: Class,
+    /// Whether it brings the ticket back to work.
+    pub revive: Option<&'static str>,
+    /// Tickets of further tokens: they get a linking event (E4.3).
+    pub links: Vec<TicketId>,
+    /// The ticket that it was sent to, which was merged into this one (E4.7).
+    pub merged: Option<TicketId>,
+    /// Whether it seems to be about something else, so that the tray offers to split it (E4.10).
+    pub offer_split: bool,
 }
 
 /// Decides. Adds to the trace what was looked at.
@@ -271,12 +304,21 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
     let Some(ticket) = found.ticket.and_then(|id| known.tickets.get(&id)) else {
         return unmatched(read, known, found, trace);
     };
+    if found.rule > 4
+        && let Some(forwarded) = origin::forwarded(read, known, &found, trace)
+    {
+        return opened(read, known, Opening { origin: Origin::Forward(Box::new(forwarded)), ..Opening::new() }, trace);
+    }
+    if let Some(beside) = beside(read, known, ticket, &found, trace) {
+        return beside;
+    }
     let cell = senders::cell(read, known, ticket, found.rule);
     trace.add("match", "E4.4", cell.as_str(), "");
+    let opening = Opening { rule: found.rule, ..Opening::new() };
     match cell {
         Cell::Quarantine => return Decision::Quarantine { reason: "stranger_failed" },
-        Cell::NewLinked => return open(read, known, vec![ticket.id], None, trace),
-        Cell::New => return open(read, known, Vec::new(), None, trace),
+        Cell::NewLinked => return open(read, known, Opening { links: vec![ticket.id], ..opening }, &found, trace),
+        Cell::New => return open(read, known, opening, &found, trace),
         _ => {}
     }
     let class = treated_as(read, known, ticket.id, &found, trace);
@@ -285,11 +327,60 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
         let closed = ticket.closed_at.unwrap_or(ticket.updated_at);
         if read.kept.received_at - closed > Duration::days(window) {
             trace.add("match", "E4.9", "follow-up", format!("closed more than {window} days ago"));
-            return open(read, known, Vec::new(), Some(ticket.id), trace);
+            return open(read, known, Opening { follow_up_of: Some(ticket.id), ..opening }, &found, trace);
         }
     }
-    let revive = senders::revives(class, ticket, cell).filter(|_| !read.kept.quiet);
-    Decision::Join { ticket: ticket.id, cell, class, revive, links: found.links }
+    let offer_split = matches!(found.rule, 3..=6) && is_another_matter(read, ticket);
+    if offer_split {
+        trace.add("match", "E4.10", "split offered", "no word of the subject in common, and a silent ticket");
+    }
+    Decision::Join(Joining {
+        ticket: ticket.id,
+        rule: found.rule,
+        cell,
+        class,
+        revive: senders::revives(class, ticket, cell).filter(|_| !read.kept.quiet),
+        links: found.links,
+        merged: found.merged,
+        offer_split,
+    })
+}
+
+/// A mail to another mailbox than its ticket's, without a token of it, opens a ticket there (E4.6): somebody handed it on,
+/// whatever the subject's prefix says. Automatic answers follow what they answer.
+fn beside(read: &Read, known: &Known, ticket: &Ticket, found: &Match, trace: &mut Trace) -> Option<Decision> {
+    let (to, of) = (read.kept.mailbox_id?, ticket.mailbox_id?);
+    let elsewhere = found.rule > 1 && to != of && !known.addresses(read, of);
+    if !elsewhere || read.classified.class == Class::AutoReply {
+        return None;
+    }
+    // Who may not join by what matched gets no link either: they are told apart by the table first.
+    match senders::cell(read, known, ticket, found.rule) {
+        Cell::Quarantine => return None,
+        Cell::New => return None,
+        _ => {}
+    }
+    trace.add("match", "E4.6", "new ticket in the other mailbox", ticket.pid.as_str());
+    let opening = Opening { beside: Some(ticket.id), rule: found.rule, ..Opening::new() };
+    Some(open(read, known, opening, found, trace))
+}
+
+/// Whether an answer seems to be about something else (E4.10): it shares no word of the subject with a ticket on which
+/// nothing happened for two weeks.
+fn is_another_matter(read: &Read, ticket: &Ticket) -> bool {
+    if read.kept.received_at - ticket.last_activity_at <= Duration::days(SILENT_DAYS) {
+        return false;
+    }
+    let (mail, of) = (subject_words(&read.mail.subject), subject_words(&ticket.subject));
+    !mail.is_empty() && !of.is_empty() && mail.is_disjoint(&of)
+}
+
+/// The words of a subject: without prefixes and PIDs, lower case, of two letters or more.
+fn subject_words(subject: &str) -> BTreeSet<String> {
+    let subject = forward::without_prefix(subject);
+    let words = subject.split_whitespace().filter(|w| !matching::looks_like_pid(w.trim_matches(['[', ']'])));
+    let words = words.flat_map(|w| w.split(|c: char| !c.is_alphanumeric())).map(str::to_lowercase);
+    words.filter(|w| w.chars().count() > 1).collect()
 }
 
 /// What the owner of the From address's domain asks to be done with a mail that fails authentication (E11.3), unless the
@@ -323,21 +414,27 @@ fn unmatched(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Dec
         trace.add("apply", "E5.5", "quarantined", "auto_unmatched");
         return Decision::Quarantine { reason: "auto_unmatched" };
     }
-    open(read, known, found.links, None, trace)
+    let opening = Opening { links: found.links.clone(), rule: found.rule, ..Opening::new() };
+    open(read, known, opening, &found, trace)
 }
 
-fn open(
-    read: &Read,
-    known: &Known,
-    links: Vec<TicketId>,
-    follow_up_of: Option<TicketId>,
-    trace: &mut Trace,
-) -> Decision {
-    let ack = senders::ack_allowed(read, known);
+fn open(read: &Read, known: &Known, opening: Opening, found: &Match, trace: &mut Trace) -> Decision {
+    let origin = origin::of(read, known, found, trace);
+    opened(read, known, Opening { origin, ..opening }, trace)
+}
+
+fn opened(read: &Read, known: &Known, opening: Opening, trace: &mut Trace) -> Decision {
+    let ack = senders::ack_allowed(read, known, &opening.origin);
     if let Err(reason) = ack {
         trace.add("apply", "E5.14", "no acknowledgement", reason);
     }
-    Decision::Open { links, follow_up_of, ack }
+    Decision::Open(Opening { ack, ..opening })
+}
+
+impl Opening {
+    fn new() -> Opening {
+        Opening { links: Vec::new(), rule: 0, beside: None, follow_up_of: None, ack: Ok(()), origin: Origin::Sender }
+    }
 }
 
 /// Whether a ticket can take mail: in the trash it is found but gets none (E4.9).

@@ -108,7 +108,7 @@ impl Foreseen {
     /// The ticket that it would lead to, and its PID.
     pub fn ticket(&self) -> Option<(TicketId, String)> {
         let id = match &self.decision {
-            Decision::Join { ticket, .. } => Some(*ticket),
+            Decision::Join(joining) => Some(joining.ticket),
             Decision::Report { ticket, .. } | Decision::Loop { ticket } => *ticket,
             _ => None,
         }?;
@@ -124,8 +124,8 @@ pub(super) fn outcome_of(read: &Read, decision: &Decision) -> Outcome {
         Decision::Quarantine { reason } => decide::held_as(reason),
         Decision::Open { .. } if read.mail.flags.iter().any(|f| f == "degraded") => Outcome::KeptUnparsed,
         Decision::Open { .. } => Outcome::TicketCreated,
-        Decision::Join { class: Class::AutoReply, .. } => Outcome::AutoReplyStored,
-        Decision::Join { .. } => Outcome::MessageAdded,
+        Decision::Join(joining) if joining.class == Class::AutoReply => Outcome::AutoReplyStored,
+        Decision::Join(_) => Outcome::MessageAdded,
         Decision::Report { .. } if read.classified.class == Class::Dsn => Outcome::BounceRecorded,
         Decision::Report { .. } => Outcome::ReportRecorded,
         Decision::Loop { .. } => Outcome::LoopIgnored,

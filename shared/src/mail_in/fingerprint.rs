@@ -80,7 +80,7 @@ fn hash_without_our_trace(hash: &mut Sha256, raw: &[u8], our_hosts: &[&str]) -> 
 }
 
 /// Tells whether a Received field was added `by` one of our hosts.
-fn is_ours(value: &[u8], our_hosts: &[&str]) -> bool {
+pub(super) fn is_ours(value: &[u8], our_hosts: &[&str]) -> bool {
     let value = String::from_utf8_lossy(value).to_ascii_lowercase();
     let mut words = value.split_ascii_whitespace();
     words.any(|w| w == "by")

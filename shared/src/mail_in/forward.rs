@@ -1,6 +1,8 @@
 //! Forwarded mail within a mail (E6.2, E7.5): from an announcement ("Forwarded message"), a header block under a
 //! forward's subject, or a sole attached message.
 
+mod date;
+
 use super::parse;
 use super::quote::attribution;
 use super::quote::labels::{self, Field};
@@ -42,6 +44,8 @@ fn attached(mail: &Mail) -> Option<Forward> {
         subject: Some(inner.subject),
         body: inner.body_text.trim().to_owned(),
         message: mail.body_text.trim().to_owned(),
+        date: inner.date,
+        message_id: inner.message_id,
     })
 }
 
@@ -77,6 +81,19 @@ pub fn read(subject: &str, body: &str) -> Option<Found> {
         }
     }
     None
+}
+
+/// Returns a subject without the prefixes of answers and forwards.
+pub fn without_prefix(subject: &str) -> String {
+    let mut rest = subject.trim();
+    while markers::prefix(rest) != Prefix::None {
+        let shorter = markers::without_prefix(rest);
+        if shorter.len() == rest.len() {
+            break;
+        }
+        rest = shorter;
+    }
+    rest.to_owned()
 }
 
 /// Tells whether a block that no announcement precedes is a forward: by the subject's prefix; without any prefix
@@ -125,6 +142,8 @@ fn of_block(subject: &str, lines: &[&str], at: usize, fields: &[(Field, String)]
         subject: Some(subject).filter(|s| !s.is_empty()),
         body: text_below(&lines[end.min(lines.len())..]),
         message: text_above(&lines[..at]),
+        date: get(Field::Date).and_then(date::read),
+        message_id: None,
     }
 }
 
@@ -136,6 +155,8 @@ fn of_attribution(subject: &str, lines: &[&str], at: usize, found: &attribution:
         subject: Some(markers::without_prefix(subject).to_owned()).filter(|s| !s.is_empty()),
         body: text_below(&lines[found.end..]),
         message: text_above(&lines[..at]),
+        date: date::read(&found.text),
+        message_id: None,
     }
 }
 

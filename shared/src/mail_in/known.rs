@@ -6,7 +6,7 @@ use super::sql;
 use crate::access::Role;
 use crate::address;
 use crate::clock::Time;
-use crate::ids::{MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use crate::ids::{MailId, MailboxId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::keys::Keys;
 use crate::mail_out::enqueue::Desk;
 use crate::mail_out::message_id::{self, OurId};
@@ -44,7 +44,7 @@ pub struct KnownUser {
     pub name: Option<String>,
     /// Their language.
     pub locale: Option<crate::i18n::Locale>,
-    /// Whether they may act.
+    /// Whether they may log in and act.
     pub active: bool,
 }
 
@@ -59,10 +59,14 @@ pub struct Known {
     ids: HashMap<(TenantId, String), Vec<TicketId>>,
     /// Ids that tickets refer to, though nobody here has their mails.
     referenced: HashMap<(TenantId, String), Vec<TicketId>>,
+    /// Ids of messages that were split from a ticket: from where, and where they are now (E4.8).
+    moved: HashMap<(TenantId, String), (TicketId, TicketId)>,
     pids: HashMap<(TenantId, String), TicketId>,
     /// Tickets that mails point to, and those they were merged into.
     pub tickets: HashMap<TicketId, Ticket>,
     participants: HashMap<TicketId, Vec<(String, Participant)>>,
+    /// The tickets, of those here, that were merged into one, at whatever remove.
+    merged: HashMap<TicketId, Vec<TicketId>>,
     outbox: HashMap<OutboxId, sql::OutboxRef>,
     sent_ids: HashMap<(TenantId, String), OutboxId>,
     /// What the helping side's people are called; None as tenant: platform users.
@@ -112,6 +116,9 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
         known.agents = sql::agent_names(ex, &tenants).await?;
     }
     for id in sql::find_message_ids(ex, mails).await? {
+        if let Some(from) = id.moved_from.filter(|_| !id.referenced) {
+            known.moved.insert((id.tenant_id, id.message_id.clone()), (from, id.ticket_id));
+        }
         let map = if id.referenced { &mut known.referenced } else { &mut known.ids };
         map.entry((id.tenant_id, id.message_id)).or_default().push(id.ticket_id);
     }
@@ -126,7 +133,11 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
 
 /// The addresses whose users a mail needs: its sender, and on a person's mail those who got it too (E4.5).
 pub(super) fn people(read: &Read) -> Vec<String> {
-    read.sender_key().into_iter().chain(read.others().map(|a| address::key(&a.email))).collect()
+    let forwarded = read.mail.forward.iter().filter_map(|f| f.from_email.as_deref()).map(address::key);
+    // E6.6: a web form's visitor.
+    let visitor = read.mail.reply_to.iter().take(1).map(|a| address::key(&a.email));
+    let others = read.others().map(|a| address::key(&a.email));
+    read.sender_key().into_iter().chain(others).chain(forwarded).chain(visitor).collect()
 }
 
 impl Read {
@@ -173,7 +184,7 @@ impl Known {
                 Token::Reply { ticket, .. } | Token::Agent { ticket, .. } => Some(*ticket),
                 Token::Bounce { .. } => None,
             }));
-            wanted.extend(mail.our_ids.iter().filter_map(|id| match id {
+            wanted.extend(mail.our_ids.iter().filter_map(|(_, id)| match id {
                 OurId::Message { ticket, .. } => *ticket,
                 OurId::Anchor { ticket } => Some(*ticket),
             }));
@@ -191,6 +202,11 @@ impl Known {
             self.tickets.extend(found.into_iter().map(|t| (t.id, t)));
         }
         let all: Vec<TicketId> = self.tickets.keys().copied().collect();
+        for id in &all {
+            if let Some(survivor) = self.survivor(*id).map(|t| t.id).filter(|s| s != id) {
+                self.merged.entry(survivor).or_default().push(*id);
+            }
+        }
         if !all.is_empty() {
             for p in tickets::participants(ex, &all).await? {
                 self.participants.entry(p.ticket_id).or_default().push((address::key(&p.email), p));
@@ -255,11 +271,10 @@ impl Known {
         self.user(tenant, key).map(|u| u.role)
     }
 
-    /// Whether an address key is an accepted participant of a ticket.
+    /// Whether an address key is an accepted participant of a ticket, or of one that was merged into it (E4.7). Our own
+    /// mailboxes are nobody: they never match as a sender (E6.6).
     pub fn is_participant(&self, ticket: TicketId, key: &str) -> bool {
-        self.participants
-            .get(&ticket)
-            .is_some_and(|all| all.iter().any(|(k, p)| k == key && p.state == tickets::ParticipantState::Accepted))
+        self.participant_keys(ticket).any(|k| k == key) && !self.is_our_address(key)
     }
 
     /// Returns those who get a ticket's mail, the requester first.
@@ -273,9 +288,10 @@ impl Known {
         self.participants.get(&ticket).is_some_and(|all| all.iter().any(|(k, p)| k == key && p.is_unseen()))
     }
 
-    /// Returns the address keys of a ticket's accepted participants.
+    /// Returns the address keys of a ticket's accepted participants, and of those merged into it.
     pub fn participant_keys(&self, ticket: TicketId) -> impl Iterator<Item = &str> {
-        let all = self.participants.get(&ticket).into_iter().flatten();
+        let merged = self.merged.get(&ticket).into_iter().flatten().copied();
+        let all = merged.chain([ticket]).filter_map(|t| self.participants.get(&t)).flatten();
         all.filter(|(_, p)| p.state == tickets::ParticipantState::Accepted).map(|(k, _)| k.as_str())
     }
 
@@ -292,6 +308,11 @@ impl Known {
     /// Returns the tickets that stored ids of a mail lead to, in the mail's order (E4.1(4)).
     pub fn tickets_by_ids(&self, read: &Read) -> Vec<TicketId> {
         read.ids.iter().flat_map(|id| self.led_to(&self.ids, read, id)).collect()
+    }
+
+    /// Returns where the message with this id was moved from, and where it is now (E4.8).
+    pub fn moved(&self, tenant: TenantId, id: &str) -> Option<(TicketId, TicketId)> {
+        self.moved.get(&(tenant, id.to_owned())).copied()
     }
 
     /// Returns the tickets that share an ancestor with a mail: they refer to a mail that it refers to, or to itself
@@ -357,10 +378,37 @@ impl Known {
         None
     }
 
+    /// Whether a mail names a mailbox among its recipients, tagged or not.
+    pub fn addresses(&self, read: &Read, mailbox: MailboxId) -> bool {
+        self.addressed(read).contains(&mailbox)
+    }
+
+    /// Returns the tenant's mailboxes that a mail names among its recipients: of the envelope, then of its headers (E1.12).
+    pub fn addressed(&self, read: &Read) -> Vec<MailboxId> {
+        let headers = read.mail.to.iter().chain(&read.mail.cc).map(|a| a.email.clone());
+        let all = super::keep::recipients_of(&read.kept.facts, &read.kept.raw).into_iter().chain(headers);
+        let mut found = Vec::new();
+        for key in all.flat_map(|a| super::keep::mailbox_keys(&a)) {
+            let of_tenant = |d: &&Desk| d.tenant_id == read.kept.tenant_id && address::key(&d.address) == key;
+            if let Some(desk) = self.desks.iter().find(of_tenant)
+                && !found.contains(&desk.mailbox_id)
+            {
+                found.push(desk.mailbox_id);
+            }
+        }
+        found
+    }
+
     /// Whether an address is one of our mailboxes, tagged or not.
     pub fn is_our_address(&self, key: &str) -> bool {
         let keys = super::keep::mailbox_keys(key);
         self.desks.iter().any(|d| keys.contains(&address::key(&d.address)))
+    }
+
+    /// Whether an address is a mailbox of this tenant, tagged or not.
+    pub fn is_our_mailbox(&self, tenant: TenantId, key: &str) -> bool {
+        let keys = super::keep::mailbox_keys(key);
+        self.desks.iter().any(|d| d.tenant_id == tenant && keys.contains(&address::key(&d.address)))
     }
 
     /// Returns the outbox mail that a report is about, and whether a bounce token proves it (E9.14).
@@ -391,7 +439,7 @@ impl Known {
     }
 
     /// Returns whom the tenant sends as: the given mailbox, else its first; None if it has none.
-    pub fn desk(&self, tenant: TenantId, mailbox: Option<crate::ids::MailboxId>) -> Option<&Desk> {
+    pub fn desk(&self, tenant: TenantId, mailbox: Option<MailboxId>) -> Option<&Desk> {
         let of_tenant = || self.desks.iter().filter(move |d| d.tenant_id == tenant);
         of_tenant().find(|d| Some(d.mailbox_id) == mailbox).or_else(|| of_tenant().next())
     }

@@ -18,16 +18,27 @@ pub struct Match {
     pub ticket: Option<TicketId>,
     /// Further tickets that the mail points to.
     pub links: Vec<TicketId>,
+    /// The ticket that the mail names, if that was merged into the one found (E4.7).
+    pub merged: Option<TicketId>,
 }
 
 /// Finds the ticket that a mail belongs to.
 pub fn find(read: &Read, known: &Known, trace: &mut Trace) -> Match {
     let report = matches!(read.classified.class, Class::Dsn | Class::Mdn | Class::Arf);
-    let mut rules: Vec<(u8, &str, Vec<TicketId>)> = vec![(1, "recipient token", by_token(read))];
+    let tokens = by_token(read);
+    if let Some((from, to)) = moved_answer(read, known, &tokens) {
+        let found = resolve(read, known, 1, vec![to], trace);
+        if let Some(ticket) = found.ticket {
+            let evidence = format!("{} was split from {}", known.pid(ticket), known.pid(from));
+            trace.add("match", "E4.8", "answers a moved message", evidence);
+            return found;
+        }
+    }
+    let mut rules: Vec<(u8, &str, Vec<TicketId>)> = vec![(1, "recipient token", tokens)];
     if report {
         rules.push((2, "report about mail of ours", by_report(read, known)));
     }
-    rules.push((3, "ids of ours", by_our_ids(read)));
+    rules.push((3, "ids of ours", by_our_ids(read, known)));
     rules.push((4, "stored ids", known.tickets_by_ids(read)));
     rules.push((5, "common ancestor", known.tickets_by_ancestor(read)));
     rules.push((7, "PID in the subject", by_subject(read, known)));
@@ -57,14 +68,20 @@ fn by_report(read: &Read, known: &Known) -> Vec<TicketId> {
     known.reported_outbox(read).and_then(|(id, _)| known.outbox_ticket(id)).into_iter().collect()
 }
 
-fn by_our_ids(read: &Read) -> Vec<TicketId> {
-    read.our_ids
-        .iter()
-        .filter_map(|id| match id {
-            OurId::Message { ticket, .. } => *ticket,
-            OurId::Anchor { ticket } => Some(*ticket),
-        })
-        .collect()
+/// What a mail answers, if that was split from the ticket of its token: the sole exception to the order of the rules. The
+/// token was made for that message, so it proves as much as before (E4.8).
+fn moved_answer(read: &Read, known: &Known, tokens: &[TicketId]) -> Option<(TicketId, TicketId)> {
+    let moved = read.mail.in_reply_to.iter().find_map(|id| known.moved(read.kept.tenant_id, id))?;
+    tokens.contains(&moved.0).then_some(moved)
+}
+
+/// An id of ours says which ticket it was minted for; one whose message was moved since leads to where that is now.
+fn by_our_ids(read: &Read, known: &Known) -> Vec<TicketId> {
+    let lead = |(text, id): &(String, OurId)| match id {
+        OurId::Message { ticket, .. } => known.moved(read.kept.tenant_id, text).map(|(_, to)| to).or(*ticket),
+        OurId::Anchor { ticket } => Some(*ticket),
+    };
+    read.our_ids.iter().filter_map(lead).collect()
 }
 
 /// Rule 7 needs a participant: a number in a subject proves nothing (E4.1(7)).
@@ -83,6 +100,7 @@ fn by_subject(read: &Read, known: &Known) -> Vec<TicketId> {
 /// Follows merges, passes over what is gone, and settles several hits (E4.3, E4.7).
 fn resolve(read: &Read, known: &Known, rule: u8, tickets: Vec<TicketId>, trace: &mut Trace) -> Match {
     let mut live: Vec<TicketId> = Vec::new();
+    let mut merged: Vec<(TicketId, TicketId)> = Vec::new();
     for id in tickets {
         let Some(ticket) = known.survivor(id) else {
             trace.add("match", "E4.9", "gone", format!("ticket {id} is not ours or was purged"));
@@ -94,6 +112,10 @@ fn resolve(read: &Read, known: &Known, rule: u8, tickets: Vec<TicketId>, trace: 
         if !is_live(ticket.folder) {
             trace.add("match", "E4.9", "in the trash", ticket.pid.as_str());
             continue;
+        }
+        if ticket.id != id {
+            trace.add("match", "E4.7", "merged", format!("{} into {}", known.pid(id), ticket.pid));
+            merged.push((ticket.id, id));
         }
         if !live.contains(&ticket.id) {
             live.push(ticket.id);
@@ -111,11 +133,12 @@ fn resolve(read: &Read, known: &Known, rule: u8, tickets: Vec<TicketId>, trace: 
         }
     };
     let links = live.into_iter().filter(|t| Some(*t) != ticket).collect();
-    Match { rule, ticket, links }
+    let merged = merged.into_iter().find(|(into, _)| Some(*into) == ticket).map(|(_, from)| from);
+    Match { rule, ticket, links, merged }
 }
 
 /// Whether a text has the form of a PID: `YYYYMM-NNNN`, perhaps with a prefix.
-pub(super) fn looks_like_pid(text: &str) -> bool {
+pub(crate) fn looks_like_pid(text: &str) -> bool {
     let mut parts = text.rsplitn(3, '-');
     let (Some(number), Some(period), prefix) = (parts.next(), parts.next(), parts.next()) else { return false };
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());

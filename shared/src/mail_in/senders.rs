@@ -2,6 +2,7 @@
 
 use super::decide::Read;
 use super::known::Known;
+use super::origin::Origin;
 use super::types::{Class, Verdict};
 use crate::access::Role;
 use crate::address;
@@ -134,7 +135,14 @@ pub fn revives(class: Class, ticket: &Ticket, cell: Cell) -> Option<&'static str
 
 /// Whether a mail that opens a ticket is acknowledged, as far as the mail itself says; the reason if not (E5.11, E5.14).
 /// Caps are checked when the acknowledgement is queued.
-pub fn ack_allowed(read: &Read, known: &Known) -> Result<(), &'static str> {
+pub fn ack_allowed(read: &Read, known: &Known, origin: &Origin) -> Result<(), &'static str> {
+    match origin {
+        // E6.4, E6.6: off, but for forms whose mailbox wants it.
+        Origin::Forward(_) => return Err("agents_forward"),
+        Origin::Own => return Err("our_own_address"),
+        Origin::Form(visitor) => return form_ack_allowed(read, known, &visitor.email),
+        Origin::Sender => {}
+    }
     let Some(from) = &read.mail.from else { return Err("no_sender") };
     let key = address::key(&from.email);
     if read.kept.quiet {
@@ -166,6 +174,21 @@ pub fn ack_allowed(read: &Read, known: &Known) -> Result<(), &'static str> {
     }
     if !address::is_valid(&from.email) {
         return Err("address_invalid");
+    }
+    Ok(())
+}
+
+/// A web form's visitor is acknowledged if the mailbox is set so (E6.6): anybody can write any address into a form.
+fn form_ack_allowed(read: &Read, known: &Known, visitor: &str) -> Result<(), &'static str> {
+    let key = address::key(visitor);
+    if !known.desk(read.kept.tenant_id, read.kept.mailbox_id).is_some_and(|d| d.ack_forms) {
+        return Err("web_form");
+    }
+    if address::takes_no_auto_mail(&key) || known.is_our_address(&key) {
+        return Err("daemon");
+    }
+    if read.verdict == Verdict::Fail {
+        return Err("unverified");
     }
     Ok(())
 }

@@ -312,6 +312,8 @@ pub(super) struct FoundId {
     pub ticket_id: TicketId,
     /// Whether the ticket only refers to it.
     pub referenced: bool,
+    /// The ticket that its message was moved from.
+    pub moved_from: Option<TicketId>,
 }
 
 pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<FoundId>> {
@@ -322,7 +324,7 @@ pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Res
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    sql("SELECT tenant_id, message_id, ticket_id, kind = 'referenced' AS referenced FROM message_ids \
+    sql("SELECT tenant_id, message_id, ticket_id, kind = 'referenced' AS referenced, moved_from FROM message_ids \
          WHERE (tenant_id, message_id) IN ")
     .pairs(wanted)
     .push(" ORDER BY created_at, ticket_id")
@@ -470,7 +472,8 @@ pub(super) async fn record_decisions(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Resu
          reason = v.column6, message_id = v.column7, from_email = v.column8, from_name = v.column9, subject = v.column10, \
          flags = v.column11, trace = v.column12, ticket_id = v.column13, ticket_message_id = v.column14, \
          duplicate_of = v.column15, decided_at = v.column16, authentication = v.column17, \
-         check_due_at = v.column18, pipeline = v.column19, degraded = v.column20, error = NULL, next_try_at = NULL",
+         check_due_at = v.column18, pipeline = v.column19, degraded = v.column20, also_mailboxes = v.column21, \
+         from_key = v.column22, spam = v.column23, variant_of = v.column24, error = NULL, next_try_at = NULL",
         rows,
         "inbound_mails.id = v.column1",
     )
@@ -495,4 +498,51 @@ pub(super) async fn report_outbox(
         .exec(tx)
         .await?;
     Ok(changed > 0)
+}
+
+/// How often mail brought tickets back to work since `since`, without any act of an agent after it (E5.12).
+pub(super) async fn reopens(tx: &mut Tx, tickets: &[TicketId], since: Time) -> Result<Vec<(TicketId, i64)>> {
+    sql("SELECT e.ticket_id, COUNT(*) FROM ticket_events e WHERE e.ticket_id IN ")
+        .among(tickets.iter().copied())
+        .push(" AND e.kind = 'STATUS_CHANGED' AND e.actor_kind = 'mail' AND e.at > ")
+        .arg(since)
+        .push(
+            " AND NOT EXISTS (SELECT 1 FROM ticket_events u JOIN users a ON a.id = u.actor_id \
+             WHERE u.ticket_id = e.ticket_id AND u.seq > e.seq AND u.actor_kind = 'user' \
+             AND a.role NOT IN ('customer', 'staff', 'manager')) GROUP BY e.ticket_id",
+        )
+        .all(tx)
+        .await
+}
+
+/// Writes a storm down; the ticket that stands for it is the first that the sender opened since it began.
+pub(super) async fn insert_storm(
+    tx: &mut Tx,
+    (tenant, user, key, lead): (TenantId, UserId, &str, Option<TicketId>),
+    (began, ended, quiet): (Time, Time, Time),
+) -> Result<()> {
+    sql("INSERT INTO storms (tenant_id, user_id, email_key, lead_ticket_id, began_at, ended_at, quiet_until) \
+         VALUES ($1, $2, $3, COALESCE((SELECT MIN(id) FROM tickets WHERE requester_id = $2 AND created_at >= $5), $4), \
+         $5, $6, $7)")
+    .bind(tenant)
+    .bind(user)
+    .bind(key)
+    .bind(lead)
+    .bind(began)
+    .bind(ended)
+    .bind(quiet)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn extend_storm(tx: &mut Tx, tenant: TenantId, key: &str, at: Time, quiet: Time) -> Result<()> {
+    sql("UPDATE storms SET ended_at = $1, quiet_until = $2 WHERE tenant_id = $3 AND email_key = $4 AND quiet_until > $1")
+        .bind(at)
+        .bind(quiet)
+        .bind(tenant)
+        .bind(key)
+        .exec(tx)
+        .await?;
+    Ok(())
 }

@@ -140,6 +140,10 @@ pub struct Forward {
     pub body: String,
     /// What the forwarder wrote above it.
     pub message: String,
+    /// When the original was written, if it says so in a way that can be read.
+    pub date: Option<Time>,
+    /// The original's Message-ID, if the forward has it.
+    pub message_id: Option<String>,
 }
 
 /// What the door knows about an arrival, beside the bytes (E1.2).
@@ -207,5 +211,17 @@ text_enum! {
         None = "none",
         /// DMARC fails, or every signature is broken.
         Fail = "fail",
+    }
+}
+
+text_enum! {
+    /// Whether a mail was taken for spam (E5.10): beside its class.
+    pub enum Spam ("spam") {
+        /// No.
+        None = "none",
+        /// It looks like it, but somebody who takes part sent it by a reply address: shown.
+        Suspected = "suspected",
+        /// Held for somebody to look at.
+        Held = "held",
     }
 }

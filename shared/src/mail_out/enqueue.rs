@@ -39,9 +39,21 @@ pub struct Desk {
     pub tag_separator: Option<String>,
     /// The tenant's settings, as stored.
     pub settings: String,
+    /// Whether what we send ends with the ticket's signed marker (E3.8).
+    pub body_marker: bool,
+    /// The senders of web forms whose Reply-To is the requester (E6.6), JSON.
+    pub gateways: String,
+    /// Whether requesters of web forms get an acknowledgement.
+    pub ack_forms: bool,
 }
 
 impl Desk {
+    /// Whether an address key is on the list of web forms' senders.
+    pub fn has_gateway(&self, key: &str) -> bool {
+        let all: Vec<String> = serde_json::from_str(&self.gateways).unwrap_or_default();
+        all.iter().any(|g| g == key)
+    }
+
     /// Returns the mailbox's address with `token`, or with a handle for it where the token does not fit (E3.2); plain
     /// where the mailbox takes no tags, or has no room even for a handle.
     fn tagged(&self, keys: &Keys, token: Token, handles: &mut Vec<Handle>) -> String {
@@ -188,6 +200,7 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
             state,
             due_at: (!suppressed).then_some(reply.due_at),
             handles,
+            pattern: None,
         });
     }
     work.message_id(NewMessageId {
@@ -217,6 +230,8 @@ pub struct Automatic<'a> {
     pub ticket_message_id: Option<MessageId>,
     /// When it may leave, by the database's clock.
     pub due_at: Time,
+    /// What the mail that it acknowledges says but for its digits (E5.12).
+    pub pattern: Option<String>,
 }
 
 /// Queues an automatic mail about a ticket as outbox row `row`.
@@ -265,6 +280,7 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
         state: OutboxState::Queued,
         due_at: Some(mail.due_at),
         handles,
+        pattern: mail.pattern,
     });
     work.message_id(NewMessageId {
         tenant_id: tenant,
@@ -335,6 +351,7 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
         state: OutboxState::Queued,
         due_at: Some(now),
         handles,
+        pattern: None,
     };
     crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;
     Ok(id)
@@ -390,6 +407,7 @@ pub async fn digest(tx: &mut Tx, keys: &Keys, desk: &Desk, to: &Recipient, mail:
         state: OutboxState::Queued,
         due_at: Some(mail.due_at),
         handles,
+        pattern: None,
     };
     crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;
     Ok(id)

@@ -139,6 +139,8 @@ pub struct NewOutbox {
     pub due_at: Option<Time>,
     /// What its addresses bear instead of tokens that are too long for them.
     pub handles: Vec<Handle>,
+    /// Of an acknowledgement: what it answers says but for its digits, as a digest (E5.12).
+    pub pattern: Option<String>,
 }
 
 /// Where a mail's octets are kept, so that every attempt sends the same (E9.1).

@@ -95,6 +95,8 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         mail_view: None,
         message_id: queued,
         created_at: None,
+        forwarded_by: None,
+        written_at: None,
     };
     change.work.message(message, by(actor));
     attachments::attach(app, &mut change.tx, &mut change.work, actor, &ticket, id, post.attachments).await?;

@@ -72,4 +72,8 @@ pub struct Message {
     pub withdrawn_at: Option<Time>,
     /// When it was written or received.
     pub created_at: Time,
+    /// The agent who forwarded it (E6.3).
+    pub forwarded_by: Option<UserId>,
+    /// When its author wrote it, where that is not when it was received (E6.2).
+    pub written_at: Option<Time>,
 }

@@ -29,6 +29,8 @@ pub struct Patch {
     pub kind: Option<String>,
     pub assigned_to: Option<Option<UserId>>,
     pub tags: Option<Vec<String>>,
+    /// Name and address.
+    pub requester: Option<(Option<String>, String)>,
     pub resolution_notes: Option<Option<String>>,
 }
 
@@ -114,7 +116,7 @@ impl<'a> Change<'a> {
         let Some(agent) = enqueue::notice_recipients(&mut self.tx, &[to]).await?.remove(&to) else { return Ok(()) };
         let ticket = self.ticket().clone();
         let at = self.work.now();
-        if let Err(reason) = caps::may_notify(&mut self.tx, ticket.tenant_id, &agent.email, at).await? {
+        if let Err(reason) = caps::may_notify(&mut self.tx, ticket.tenant_id, &agent.email, ticket.id, at).await? {
             let data = json!({"kind": "notice", "reason": reason});
             self.work.event(self.id, EventKind::AutoSuppressed, By::SYSTEM, data, None);
             if reason == digest::CAP {
@@ -132,6 +134,7 @@ impl<'a> Change<'a> {
             trigger: Trigger::default(),
             ticket_message_id: message,
             due_at: dialect::now(&mut self.tx).await?,
+            pattern: None,
         };
         enqueue::automatic(&mut self.work, &desk, &ticket, mail, row);
         Ok(())
@@ -253,6 +256,9 @@ pub async fn update(
         create::check_subject(subject)?;
     }
     change.set_texts(&patch);
+    if let Some((name, email)) = &patch.requester {
+        change.set_requester(email, name.as_deref()).await?;
+    }
     if let Some(category) = &patch.category {
         change.set_category(category.as_deref()).await?;
     }

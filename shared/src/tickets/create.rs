@@ -101,10 +101,11 @@ pub async fn create(app: &App, actor: &Actor, new: Create) -> Result<TicketId> {
         follow_up_of: None,
     };
     let ticket = work.create(ticket, by).clone();
+    let text = new.body.clone();
     work.message(first_message(message, &ticket, &requester, new.body), by);
     attachments::attach(app, &mut tx, &mut work, actor, &ticket, message, new.attachments).await?;
     if !for_another || actor.user.is_none() {
-        acknowledge(&mut tx, &mut work, &desk, &ticket, &requester, message).await?;
+        acknowledge(&mut tx, &mut work, &desk, &ticket, &requester, message, &text).await?;
     }
     let rung = work.queued();
     work.flush(&mut tx).await?;
@@ -166,6 +167,8 @@ fn first_message(id: MessageId, ticket: &super::Ticket, requester: &Recipient, b
         mail_view: None,
         message_id: None,
         created_at: None,
+        forwarded_by: None,
+        written_at: None,
     }
 }
 
@@ -177,8 +180,9 @@ async fn acknowledge(
     ticket: &super::Ticket,
     requester: &Recipient,
     message: MessageId,
+    text: &str,
 ) -> Result<()> {
-    if let Err(reason) = caps::may_acknowledge(tx, ticket.tenant_id, &requester.email, work.now()).await? {
+    if let Err(reason) = caps::may_acknowledge(tx, ticket.tenant_id, &requester.email, text, work.now()).await? {
         let data = serde_json::json!({"kind": "ack", "reason": reason});
         work.event(ticket.id, crate::events::EventKind::AutoSuppressed, crate::events::By::SYSTEM, data, None);
         return Ok(());
@@ -192,6 +196,7 @@ async fn acknowledge(
         trigger: Trigger::default(),
         ticket_message_id: Some(message),
         due_at: dialect::now(tx).await?,
+        pattern: Some(caps::pattern(text)),
     };
     enqueue::automatic(work, desk, ticket, mail, row);
     Ok(())

@@ -126,6 +126,8 @@ pub struct Filter {
     pub since: Option<Time>,
     /// Made before.
     pub until: Option<Time>,
+    /// One line for all untouched tickets of a storm (E5.13), as the queue page shows it.
+    pub storms_as_one: bool,
     /// The order.
     pub sort: Sort,
 }
@@ -291,6 +293,12 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
     }
     if let Some(until) = f.until {
         q = q.push(" AND t.created_at < ").arg(until);
+    }
+    if f.storms_as_one {
+        q = q.push(
+            " AND NOT (t.status = 'new' AND EXISTS (SELECT 1 FROM storms s WHERE s.user_id = t.requester_id \
+             AND s.began_at <= t.created_at AND s.ended_at >= t.created_at AND s.lead_ticket_id <> t.id))",
+        );
     }
     q
 }

@@ -3,7 +3,10 @@
 mod change;
 mod create;
 mod error;
+mod joins;
 mod list;
+mod moving;
+mod people;
 mod signs;
 mod sql;
 #[cfg(test)]
@@ -14,10 +17,15 @@ mod work;
 pub use change::{Change, Patch, assign, by, close, reopen, set_folder, set_priority, set_status, take, update};
 pub use create::{Create, create};
 pub use error::{Error, Result};
+pub use joins::{
+    JoinKind, JoinState, JoinView, NewJoin, also_addressed, join, join_view, joins, joins_of, keep_apart, may_decide,
+};
 pub use list::{
     AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
     view, views,
 };
+pub use moving::split;
+pub use people::{Participation, Whom, set_participant, set_requester};
 pub use signs::{Signs, signs};
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};
 pub use work::{NewAttachment, NewMessage, NewMessageId, NewParticipant, NewTicket, Work};

@@ -4,7 +4,7 @@ use super::{Result, TicketView, sql};
 use crate::access::Actor;
 use crate::app::App;
 use crate::ids::TicketId;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is to be known of the tickets of a page.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub struct Signs {
     pub files: HashSet<TicketId>,
     /// Tickets with a mail that was refused for good or came back.
     pub failed: HashSet<TicketId>,
+    /// Tickets that stand for a storm, with how many untouched others they stand for (E5.13).
+    pub storms: HashMap<TicketId, i64>,
 }
 
 /// Reads the signs of `rows`, as far as the actor sees them.
@@ -28,5 +30,6 @@ pub async fn signs(app: &App, actor: &Actor, rows: &[TicketView]) -> Result<Sign
     Ok(Signs {
         files: sql::with_files(&mut read, &ids).await?.into_iter().collect(),
         failed: sql::with_failed_mail(&mut read, &ids).await?.into_iter().collect(),
+        storms: sql::storms_of(&mut read, &ids).await?.into_iter().collect(),
     })
 }

@@ -1,6 +1,7 @@
 //! The SQL of tickets and of what hangs on them.
 
-use super::types::{Participant, Ticket};
+use super::joins::{JoinState, NewJoin};
+use super::types::{Participant, ParticipantKind, ParticipantState, Ticket};
 use super::work::{NewAttachment, NewMessage, NewMessageId, NewParticipant};
 use super::{EventView, TicketRef};
 use crate::access::{Role, TicketScope};
@@ -43,6 +44,17 @@ pub(super) async fn with_failed_mail(ex: &mut impl Exec, tickets: &[TicketId]) -
     let q = sql("SELECT DISTINCT ticket_id FROM outbox WHERE state IN ('dead', 'bounced') AND ticket_id IN ");
     let found: Vec<(TicketId,)> = q.list(tickets.iter().copied()).all(ex).await?;
     Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// Of these tickets those that stand for a storm, each with how many untouched others it stands for.
+pub(super) async fn storms_of(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<(TicketId, i64)>> {
+    sql("SELECT s.lead_ticket_id, COUNT(*) FROM storms s JOIN tickets t ON t.requester_id = s.user_id \
+         AND t.created_at >= s.began_at AND t.created_at <= s.ended_at AND t.id <> s.lead_ticket_id \
+         WHERE t.status = 'new' AND t.folder = 'inbox' AND s.lead_ticket_id IN ")
+    .list(tickets.iter().copied())
+    .push(" GROUP BY s.lead_ticket_id")
+    .all(ex)
+    .await
 }
 
 pub(super) async fn participants(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<Participant>> {
@@ -164,13 +176,15 @@ pub(super) async fn insert_messages(tx: &mut Tx, messages: Vec<NewMessage>, at: 
                 m.mail_view.into(),
                 m.message_id.into(),
                 m.created_at.unwrap_or(at).into(),
+                m.forwarded_by.into(),
+                m.written_at.into(),
             ]
         })
         .collect();
     insert_many(
         tx,
         "INSERT INTO ticket_messages (id, tenant_id, ticket_id, seq, kind, side, author_id, author_name, author_email, body, \
-         body_html, visible_text, class, verdict, mail_id, mail_view, message_id, created_at)",
+         body_html, visible_text, class, verdict, mail_id, mail_view, message_id, created_at, forwarded_by, written_at)",
         rows,
         "",
     )
@@ -425,6 +439,71 @@ pub(super) async fn ensure_user(tx: &mut Tx, tenant: TenantId, email: &str, name
     Ok(row.into())
 }
 
+/// Whether an address is one of our mailboxes, whosever.
+pub(super) async fn is_mailbox(ex: &mut impl Exec, key: &str) -> Result<bool> {
+    let row: Option<(i64,)> = sql("SELECT id FROM mailboxes WHERE address_key = ").arg(key).opt(ex).await?;
+    Ok(row.is_some())
+}
+
+/// Whether a requester only stands in for one: an agent who forwarded a mail, or a contact without an address (E6.3, E6.6).
+pub(super) async fn stands_in(ex: &mut impl Exec, user: UserId) -> Result<bool> {
+    let (role, email): (Role, String) = sql("SELECT role, email FROM users WHERE id = ").arg(user).one(ex).await?;
+    Ok(role.is_agent() || !email.contains('@'))
+}
+
+pub(super) async fn remove_participant(tx: &mut Tx, ticket: TicketId, user: UserId) -> Result<()> {
+    sql("DELETE FROM ticket_participants WHERE ticket_id = $1 AND user_id = $2")
+        .bind(ticket)
+        .bind(user)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Makes somebody a participant of this kind and state, whatever they were.
+pub(super) async fn put_participant(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ticket: TicketId,
+    user: UserId,
+    (kind, state): (ParticipantKind, ParticipantState),
+    at: Time,
+) -> Result<()> {
+    sql("INSERT INTO ticket_participants (ticket_id, user_id, tenant_id, kind, state, created_at)          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (ticket_id, user_id) DO UPDATE SET kind = $4, state = $5")
+    .bind(ticket)
+    .bind(user)
+    .bind(tenant)
+    .bind(kind)
+    .bind(state)
+    .bind(at)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn accept_participant(tx: &mut Tx, ticket: TicketId, user: UserId) -> Result<()> {
+    sql("UPDATE ticket_participants SET state = 'accepted' WHERE ticket_id = $1 AND user_id = $2")
+        .bind(ticket)
+        .bind(user)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes the customer's messages of a stand-in down as the requester's.
+pub(super) async fn reattribute(tx: &mut Tx, ticket: TicketId, from: UserId, to: UserId) -> Result<()> {
+    let user = user(tx, to).await?;
+    sql("UPDATE ticket_messages SET author_id = $1, author_name = $2, author_email = $3          WHERE ticket_id = $4 AND author_id = $5 AND side = 'customer'")
+    .bind(to)
+    .bind(user.name)
+    .bind(user.email)
+    .bind(ticket)
+    .bind(from)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn pid_prefix(ex: &mut impl Exec, tenant: TenantId) -> Result<Option<String>> {
     let (prefix,): (Option<String>,) = sql("SELECT pid_prefix FROM tenants WHERE id = $1").bind(tenant).one(ex).await?;
     Ok(prefix)
@@ -457,6 +536,33 @@ pub(super) async fn events_after(ex: &mut impl Exec, ticket: TicketId, after: i6
         .bind(limit)
         .all(ex)
         .await
+}
+
+pub(super) async fn insert_joins(tx: &mut Tx, new: Vec<NewJoin>, at: Time) -> Result<()> {
+    let rows = new
+        .into_iter()
+        .map(|j| {
+            vec![
+                j.tenant_id.into(),
+                j.kind.into(),
+                j.ticket_id.into(),
+                j.other_id.into(),
+                j.user_id.into(),
+                j.ticket_message_id.into(),
+                j.why.into(),
+                JoinState::Open.into(),
+                at.into(),
+            ]
+        })
+        .collect();
+    insert_many(
+        tx,
+        "INSERT INTO ticket_joins (tenant_id, kind, ticket_id, other_id, user_id, ticket_message_id, why, state, created_at)",
+        rows,
+        "",
+    )
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn attach_uploads(tx: &mut Tx, uploads: Vec<(AttachmentId, TicketId, MessageId)>) -> Result<()> {

@@ -5,6 +5,7 @@
 //! with one statement per table, however many tickets took part. One transaction holds one unit; nothing here awaits
 //! anything but SQL. The same unit serves a click in the dashboard and a batch of 32 mails.
 
+use super::joins::NewJoin;
 use super::sql;
 use super::types::{Channel, Folder, ParticipantKind, ParticipantState, Priority, Status, Ticket, snippet};
 use crate::clock::{Time, now};
@@ -29,6 +30,7 @@ pub struct Work<'a> {
     pub(super) participants: Vec<NewParticipant>,
     pub(super) message_ids: Vec<NewMessageId>,
     pub(super) attachments: Vec<NewAttachment>,
+    pub(super) joins: Vec<NewJoin>,
     uploads: Vec<(AttachmentId, TicketId, MessageId)>,
     outbox: Vec<NewOutbox>,
 }
@@ -109,6 +111,10 @@ pub struct NewMessage {
     pub message_id: Option<String>,
     /// When it was received; None: now.
     pub created_at: Option<Time>,
+    /// The agent who forwarded it (E6.3).
+    pub forwarded_by: Option<UserId>,
+    /// When its author wrote it, where that is not when it was received (E6.2).
+    pub written_at: Option<Time>,
 }
 
 /// Somebody to add to a ticket.
@@ -188,6 +194,7 @@ impl<'a> Work<'a> {
             participants: Vec::new(),
             message_ids: Vec::new(),
             attachments: Vec::new(),
+            joins: Vec::new(),
             uploads: Vec::new(),
             outbox: Vec::new(),
         }
@@ -428,6 +435,11 @@ impl<'a> Work<'a> {
         self.attachments.push(new);
     }
 
+    /// Puts a doubtful join into the tray (E4.4).
+    pub fn offer(&mut self, new: NewJoin) {
+        self.joins.push(new);
+    }
+
     /// Puts a file that was uploaded before on a message.
     pub fn attach_upload(&mut self, id: AttachmentId, ticket: TicketId, message: MessageId) {
         self.uploads.push((id, ticket, message));
@@ -463,8 +475,22 @@ impl<'a> Work<'a> {
         sql::insert_participants(tx, std::mem::take(&mut self.participants), self.now).await?;
         sql::insert_message_ids(tx, std::mem::take(&mut self.message_ids), self.now).await?;
         sql::insert_attachments(tx, std::mem::take(&mut self.attachments), self.now).await?;
+        sql::insert_joins(tx, std::mem::take(&mut self.joins), self.now).await?;
         sql::attach_uploads(tx, std::mem::take(&mut self.uploads)).await?;
         crate::mail_out::outbox::insert(tx, std::mem::take(&mut self.outbox), self.now).await
+    }
+
+    /// Writes the rows of new tickets now, so that what is written next may point to them.
+    ///
+    /// # Errors
+    /// See [`crate::store::Error`].
+    pub(super) async fn flush_new(&mut self, tx: &mut Tx) -> Result<()> {
+        let mut new = Vec::new();
+        for held in self.tickets.values_mut().filter(|h| h.is_new) {
+            held.is_new = false;
+            new.push(held.ticket.clone());
+        }
+        sql::insert_tickets(tx, new).await
     }
 
     fn held(&self, id: TicketId) -> &Held {

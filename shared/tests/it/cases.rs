@@ -13,6 +13,10 @@
 //! - `reply A: text`, `note A: text`, `take A`, `close A`, `solve A`, `trash A`, `spam A`: an agent acts.
 //! - `schedule A: text`, `undo A: text`: an agent's reply for in an hour, or with an undo window; `send_now A`: the latest
 //!   one leaves now.
+//! - `requester A: address`: whose it is. `split A: B`: its last message becomes ticket B. `join A: B`, `apart A: B`: the
+//!   agent says what the tray asks about it; B is where the message is then.
+//! - `mailbox address`, `gateway address`, `settings {...}`: the tenant has this. `flood 500 address`: so many mails of one
+//!   sender, at once. `rest A`: it is solved, by nobody. `revive A 5`: so often it is, and a mail brings it back.
 //! - `sent A`: what waited to be sent for the ticket has left.
 //! - `days A 31`: so many days pass for the ticket. `merge A B`: A was merged into B.
 //! - `check A key=value ...`: `status`, `folder`, `subject`, `messages`, `participants`, `awaiting` (participants whom nobody
@@ -44,11 +48,16 @@ cases! {
     e11_6_agent_answers_by_mail
     e2_14_one_form_of_an_address
     e2_4_no_from
+    e4_10_another_matter
     e4_3_two_tokens
     e4_4_strangers_quoting_ids
+    e4_4_tray
     e4_5_people_in_cc
+    e4_7_merged
+    e4_8_split
     e4_9_trash_and_spam
     e5_11_who_is_told
+    e5_12_floods
     e5_14_who_is_never_answered
     e5_15_notices_obey_suppression
     e5_2_own_loop
@@ -57,6 +66,8 @@ cases! {
     t04_same_mail_by_two_doors
     t05_same_id_other_mail
     t08_parser_panics
+    t06_two_mailboxes
+    t07_two_tenants_two_tokens
     t09_random_octets
     t10_nul
     t11_charsets
@@ -77,6 +88,7 @@ cases! {
     t27_colleague_answers
     t28_pid_of_a_stranger
     t29_merged_and_closed
+    t30_other_mailbox
     t31_answer_before_its_parent
     t32_auto_reply
     t33_suppress_is_no_evidence
@@ -85,10 +97,14 @@ cases! {
     t36_alarm
     t37_mailing_list
     t38_caps
+    t39_storm
     t40_bounces
     t41_forged_reports
     t42_agents_out_of_office
     t59_scheduled_reply_held
+    t43_agents_forward
+    t44_agents_forward_unverified
+    t45_whose_mail_it_is
     t67_forged_results
 }
 

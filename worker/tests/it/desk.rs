@@ -163,6 +163,8 @@ pub async fn answer(app: &App, answer: Answer<'_>) -> Vec<OutboxId> {
             mail_view: None,
             message_id: None,
             created_at: None,
+            forwarded_by: None,
+            written_at: None,
         },
         By::SYSTEM,
     );

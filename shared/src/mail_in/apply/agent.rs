@@ -62,6 +62,8 @@ impl Batch<'_> {
             mail_view: None,
             message_id: sent_as.or_else(|| read.mail.message_id.clone()),
             created_at: Some(read.kept.received_at),
+            forwarded_by: None,
+            written_at: None,
         };
         self.work.message(message, by);
         if let Some(message_id) = &read.mail.message_id {

@@ -1,14 +1,16 @@
 //! What a mail causes to be sent: the acknowledgement and the responsible agent's notice, within the caps (E5.11 to E5.15).
 
+use super::people::Person;
 use super::plan::touched;
 use super::{Batch, Planned};
 use crate::address;
 use crate::events::{By, EventKind};
 use crate::ids::{MessageId, TicketId, UserId};
-use crate::mail_in::decide::{Decision, Read};
+use crate::mail_in::decide::{Decision, Joining, Opening, Read};
+use crate::mail_in::origin::Origin;
 use crate::mail_in::types::Class;
 use crate::mail_in::{Error, Trace};
-use crate::mail_out::caps::Caps;
+use crate::mail_out::caps::{self, Caps, Wanted};
 use crate::mail_out::digest;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::Kind;
@@ -22,7 +24,7 @@ use std::collections::{BTreeSet, HashMap};
 /// The tickets that a person's mail joins: what waits for its time there is held (E9.3).
 pub(super) fn answered(mails: &[Planned]) -> Vec<TicketId> {
     let joined = mails.iter().filter_map(|m| match &m.decision {
-        Decision::Join { ticket, class: Class::Person, .. } => Some(*ticket),
+        Decision::Join(Joining { ticket, class: Class::Person, .. }) => Some(*ticket),
         _ => None,
     });
     joined.collect::<BTreeSet<_>>().into_iter().collect()
@@ -40,6 +42,14 @@ pub(super) async fn agents(
     Ok(enqueue::notice_recipients(tx, &ids.into_iter().collect::<Vec<_>>()).await?)
 }
 
+/// Whom an acknowledgement would go to: a web form's visitor, else the sender.
+fn ack_key(mail: &Planned) -> Option<String> {
+    match &mail.decision {
+        Decision::Open(Opening { origin: Origin::Form(visitor), .. }) => Some(address::key(&visitor.email)),
+        _ => mail.read.sender_key(),
+    }
+}
+
 /// The caps of everybody who may be sent something automatic: senders an acknowledgement, agents a notice.
 pub(super) async fn load_caps(
     tx: &mut Tx,
@@ -48,15 +58,30 @@ pub(super) async fn load_caps(
     agents: &HashMap<UserId, Recipient>,
     scheduled: &[Scheduled],
 ) -> Result<Caps, Error> {
-    let acks = mails
+    let acked = || mails.iter().filter(|m| matches!(&m.decision, Decision::Open(o) if o.ack.is_ok()));
+    let acks = acked().filter_map(|m| Some((m.read.kept.tenant_id, ack_key(m)?)));
+    let senders = mails
         .iter()
-        .filter(|m| matches!(m.decision, Decision::Open { ack: Ok(()), .. }))
+        .filter(|m| matches!(m.decision, Decision::Open(_) | Decision::Join(_)))
         .filter_map(|m| Some((m.read.kept.tenant_id, m.read.sender_key()?)));
     let assigned = touched(mails).into_iter().filter_map(|t| Some((t, work.ticket(t)?.assigned_to?)));
     let notices = assigned
         .chain(scheduled.iter().filter_map(|s| Some((s.ticket, s.author?))))
         .filter_map(|(t, agent)| Some((work.ticket(t)?.tenant_id, address::key(&agents.get(&agent)?.email))));
-    Ok(Caps::load(tx, acks.collect(), notices.collect(), work.now()).await?)
+    let wanted = Wanted {
+        acks: acks.collect(),
+        notices: notices.collect(),
+        tickets: touched(mails).into_iter().collect(),
+        patterns: acked().map(|m| said(&m.read)).collect(),
+        senders: senders.collect(),
+    };
+    Ok(Caps::load(tx, wanted, work.now()).await?)
+}
+
+/// What a mail says but for its digits (E5.12): its text, else its subject.
+fn said(read: &Read) -> String {
+    let text = if read.mail.body_text.trim().is_empty() { &read.mail.subject } else { &read.mail.body_text };
+    caps::pattern(text)
 }
 
 impl Batch<'_> {
@@ -64,17 +89,18 @@ impl Batch<'_> {
     pub(super) fn acknowledge(
         &mut self,
         mail: &Planned,
-        ticket: TicketId,
+        (ticket, message): (TicketId, MessageId),
         desk: &enqueue::Desk,
-        message: MessageId,
+        requester: &Person,
         ack: Result<(), &'static str>,
         trace: &mut Trace,
     ) {
         let read = &mail.read;
         let tenant = read.kept.tenant_id;
-        let Some(from) = &read.mail.from else { return };
-        let key = address::key(&from.email);
-        let allowed = ack.and_then(|()| self.caps.ack(tenant, &key));
+        let Some(email) = requester.email.clone() else { return };
+        let key = address::key(&email);
+        let pattern = said(read);
+        let allowed = ack.and_then(|()| self.caps.ack(tenant, &key, &pattern));
         if let Err(reason) = allowed {
             if ack.is_ok() {
                 trace.add("apply", "E5.12", "no acknowledgement", reason);
@@ -90,9 +116,9 @@ impl Batch<'_> {
         }
         trace.add("apply", "E5.11", "acknowledged", "");
         let to = Recipient {
-            user_id: self.sender(read),
-            email: from.email.clone(),
-            name: from.name.clone(),
+            user_id: requester.id,
+            email,
+            name: requester.name.clone(),
             locale: self.known.user(tenant, &key).and_then(|u| u.locale),
         };
         let row = self.outbox.pop_front().expect("one was taken for each mail");
@@ -105,6 +131,7 @@ impl Batch<'_> {
             trigger: trigger(read),
             ticket_message_id: Some(message),
             due_at: self.due,
+            pattern: Some(pattern),
         };
         enqueue::automatic(&mut self.work, desk, &subject, mail, row);
     }
@@ -138,7 +165,7 @@ impl Batch<'_> {
         trace: &mut Trace,
     ) {
         let Some(desk) = self.known.desk(ticket.tenant_id, ticket.mailbox_id).cloned() else { return };
-        if let Err(reason) = self.caps.notice(ticket.tenant_id, &address::key(&agent.email)) {
+        if let Err(reason) = self.caps.notice(ticket.tenant_id, &address::key(&agent.email), ticket.id) {
             let data = json!({"kind": "notice", "reason": reason});
             self.work.event(ticket.id, EventKind::AutoSuppressed, By::SYSTEM, data, None);
             if reason == digest::CAP {
@@ -156,6 +183,7 @@ impl Batch<'_> {
             trigger: Trigger { mail_id: Some(mail.read.kept.id), ..Trigger::default() },
             ticket_message_id: message,
             due_at: self.due,
+            pattern: None,
         };
         enqueue::automatic(&mut self.work, &desk, ticket, notice, row);
     }

@@ -14,11 +14,13 @@ mod people;
 mod plan;
 mod reports;
 mod rows;
+mod storms;
 
 pub use plan::{Planned, plan};
 
 use super::decide::{self, Decision};
 use super::known::Known;
+use super::origin;
 use super::outcome::{Applied, MailState, Outcome};
 use super::senders::Cell;
 use super::types::Class;
@@ -107,6 +109,8 @@ struct Batch<'a> {
     scheduled: Vec<Scheduled>,
     /// Notices above their agents' cap (E5.12).
     digests: Vec<(TenantId, UserId, TicketId, Template)>,
+    storms: storms::Storms,
+    reopens: HashMap<TicketId, i64>,
 }
 
 async fn write(
@@ -129,9 +133,11 @@ async fn write(
     work.lock(tx, &touched(mails)).await?;
     let scheduled = schedule::find(tx, &effects::answered(mails)).await?;
     let (n, files) = (mails.len(), mails.iter().map(|m| m.files.len()).sum());
+    // An agent's forward may become two messages: the note and the requester's.
+    let forwards = mails.iter().filter(|m| origin::may_be_forward(&m.read)).count();
     let wanted = [
         (IdTable::Tickets, n),
-        (IdTable::Messages, n),
+        (IdTable::Messages, n + forwards),
         (IdTable::Outbox, n + scheduled.len()),
         (IdTable::Attachments, files),
     ];
@@ -142,6 +148,8 @@ async fn write(
         now: work.now(),
         users,
         caps: effects::load_caps(tx, &work, mails, &agents, &scheduled).await?,
+        storms: storms::Storms::new(),
+        reopens: storms::reopens(tx, mails, work.now()).await?,
         agents,
         scheduled,
         digests: Vec::new(),
@@ -166,11 +174,19 @@ async fn write(
             trace.add("dedupe", "E1.8", "duplicate", format!("first arrival {of}, at the same moment"));
             Some(rows::duplicate(tx, id, *of).await?)
         } else {
-            Some(batch.one(tx, mail, &mut trace).await?)
+            let storms = batch.count_arrival(mail);
+            let mut line = batch.one(tx, mail, &mut trace).await?;
+            if storms {
+                batch.mark_storm(mail, &mut line);
+            }
+            if origin::is_unverified_agent(&mail.read, batch.known) {
+                line.flags.push("agent_unverified");
+            }
+            Some(line)
         };
         match line {
             Some(line) => {
-                rows.push(rows::decision_row(&mail.read, &line, &trace, batch.now));
+                rows.push(rows::decision_row(&mail.read, batch.known, &line, &trace, batch.now));
                 lines.push(line.applied);
             }
             None => lines.push(Applied::not_yet(id)),
@@ -182,6 +198,7 @@ async fn write(
     }
     let rung = batch.work.queued();
     batch.work.flush(tx).await?;
+    storms::record(tx, std::mem::take(&mut batch.storms), batch.now).await?;
     sql::record_decisions(tx, rows).await?;
     Ok((lines, rung))
 }
@@ -200,7 +217,7 @@ impl Batch<'_> {
             let id = mail.read.kept.id;
             if undecided.contains(&id)
                 && !late.contains_key(&id)
-                && matches!(self.current(mail, None), Decision::Open { .. })
+                && matches!(self.current(mail, None), Decision::Open(_))
             {
                 *wanted.entry(mail.read.kept.tenant_id).or_default() += 1;
             }
@@ -217,8 +234,8 @@ impl Batch<'_> {
     /// that it rests on changed since (version, status, merge).
     fn current(&mut self, mail: &Planned, trace: Option<&mut Trace>) -> Decision {
         let on = match &mail.decision {
-            Decision::Join { ticket, .. } => Some(*ticket),
-            Decision::Open { follow_up_of, .. } => *follow_up_of,
+            Decision::Join(joining) => Some(joining.ticket),
+            Decision::Open(opening) => opening.follow_up_of,
             _ => None,
         };
         let changed = on.filter(|id| {
@@ -240,7 +257,8 @@ impl Batch<'_> {
         // A decision that needs a row which this transaction does not hold stays as it was planned: the ticket is
         // locked, so what was found about it cannot get worse than a fresh look.
         match &decision {
-            Decision::Join { ticket, .. } if self.work.ticket(*ticket).is_none() => mail.decision.clone(),
+            Decision::Join(j) if self.work.ticket(j.ticket).is_none() => mail.decision.clone(),
+            Decision::Open(o) if !self.has_requester(&mail.read, &o.origin) => mail.decision.clone(),
             _ => decision,
         }
     }
@@ -254,13 +272,16 @@ impl Batch<'_> {
                 applied: Applied { outcome: Some(decide::held_as(reason)), ..Applied::not_yet(id) },
                 reason: Some(reason.to_owned()),
                 duplicate_of: None,
+                flags: Vec::new(),
+                spam: None,
+                variant_of: None,
             }),
-            Decision::Open { links, follow_up_of, ack } => self.open(tx, mail, &links, follow_up_of, ack, trace).await,
-            Decision::Join { ticket, cell: Cell::Agent, .. } => self.agent_answers(tx, mail, ticket, trace).await,
-            Decision::Join { ticket, cell, class, revive, links } => {
-                let line = self.join(mail, ticket, (cell, class), revive, &links, trace);
-                if class == Class::Person && !cell.is_desks() {
-                    self.hold_scheduled(tx, mail, ticket, line.applied.ticket_message_id, trace).await?;
+            Decision::Open(opening) => self.open(tx, mail, &opening, trace).await,
+            Decision::Join(j) if j.cell == Cell::Agent => self.agent_answers(tx, mail, j.ticket, trace).await,
+            Decision::Join(joining) => {
+                let line = self.join(mail, &joining, trace);
+                if joining.class == Class::Person && !joining.cell.is_desks() {
+                    self.hold_scheduled(tx, mail, joining.ticket, line.applied.ticket_message_id, trace).await?;
                 }
                 Ok(line)
             }
@@ -286,6 +307,9 @@ impl Batch<'_> {
             },
             reason: None,
             duplicate_of: None,
+            flags: Vec::new(),
+            spam: None,
+            variant_of: None,
         }
     }
 }

@@ -33,7 +33,7 @@ pub async fn plan(app: &App, reads: Vec<Arc<Read>>) -> Result<(Known, Vec<Planne
         let mut trace = read.trace.clone();
         let decision = decide::decide(&read, &known, &mut trace);
         let mut files = Vec::new();
-        if matches!(decision, Decision::Open { .. } | Decision::Join { .. }) {
+        if matches!(decision, Decision::Open(_) | Decision::Join(_)) {
             for part in &read.mail.parts {
                 files.push(app.blobs.put(read.kept.tenant_id, part.bytes.clone()).await?);
             }
@@ -48,8 +48,8 @@ pub(super) fn touched(mails: &[Planned]) -> Vec<TicketId> {
     let mut ids = BTreeSet::new();
     for mail in mails {
         match &mail.decision {
-            Decision::Open { links, follow_up_of, .. } => ids.extend(links.iter().chain(follow_up_of)),
-            Decision::Join { ticket, links, .. } => ids.extend(links.iter().chain([ticket])),
+            Decision::Open(o) => ids.extend(o.links.iter().chain(&o.follow_up_of).chain(&o.beside)),
+            Decision::Join(j) => ids.extend(j.links.iter().chain([&j.ticket])),
             Decision::Report { ticket, .. } | Decision::Loop { ticket } => ids.extend(ticket),
             Decision::Duplicate { .. } | Decision::Quarantine { .. } => {}
         }

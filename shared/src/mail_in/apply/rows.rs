@@ -2,12 +2,14 @@
 
 use super::Planned;
 use crate::clock::Time;
-use crate::ids::{MailId, TenantId};
+use crate::ids::{MailId, MailboxId, TenantId};
 use crate::mail_in::PIPELINE;
 use crate::mail_in::authenticate::due_after;
 use crate::mail_in::decide::{Decision, Read};
 use crate::mail_in::impostor;
+use crate::mail_in::known::Known;
 use crate::mail_in::outcome::{Applied, MailState, Outcome};
+use crate::mail_in::types::Spam;
 use crate::mail_in::{Error, Trace, sql};
 use crate::store::{Tx, Value};
 use serde_json::json;
@@ -22,6 +24,12 @@ pub(super) struct Line {
     pub(super) applied: Applied,
     pub(super) reason: Option<String>,
     pub(super) duplicate_of: Option<MailId>,
+    /// What was seen only when it was applied: beside the flags that follow from the mail alone.
+    pub(super) flags: Vec<&'static str>,
+    /// Whether it was taken for spam (E5.10).
+    pub(super) spam: Option<Spam>,
+    /// An earlier arrival with the same Message-ID and other content (E1.9).
+    pub(super) variant_of: Option<MailId>,
 }
 
 /// Mails whose key another one took between planning and now, or in the same batch.
@@ -65,15 +73,22 @@ pub(super) async fn duplicate(tx: &mut Tx, id: MailId, of: MailId) -> Result<Lin
         },
         reason: None,
         duplicate_of: Some(of),
+        flags: Vec::new(),
+        spam: None,
+        variant_of: None,
     })
 }
 
-pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -> Vec<Value> {
+pub(super) fn decision_row(read: &Read, known: &Known, line: &Line, trace: &Trace, now: Time) -> Vec<Value> {
     let mail = &read.mail;
+    // E1.12: the other mailboxes that it was sent to.
+    let also: Vec<MailboxId> = known.addressed(read).into_iter().filter(|m| Some(*m) != read.kept.mailbox_id).collect();
+    let also = (!also.is_empty()).then(|| json!(also).to_string());
     let mut flags: Vec<&str> = mail.flags.iter().map(String::as_str).collect();
     flags.extend(read.classified.flags.iter().copied());
     flags.extend(mail.defects.iter().map(String::as_str));
     flags.extend(trace.0.iter().filter(|l| l.rule == impostor::RULE).map(|l| l.result.as_str()));
+    flags.extend(line.flags.iter().copied());
     vec![
         read.kept.id.into(),
         line.state.into(),
@@ -95,6 +110,10 @@ pub(super) fn decision_row(read: &Read, line: &Line, trace: &Trace, now: Time) -
         read.authentication.temporary.then(|| due_after(0, now)).flatten().into(),
         PIPELINE.into(),
         mail.flags.iter().any(|f| f == "degraded").into(),
+        also.into(),
+        read.sender_key().into(),
+        line.spam.into(),
+        line.variant_of.into(),
     ]
 }
 

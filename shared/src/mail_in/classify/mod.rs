@@ -12,7 +12,15 @@ pub trait Ours {
     fn is_our_loop_guard(&self, value: &str) -> bool;
     /// Tells whether an address is one of our mailboxes.
     fn is_our_mailbox(&self, email: &str) -> bool;
+    /// Returns how many hosts a mail went through, and how often ours (E5.13).
+    fn hops(&self) -> (usize, usize) {
+        (0, 0)
+    }
 }
+
+/// A mail that went through more hosts, or more often through ours, goes round in circles (E5.13).
+const MOST_HOPS: usize = 50;
+const MOST_OF_OURS: usize = 4;
 
 /// Headers whose mere presence (unless `no`) marks an automatic answer (E5.5).
 const AUTO_REPLY_HEADERS: &[&str] = &[
@@ -174,6 +182,10 @@ fn own_loop(mail: &Mail, facts: &Facts, ours: &dyn Ours) -> Option<String> {
     let automatic = auto_submitted(mail).is_some_and(|v| v != "no") || precedence(mail).is_some();
     if automatic && let Some(guard) = mail.header_all("x-loop-guard").find(|v| ours.is_our_loop_guard(v.trim())) {
         return Some(shown("X-Loop-Guard", guard));
+    }
+    let (hops, of_ours) = ours.hops();
+    if hops > MOST_HOPS || of_ours > MOST_OF_OURS {
+        return Some(format!("Received: {hops} times, {of_ours} by us"));
     }
     let id = mail.message_id.as_deref()?;
     let from = mail.from.as_ref().map(|f| f.email.as_str()).unwrap_or_default();

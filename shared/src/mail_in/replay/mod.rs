@@ -196,9 +196,9 @@ async fn of_thread(app: &App, stored: &InboundMail, read: Read) -> Result<Vec<Di
     let now_in = stored.ticket_id.and_then(|t| known.survivor(t)).map(|t| t.id).or(stored.ticket_id);
     let decision = decide::decide(&read, &known, &mut Trace::default());
     let today = match &decision {
-        Decision::Join { ticket, .. } => Some(*ticket),
+        Decision::Join(joining) => Some(joining.ticket),
         Decision::Report { ticket, .. } | Decision::Loop { ticket } => *ticket,
-        Decision::Open { .. } => opened,
+        Decision::Open(_) => opened,
         Decision::Duplicate { .. } | Decision::Quarantine { .. } => now_in,
     };
     if today == now_in {

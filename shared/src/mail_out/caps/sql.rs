@@ -1,53 +1,91 @@
-//! What was sent automatically of late, and to whom nothing may be.
+//! What was sent automatically of late, what came in, and to whom nothing may be sent.
 
+use super::Wanted;
+use crate::address;
 use crate::clock::Time;
 use crate::ids::TenantId;
 use crate::store::{Exec, Result, sql};
 use chrono::Duration;
+use std::collections::BTreeSet;
 
-/// What stands against automatic mail to an address or a domain (E5.12): one line each.
+/// What stands against automatic mail (E5.12, E5.13): one line each.
 #[derive(Debug, sqlx::FromRow)]
 pub struct AutoCount {
     pub tenant_id: TenantId,
-    /// `address`, `domain` or `suppressed`.
+    /// `address`, `domain`, `ticket`, `arrivals`, `storm`, `suppressed`; anything else is a pattern.
     pub what: String,
     /// The address key or the domain.
     pub to_whom: String,
     pub last_hour: i64,
+    /// Of `ticket`: its id.
     pub last_day: i64,
 }
 
-/// Counts the automatic mail to addresses and domains since yesterday, and finds the suppressed ones among them.
-pub(super) async fn automatic(
-    ex: &mut impl Exec,
-    addresses: &[(TenantId, &str)],
-    domains: &[(TenantId, &str)],
-    at: Time,
-) -> Result<Vec<AutoCount>> {
-    if addresses.is_empty() {
+/// Counts the automatic mail to addresses and domains since yesterday, that about tickets in the last hour, the mail of
+/// senders in the last ten minutes, and finds those who get nothing.
+pub(super) async fn automatic(ex: &mut impl Exec, wanted: &Wanted, at: Time) -> Result<Vec<AutoCount>> {
+    let addresses: BTreeSet<(TenantId, &str)> =
+        wanted.acks.iter().chain(&wanted.notices).map(|(t, a)| (*t, a.as_str())).collect();
+    let domains: BTreeSet<(TenantId, String)> =
+        wanted.acks.iter().filter_map(|(t, a)| Some((*t, address::domain(a)?))).collect();
+    let everybody: BTreeSet<(TenantId, &str)> =
+        addresses.iter().copied().chain(wanted.senders.iter().map(|(t, a)| (*t, a.as_str()))).collect();
+    if everybody.is_empty() {
         return Ok(Vec::new());
     }
     let (hour, day) = (at - Duration::hours(1), at - Duration::days(1));
-    let mut q = sql("SELECT tenant_id, 'address' AS what, to_key AS to_whom, \
-         CAST(SUM(CASE WHEN created_at > $1 THEN 1 ELSE 0 END) AS BIGINT) AS last_hour, COUNT(*) AS last_day \
-         FROM outbox WHERE automatic AND created_at > $2 AND (tenant_id, to_key) IN ")
-    .bind(hour)
-    .bind(day)
-    .pairs(addresses.iter().copied())
-    .push(" GROUP BY tenant_id, to_key");
+    let mut q = sql("SELECT tenant_id, 'suppressed' AS what, email_key AS to_whom, CAST(0 AS BIGINT) AS last_hour, \
+         CAST(0 AS BIGINT) AS last_day FROM suppressions WHERE until_at > ")
+    .arg(at)
+    .push(" AND (tenant_id, email_key) IN ")
+    .pairs(everybody.iter().copied())
+    .push(" UNION ALL SELECT tenant_id, 'storm', email_key, 0, 0 FROM storms WHERE quiet_until > ")
+    .arg(at)
+    .push(" AND (tenant_id, email_key) IN ")
+    .pairs(everybody.iter().copied());
+    if !addresses.is_empty() {
+        q = q
+            .push(" UNION ALL SELECT tenant_id, 'address', to_key, CAST(SUM(CASE WHEN created_at > ")
+            .arg(hour)
+            .push(" THEN 1 ELSE 0 END) AS BIGINT), COUNT(*) FROM outbox WHERE automatic AND created_at > ")
+            .arg(day)
+            .push(" AND (tenant_id, to_key) IN ")
+            .pairs(addresses.iter().copied())
+            .push(" GROUP BY tenant_id, to_key");
+    }
     if !domains.is_empty() {
         q = q
-            .push(
-                " UNION ALL SELECT tenant_id, 'domain', to_domain, COUNT(*), 0 FROM outbox \
-                   WHERE automatic AND created_at > $1 AND (tenant_id, to_domain) IN ",
-            )
-            .pairs(domains.iter().copied())
+            .push(" UNION ALL SELECT tenant_id, 'domain', to_domain, COUNT(*), 0 FROM outbox WHERE automatic AND created_at > ")
+            .arg(hour)
+            .push(" AND (tenant_id, to_domain) IN ")
+            .pairs(domains.iter().map(|(t, d)| (*t, d.as_str())))
             .push(" GROUP BY tenant_id, to_domain");
     }
-    q.push(" UNION ALL SELECT tenant_id, 'suppressed', email_key, 0, 0 FROM suppressions WHERE until_at > ")
-        .arg(at)
-        .push(" AND (tenant_id, email_key) IN ")
-        .pairs(addresses.iter().copied())
-        .all(ex)
-        .await
+    if !domains.is_empty() && !wanted.patterns.is_empty() {
+        q = q
+            .push(" UNION ALL SELECT tenant_id, pattern, to_domain, COUNT(*), 0 FROM outbox WHERE pattern IN ")
+            .among(wanted.patterns.iter().map(String::as_str))
+            .push(" AND created_at > ")
+            .arg(hour)
+            .push(" AND (tenant_id, to_domain) IN ")
+            .pairs(domains.iter().map(|(t, d)| (*t, d.as_str())))
+            .push(" GROUP BY tenant_id, pattern, to_domain");
+    }
+    if !wanted.tickets.is_empty() {
+        q = q
+            .push(" UNION ALL SELECT tenant_id, 'ticket', '', COUNT(*), ticket_id FROM outbox WHERE automatic AND created_at > ")
+            .arg(hour)
+            .push(" AND ticket_id IN ")
+            .among(wanted.tickets.iter().copied())
+            .push(" GROUP BY tenant_id, ticket_id");
+    }
+    if !wanted.senders.is_empty() {
+        q = q
+            .push(" UNION ALL SELECT tenant_id, 'arrivals', from_key, COUNT(*), 0 FROM inbound_mails WHERE received_at > ")
+            .arg(at - Duration::minutes(10))
+            .push(" AND (tenant_id, from_key) IN ")
+            .pairs(wanted.senders.iter().map(|(t, a)| (*t, a.as_str())))
+            .push(" GROUP BY tenant_id, from_key");
+    }
+    q.all(ex).await
 }

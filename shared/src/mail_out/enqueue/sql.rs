@@ -6,7 +6,8 @@ use crate::ids::{MailboxId, TenantId, TicketId, UserId};
 use crate::store::{Exec, Result, sql};
 use std::collections::HashMap;
 
-const DESK: &str = "SELECT m.tenant_id, t.locale, m.id AS mailbox_id, m.address, m.name, m.tag_separator, t.settings \
+const DESK: &str = "SELECT m.tenant_id, t.locale, m.id AS mailbox_id, m.address, m.name, m.tag_separator, t.settings, \
+     m.body_marker, m.gateways, m.ack_forms \
      FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id WHERE ";
 
 /// Returns whom a tenant sends as: the given mailbox if it is its own, else the tenant's first.

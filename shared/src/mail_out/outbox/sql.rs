@@ -62,6 +62,7 @@ pub async fn insert(tx: &mut Tx, mut new: Vec<NewOutbox>, at: Time) -> Result<()
                 0_i64.into(),
                 at.into(),
                 at.into(),
+                o.pattern.into(),
             ]
         })
         .collect();
@@ -69,7 +70,7 @@ pub async fn insert(tx: &mut Tx, mut new: Vec<NewOutbox>, at: Time) -> Result<()
         tx,
         "INSERT INTO outbox (id, tenant_id, kind, ticket_id, ticket_message_id, user_id, cause_mail_id, to_email, to_key, \
          to_domain, to_name, automatic, subject, message_id, envelope_from, letter, state, due_at, urgency, attempts, maybes, \
-         created_at, updated_at)",
+         created_at, updated_at, pattern)",
         rows,
         "",
     )

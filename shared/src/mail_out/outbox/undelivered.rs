@@ -20,7 +20,7 @@ pub(super) async fn tell_author(tx: &mut Tx, work: &mut Work<'_>, record: &Recor
     .await?;
     let Some((message, author)) = found else { return Ok(()) };
     let Some(agent) = enqueue::notice_recipients(tx, &[author]).await?.remove(&author) else { return Ok(()) };
-    if let Err(reason) = caps::may_notify(tx, ticket.tenant_id, &agent.email, work.now()).await? {
+    if let Err(reason) = caps::may_notify(tx, ticket.tenant_id, &agent.email, ticket.id, work.now()).await? {
         if reason == digest::CAP {
             digest::keep(tx, ticket.tenant_id, author, ticket.id, Template::NoticeUndelivered).await?;
         }
@@ -36,6 +36,7 @@ pub(super) async fn tell_author(tx: &mut Tx, work: &mut Work<'_>, record: &Recor
         trigger: Trigger::default(),
         ticket_message_id: Some(message),
         due_at: now,
+        pattern: None,
     };
     enqueue::automatic(work, &desk, &ticket, notice, row);
     Ok(())

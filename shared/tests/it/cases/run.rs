@@ -242,7 +242,48 @@ impl Stage {
         *self.tickets.get(name).unwrap_or_else(|| panic!("no ticket {name} yet"))
     }
 
+    /// What somebody else than the agent does.
+    async fn happens(&mut self, verb: &str, name: &str) -> bool {
+        match verb {
+            "gateway" => {
+                let list = serde_json::json!([name]).to_string();
+                self.change("UPDATE mailboxes SET gateways = $1 WHERE id = 1", vec![list.into()]).await;
+            }
+            "mailbox" => {
+                self.change(
+                    "INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) \
+                     VALUES (1, $1, $1, 'Other', '+', TRUE, '2026-11-01T00:00:00+00:00')",
+                    vec![name.to_owned().into()],
+                )
+                .await;
+            }
+            "flood" => self.flood(name).await,
+            "tenant" => {
+                self.change(
+                    "INSERT INTO tenants (id, slug, name, audience, pid_prefix, locale, settings, created_at) \
+                     VALUES (2, 'other', 'Other', 'public', 'OT', 'en', '{}', '2026-11-01T00:00:00+00:00')",
+                    Vec::new(),
+                )
+                .await;
+                self.change(
+                    "INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) \
+                     VALUES (2, $1, $1, 'Other', '+', TRUE, '2026-11-01T00:00:00+00:00')",
+                    vec![name.to_owned().into()],
+                )
+                .await;
+            }
+            "settings" => {
+                self.change("UPDATE tenants SET settings = $1 WHERE id = 1", vec![name.to_owned().into()]).await;
+            }
+            _ => return false,
+        }
+        true
+    }
+
     async fn act(&mut self, verb: &str, name: &str, text: &str, at: &str) {
+        if self.happens(verb, name).await {
+            return;
+        }
         let (app, agent, which) = (&self.app, &self.agent, TicketRef::from(self.ticket(name)));
         let done = match verb {
             "reply" | "note" => {
@@ -263,6 +304,46 @@ impl Stage {
                     "SELECT CAST(MAX(ticket_message_id) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ";
                 let id = self.text(id, self.ticket(name).0).await.parse().expect("a message");
                 messages::send_now(app, agent, &which, MessageId(id)).await
+            "rest" => {
+                self.rests(name).await;
+                Ok(())
+            }
+            "revive" => {
+                for n in 0..text.parse().expect("a number") {
+                    self.rests(name).await;
+                    let to = self.value(&format!("{name}.reply_to")).await;
+                    self.deliver(format!(
+                        "From: Ada <ada@customer.example>\r\nTo: {to}\r\nSubject: Re: Broken\r\n\
+                         Message-ID: <revive{n}@customer.example>\r\n\r\nAgain {n}.\r\n"
+                    ))
+                    .await;
+                }
+                Ok(())
+            }
+            "requester" => tickets::set_requester(app, agent, &which, text, None, None).await.map(drop),
+            "split" => {
+                let last = self
+                    .text("SELECT CAST(MAX(id) AS TEXT) FROM ticket_messages WHERE ticket_id = ", self.ticket(name).0);
+                let last = shared::ids::MessageId(last.await.parse().expect("a message"));
+                // Splitting is for those who lead.
+                let lead = &Actor::system();
+                let new = tickets::split(app, lead, &which, &[last], None, None).await.expect("it is split");
+                self.tickets.insert(text.to_owned(), new);
+                Ok(())
+            }
+            "join" | "apart" => {
+                let open = tickets::joins_of(app, agent, self.ticket(name)).await.expect("the tray answers");
+                let one = open.first().unwrap_or_else(|| panic!("{at}: nothing about it in the tray"));
+                let now_on = match verb {
+                    "join" => tickets::join(app, agent, one.id, true).await,
+                    _ => tickets::keep_apart(app, agent, one.id).await,
+                };
+                let now_on = now_on.unwrap_or_else(|e| panic!("{at}: {e}"));
+                if !text.is_empty() {
+                    let known = *self.tickets.entry(text.to_owned()).or_insert(now_on);
+                    assert!(known == now_on, "{at}: it is on {now_on}");
+                }
+                Ok(())
             }
             "take" => tickets::take(app, agent, &which, None).await.map(drop),
             "close" => tickets::close(app, agent, &which, None).await.map(drop),
@@ -289,6 +370,33 @@ impl Stage {
             other => panic!("{at}: no act {other}"),
         };
         done.unwrap_or_else(|e| panic!("{at}: {e}"));
+    }
+
+    /// The ticket is solved, and nobody did it.
+    async fn rests(&self, name: &str) {
+        let id = self.ticket(name);
+        let solved = "UPDATE tickets SET status = 'solved', solved_at = updated_at WHERE id = $1";
+        self.change(solved, vec![id.into()]).await;
+    }
+
+    async fn deliver(&self, raw: String) {
+        let raw = Bytes::from(raw);
+        let arrival = Arrival { door: Door::Raw, door_ref: None, tenant: None, facts: Facts::default(), raw };
+        mail_in::receive(&self.app, &self.ingest, arrival).await.expect("it is received");
+    }
+
+    /// `500 address`: so many mails of one sender, at once.
+    async fn flood(&self, text: &str) {
+        let (n, from) = text.split_once(' ').expect("flood N ADDRESS");
+        let n: usize = n.parse().expect("a number");
+        let mails = (0..n).map(|i| {
+            self.deliver(format!(
+                "From: {from}\r\nTo: support@desk.example\r\nSubject: Alarm {i}\r\nMessage-ID: <flood{i}@robot.example>\r\n\r\n\
+                 Words of their own: {}\r\n",
+                "x".repeat(i)
+            ))
+        });
+        futures::future::join_all(mails).await;
     }
 
     /// Moves a ticket's past back.
@@ -324,11 +432,43 @@ impl Stage {
             "status" => count("SELECT status FROM tickets WHERE id = ").await,
             "folder" => count("SELECT folder FROM tickets WHERE id = ").await,
             "subject" => count("SELECT subject FROM tickets WHERE id = ").await,
+            "requester" => {
+                count("SELECT email FROM users u JOIN tickets t ON t.requester_id = u.id WHERE t.id = ").await
+            }
+            "notes" => {
+                count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_messages WHERE kind = 'note' AND ticket_id = ").await
+            }
+            "forwarded" => {
+                count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_messages WHERE forwarded_by > 0 AND ticket_id = ").await
+            }
+            "also" => {
+                let view = tickets::view(&self.app, &Actor::system(), &self.ticket(name).into()).await.expect("a ticket");
+                let also = tickets::also_addressed(&self.app, &Actor::system(), &view.ticket).await.expect("it answers");
+                if also.is_empty() { "nowhere".to_owned() } else { also.join(",") }
+            }
+            "storms" => count("SELECT CAST(COUNT(*) AS TEXT) FROM storms WHERE id > ").await,
+            "alarms" => {
+                count("SELECT CAST(COUNT(*) AS TEXT) FROM audit_events WHERE kind = 'mail.storm' AND id > ").await
+            }
+            "acks" => count("SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE kind = 'ack' AND id > ").await,
+            "shown" => {
+                let filter = tickets::Filter { storms_as_one: true, ..tickets::Filter::default() };
+                tickets::count(&self.app, &self.agent, &filter, 1000).await.expect("the list answers").to_string()
+            }
+            "tray" => count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_joins WHERE state = 'open' AND ticket_id = ").await,
+            "answers" => {
+                let (letter,) = self.last_reply(self.ticket(name)).await;
+                let draft: Draft = serde_json::from_str(&letter).expect("a draft");
+                draft.in_reply_to.unwrap_or_else(|| "nothing".to_owned())
+            }
+            "recipients" => {
+                count("SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await
+            }
             "messages" => count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_messages WHERE ticket_id = ").await,
             "participants" => count("SELECT CAST(COUNT(*) AS TEXT) FROM ticket_participants WHERE ticket_id = ").await,
             "awaiting" => {
                 count(
-                    "SELECT CAST(COUNT(*) AS TEXT) FROM ticket_participants WHERE state <> 'active' AND ticket_id = ",
+                    "SELECT CAST(COUNT(*) AS TEXT) FROM ticket_participants WHERE state <> 'accepted' AND ticket_id = ",
                 )
                 .await
             }
@@ -365,6 +505,15 @@ impl Stage {
             }
             other => panic!("nothing called {other} to check"),
         }
+    }
+
+    async fn last_reply(&self, ticket: TicketId) -> (String,) {
+        sql("SELECT letter FROM outbox WHERE kind = 'reply' AND ticket_id = ")
+            .arg(ticket)
+            .push(" ORDER BY id DESC LIMIT 1")
+            .one(&mut self.app.db.read(Scope::All))
+            .await
+            .expect("a reply was written")
     }
 
     async fn text(&self, text: &'static str, id: i64) -> String {

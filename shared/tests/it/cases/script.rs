@@ -44,6 +44,10 @@ impl Script {
                     let (ticket, wanted) = rest.split_once(' ').expect("check WHICH key=value");
                     Does::Check { ticket: ticket.to_owned(), wanted: pairs(wanted) }
                 }
+                // Not about a ticket: all of the line is its value.
+                "gateway" | "mailbox" | "settings" | "tenant" | "flood" => {
+                    Does::Act { verb: word.to_owned(), ticket: rest.trim().to_owned(), text: String::new() }
+                }
                 verb => {
                     let (ticket, text) = rest.split_once([':', ' ']).unwrap_or((rest, ""));
                     Does::Act { verb: verb.to_owned(), ticket: ticket.to_owned(), text: text.trim().to_owned() }

@@ -1,0 +1,116 @@
+//! Whose a ticket is, who takes part in it, and what of it becomes a ticket of its own.
+
+use super::Answer;
+use super::tickets::{CreatedAnswer, changed, judged, reference, whole};
+use crate::Api;
+use crate::extract::{Caller, ExpectedVersion, Json, Path};
+use crate::problem::{FieldError, Problem};
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared::access::Capability;
+use shared::ids::{MessageId, UserId};
+use shared::tickets::{self, Participation, Whom};
+
+/// Whose a ticket is to be.
+#[derive(Debug, Deserialize)]
+pub struct RequesterBody {
+    email: Option<String>,
+    name: Option<String>,
+    requester: Option<Given>,
+    expected_version: Option<i64>,
+}
+
+/// Somebody by address.
+#[derive(Debug, Deserialize)]
+pub struct Given {
+    /// The address.
+    pub email: String,
+    /// The name, if they are new.
+    pub name: Option<String>,
+}
+
+/// `POST /api/support/tickets/{id}/requester {email, name}`.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn set_requester(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<RequesterBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsUpdate, body).await?;
+    let given = b.requester.or(b.email.map(|email| Given { email, name: b.name }));
+    let given = given.ok_or_else(|| Problem::validation(vec![FieldError::required("email")]));
+    let given = judged(app, actor, &which, Capability::TicketsUpdate, given).await?;
+    let expected = version.or_body(b.expected_version)?;
+    let id = tickets::set_requester(app, actor, &which, &given.email, given.name.as_deref(), expected).await?;
+    changed(app, actor, &id.into()).await
+}
+
+/// Whom to add, to accept or to remove.
+#[derive(Debug, Deserialize)]
+pub struct ParticipantBody {
+    user_id: Option<i64>,
+    email: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    remove: bool,
+    expected_version: Option<i64>,
+}
+
+/// `POST /api/support/tickets/{id}/participants {email, name | user_id, remove}`: adds, accepts or removes somebody.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn set_participant(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<ParticipantBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsUpdate, body).await?;
+    let whom = match (b.user_id, b.email) {
+        (Some(id), _) => Ok(Whom::User(UserId(id))),
+        (None, Some(email)) => Ok(Whom::Address(email, b.name)),
+        (None, None) => Err(Problem::validation(vec![FieldError::required("email")])),
+    };
+    let whom = judged(app, actor, &which, Capability::TicketsUpdate, whom).await?;
+    let to = if b.remove { Participation::Removed } else { Participation::Accepted };
+    let expected = version.or_body(b.expected_version)?;
+    let id = tickets::set_participant(app, actor, &which, whom, to, expected).await?;
+    Ok(axum::Json(whole(app, actor, &id.into()).await?))
+}
+
+/// What of a ticket becomes one of its own.
+#[derive(Debug, Deserialize)]
+pub struct SplitBody {
+    #[serde(default, alias = "messages")]
+    message_ids: Vec<MessageId>,
+    #[serde(alias = "title")]
+    subject: Option<String>,
+    expected_version: Option<i64>,
+}
+
+/// `POST /api/support/tickets/{id}/split {message_ids, subject}`: 201 and the new ticket.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn split(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<SplitBody>, Problem>,
+) -> CreatedAnswer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsMerge, body).await?;
+    let expected = version.or_body(b.expected_version)?;
+    let id = tickets::split(app, actor, &which, &b.message_ids, b.subject.as_deref(), expected).await?;
+    Ok((StatusCode::CREATED, axum::Json(whole(app, actor, &id.into()).await?)))
+}
