@@ -9,6 +9,7 @@ use crate::mail_in::commands::{self, Command};
 use crate::mail_in::outcome::Outcome;
 use crate::mail_in::types::Part;
 use crate::mail_in::{Error, Trace};
+use crate::mail_out::answered::Answered;
 use crate::mail_out::enqueue::{self, Recipient, Reply};
 use crate::messages::{MessageKind, Side};
 use crate::store::Tx;
@@ -113,7 +114,7 @@ impl Batch<'_> {
             to: &to,
             bcc: &[],
             thread,
-            answered: &crate::mail_out::answered::Answered::default(),
+            answered: &Answered::default(),
             suppressed: &suppressed,
             force: false,
             due_at: self.due,

@@ -304,6 +304,7 @@ impl Stage {
                     "SELECT CAST(MAX(ticket_message_id) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ";
                 let id = self.text(id, self.ticket(name).0).await.parse().expect("a message");
                 messages::send_now(app, agent, &which, MessageId(id)).await
+            }
             "rest" => {
                 self.rests(name).await;
                 Ok(())
