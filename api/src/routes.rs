@@ -22,6 +22,8 @@ pub enum Who {
     Anyone,
     /// A mail provider: the inbound token, an admin's token, or nothing from this machine in development.
     Door,
+    /// A mail provider that signs what it sends, else as at a door.
+    Provider,
     /// Somebody with a session or token.
     User,
     /// A developer at their own machine; elsewhere the route does not exist.
@@ -48,6 +50,8 @@ enum Limit {
     Mail,
     /// A mail's fields: its files are a third larger in base64.
     MailFields,
+    /// A mail within a form that may escape each of its octets.
+    MailForm,
     /// Files, and the fields around them.
     Files,
 }
@@ -59,6 +63,7 @@ impl Limit {
             Limit::Small => MIB,
             Limit::Mail => config.max_mail_bytes,
             Limit::Files => config.max_ticket_bytes + MIB,
+            Limit::MailForm => config.max_mail_bytes * 3 + MIB,
             Limit::MailFields => config.max_mail_bytes / 2 * 3 + MIB,
         }
     }
@@ -107,7 +112,7 @@ impl Routes<'_> {
             Who::User => route.layer(from_fn_with_state(api.clone(), users_only)),
             Who::Developer => route.layer(from_fn_with_state(api.clone(), developers_only)),
             // The first asks nothing, the second has its own extractor.
-            Who::Anyone | Who::Door => route,
+            Who::Anyone | Who::Door | Who::Provider => route,
         };
         route = route.layer(DefaultBodyLimit::max(limit.bytes(&api.app.config)));
         self.router = self.router.route(path, route);
@@ -137,6 +142,11 @@ impl Routes<'_> {
     /// A POST that takes a mail.
     fn door<H: Handler<T, Api>, T: 'static>(self, path: &'static str, limit: Limit, handler: H) -> Self {
         self.add("POST", (path, Who::Door, limit, Effect::Other), handler)
+    }
+
+    /// A POST of a mail provider.
+    fn provider<H: Handler<T, Api>, T: 'static>(self, path: &'static str, limit: Limit, handler: H) -> Self {
+        self.add("POST", (path, Who::Provider, limit, Effect::Other), handler)
     }
 
     /// A form with files or a mail in it.
@@ -232,7 +242,19 @@ fn administration(r: Routes) -> Routes {
 }
 
 fn inbound(r: Routes) -> Routes {
-    r.door("/api/inbound/raw", Limit::Mail, doors::raw).door("/api/inbound/mock", Limit::MailFields, doors::mock)
+    r.door("/api/inbound/raw", Limit::Mail, doors::raw)
+        .door("/api/inbound/mock", Limit::MailFields, doors::mock)
+        .provider("/api/inbound/mailgun", Limit::MailForm, doors::mailgun)
+        .provider("/api/inbound/mailgun/mime", Limit::MailForm, doors::mailgun)
+        .provider("/api/inbound/postmark", Limit::MailFields, doors::postmark)
+        .provider("/api/inbound/sendgrid", Limit::MailFields, doors::sendgrid)
+        .provider("/api/inbound/sendgrid/{secret}", Limit::MailFields, doors::sendgrid_secret)
+        .provider("/api/inbound/ses", Limit::MailFields, doors::ses)
+        .provider("/api/inbound/cloudflare", Limit::Mail, doors::cloudflare)
+        .provider("/api/inbound/postal", Limit::MailFields, doors::postal)
+        .provider("/api/relay-events/mailgun", Limit::Small, doors::events::mailgun)
+        .provider("/api/relay-events/postmark", Limit::Small, doors::events::postmark)
+        .provider("/api/relay-events/ses", Limit::MailFields, doors::events::ses)
 }
 
 fn support(r: Routes) -> Routes {

@@ -111,7 +111,14 @@ pub async fn serve(api: Api, listener: TcpListener, stop: CancellationToken) -> 
 async fn work(api: Api, stop: CancellationToken) -> Result<(), Error> {
     let result = match api.app.config.worker {
         WorkerMode::Inline => worker::run(api.app, api.ingest, stop.clone()).await,
-        WorkerMode::Off => worker::ring_only(api.app, worker::queue::Health::redis(), stop.clone()).await,
+        WorkerMode::Off => {
+            let spool = tokio::spawn(worker::spool_only(api.app.clone(), api.ingest.clone(), stop.clone()));
+            let rung = worker::ring_only(api.app, worker::queue::Health::redis(), stop.clone()).await;
+            if let Err(e) = spool.await {
+                tracing::error!(error = %e, "taking up the spool broke off");
+            }
+            rung
+        }
     };
     // A server that was told to send mail and cannot must not look as if it did.
     if result.is_err() {

@@ -86,6 +86,7 @@ pub async fn run_with(dispatcher: Dispatcher, ingest: Ingest, stop: Cancellation
     tasks.spawn(heartbeat::run(app.clone(), stop.clone()));
     tasks.spawn(sweeps::often(dispatcher.clone(), ingest.clone(), stop.clone()));
     tasks.spawn(sweeps::index(app.clone(), stop.clone()));
+    tasks.spawn(sweeps::buckets(app.clone(), ingest.clone(), stop.clone()));
     tasks.spawn(sweeps::seldom(app, ingest, stop.clone()));
     tasks.spawn({
         let (dispatcher, stop) = (dispatcher.clone(), stop.clone());
@@ -119,6 +120,16 @@ pub async fn ring_only(app: App, health: Health, stop: CancellationToken) -> Res
     Ok(())
 }
 
+/// Takes up this host's spool until `stop`, for a server whose mail other processes send: they may be on other hosts.
+pub async fn spool_only(app: App, ingest: Ingest, stop: CancellationToken) {
+    loop {
+        sweeps::take_up_spool(&app, &ingest).await;
+        if stop.run_until_cancelled(tokio::time::sleep(sweeps::OFTEN)).await.is_none() {
+            return;
+        }
+    }
+}
+
 /// Does once, without sleeping, what [`run`] does again and again: undecided mail is taken up, expired leases are
 /// freed, and everything due is sent. Returns what became of the outgoing mail.
 ///
@@ -127,6 +138,7 @@ pub async fn ring_only(app: App, health: Health, stop: CancellationToken) -> Res
 pub async fn run_once(dispatcher: &Dispatcher, ingest: &Ingest) -> Result<Counts, Error> {
     let app = dispatcher.app.clone();
     inbound::sweep(&app, ingest).await?;
+    shared::spool::take_up(&app, ingest).await?;
     shared::mail_out::outbox::free_expired(&app.db, &app.keys).await?;
     Ok(dispatcher.drain().await?)
 }

@@ -6,13 +6,14 @@ use shared::app::App;
 use shared::housekeeping;
 use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{digest, outbox, suppress};
+use shared::{ses, spool};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Dispatcher;
 use crate::inbound;
 
 /// How often expired leases and undecided mail are looked for.
-const OFTEN: Duration = Duration::from_secs(5);
+pub(crate) const OFTEN: Duration = Duration::from_secs(5);
 /// How often old things are closed and forgotten.
 const SELDOM: Duration = Duration::from_secs(60);
 /// How often messages that are not indexed yet are looked for.
@@ -43,6 +44,7 @@ pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: Cancella
             Ok(mails) => tracing::info!(mails, "checked senders again whom no name server knew before"),
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "senders could not be checked again"),
         }
+        take_up_spool(&app, &ingest).await;
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return;
         }
@@ -62,6 +64,29 @@ pub(crate) async fn index(app: App, stop: CancellationToken) {
             }
         };
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Takes up mail that `postroom mail pipe` left in this host's spool (E10.8).
+pub(crate) async fn take_up_spool(app: &App, ingest: &Ingest) {
+    match spool::take_up(app, ingest).await {
+        Ok(0) => {}
+        Ok(mails) => tracing::info!(mails, "took up mail from the spool"),
+        Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "mail in the spool could not be kept yet"),
+    }
+}
+
+/// Looks through the buckets of Amazon SES for mail that nobody told of (E10.3), until `stop`.
+pub(crate) async fn buckets(app: App, ingest: Ingest, stop: CancellationToken) {
+    loop {
+        match ses::sweep(&app, &ingest).await {
+            Ok(0) => {}
+            Ok(mails) => tracing::warn!(mails, "found mail in a bucket that no notification told of"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "buckets could not be looked through"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(SELDOM)).await.is_none() {
             return;
         }
     }

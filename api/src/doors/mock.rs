@@ -1,7 +1,8 @@
 //! `POST /api/inbound/mock`: a mail from fields, for trying things out and for tests.
 
+use super::answer::{Manners, deliver, deliver_explained};
 use super::compose::{Defaults, Draft, build};
-use super::{Deliverer, Envelope, deliver, not_compressed, path};
+use super::{Deliverer, Envelope, not_compressed, path};
 use crate::Api;
 use crate::extract::Json;
 use crate::problem::Problem;
@@ -17,7 +18,7 @@ use shared::mail_in::{Arrival, Door};
 pub async fn mock(
     State(api): State<Api>,
     deliverer: Deliverer,
-    Envelope(mut facts): Envelope,
+    Envelope { mut facts, explain, .. }: Envelope,
     headers: HeaderMap,
     draft: Result<Json<Draft>, Problem>,
 ) -> Result<Response, Problem> {
@@ -39,5 +40,9 @@ pub async fn mock(
     if let Some(to) = draft.envelope_to {
         facts.envelope_to = to.list().iter().map(|a| path(a).to_owned()).filter(|a| !a.is_empty()).collect();
     }
-    deliver(&api, Arrival { door: Door::Mock, door_ref: None, tenant: deliverer.tenant, facts, raw: raw.into() }).await
+    let arrival = Arrival { door: Door::Mock, door_ref: None, tenant: deliverer.tenant, facts, raw: raw.into() };
+    match explain {
+        true => deliver_explained(&api, arrival, Manners::PLAIN).await,
+        false => deliver(&api, arrival, Manners::PLAIN).await,
+    }
 }

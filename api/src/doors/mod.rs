@@ -1,32 +1,49 @@
 //! Inbound mail over HTTP: verify, make an arrival, hand it to the pipeline, say what became of it.
 //!
 //! A door says yes only after the mail is durable (E10.1); a database that is away is 503, and the sender comes again.
+//! Each provider has a file; what they share: [`call`] reads a request and admits its sender, [`verify`] knows
+//! signatures, [`form`] reads forms, [`rebuild`] makes a mail of a parsed one, [`answer`] says yes and no.
 
+mod answer;
+mod call;
+mod cloudflare;
 pub mod compose;
+pub mod events;
+mod form;
+mod mailgun;
 mod mock;
+mod postal;
+mod postmark;
 mod raw;
+mod rebuild;
+mod sendgrid;
+mod ses;
+mod signed;
 pub mod smtp;
+mod sns;
+mod verify;
 
+pub use cloudflare::cloudflare;
+pub use mailgun::mailgun;
 pub use mock::mock;
+pub use postal::postal;
+pub use postmark::postmark;
 pub use raw::raw;
+pub use sendgrid::{sendgrid, sendgrid_secret};
+pub use ses::ses;
 
 use crate::Api;
 use crate::extract::peer::Peer;
 use crate::extract::{Caller, bearer};
 use crate::problem::{Problem, codes};
-use axum::Json;
 use axum::extract::{FromRequestParts, Query};
-use axum::http::StatusCode;
 use axum::http::header;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
 use shared::access::Capability;
 use shared::ids::TenantId;
 use shared::keys::hash_token;
 use shared::mail_in::types::Facts;
-use shared::mail_in::{self, Applied, Arrival};
 use std::time::Duration;
 
 /// How long a door waits for the mail to be applied before it answers that it is kept (DESIGN 6).
@@ -64,12 +81,20 @@ impl FromRequestParts<Api> for Deliverer {
 
 /// The envelope as the door was told it: `?from=&to=`, or headers of the same meaning.
 #[derive(Debug, Clone, Default)]
-pub struct Envelope(Facts);
+pub struct Envelope {
+    facts: Facts,
+    /// The sender and the recipients, as they were given: what a signature covers.
+    from: String,
+    to: String,
+    /// Whether the answer is to tell the mail's trace (E10.4).
+    explain: bool,
+}
 
 #[derive(Debug, Default, Deserialize)]
 struct Params {
     from: Option<String>,
     to: Option<String>,
+    explain: Option<String>,
 }
 
 impl FromRequestParts<Api> for Envelope {
@@ -81,14 +106,16 @@ impl FromRequestParts<Api> for Envelope {
         let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let from = params.from.or_else(|| header("x-envelope-from"));
         let to = params.to.or_else(|| header("x-envelope-to")).unwrap_or_default();
-        Ok(Envelope(Facts {
-            envelope_from: from.map(|f| path(&f).to_owned()),
+        let facts = Facts {
+            envelope_from: from.as_deref().map(|f| path(f).to_owned()),
             envelope_to: to.split(',').map(path).filter(|a| !a.is_empty()).map(str::to_owned).collect(),
             // Of a mail that a relay or a script hands in this is the relay's address, not the sender's: it says
             // nothing about the sender, and no check may rest on it.
             peer_ip: Some(peer.ip),
             ..Facts::default()
-        }))
+        };
+        let explain = params.explain.is_some_and(|e| !matches!(e.as_str(), "" | "0" | "false"));
+        Ok(Envelope { facts, from: from.unwrap_or_default(), to, explain })
     }
 }
 
@@ -104,42 +131,4 @@ fn not_compressed(headers: &axum::http::HeaderMap) -> Result<(), Problem> {
         None | Some(b"identity") => Ok(()),
         Some(_) => Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE).detail("Content-Encoding is not taken here")),
     }
-}
-
-/// Keeps the mail, waits a while for its fate, and tells it.
-async fn deliver(api: &Api, arrival: Arrival) -> Result<Response, Problem> {
-    let kept = api.ingest.keep(arrival).await?;
-    let first = kept.first().map(|k| k.id);
-    let (app, ingest) = (api.app.clone(), api.ingest.clone());
-    // A task of its own: a client that hangs up must not stop a mail half-way.
-    let work = tokio::spawn(async move {
-        let mut applied = None;
-        for kept in kept {
-            let one = mail_in::process(&app, &ingest, kept).await;
-            applied.get_or_insert(one);
-        }
-        applied
-    });
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(Ok(Some(applied))) => Ok(answer(&applied)),
-        // Kept all the same: the worker finishes it.
-        Ok(Ok(None) | Err(_)) | Err(_) => {
-            let id = first.ok_or_else(|| Problem::internal("a kept mail has an arrival"))?;
-            Ok(answer(&Applied::not_yet(id)))
-        }
-    }
-}
-
-fn answer(applied: &Applied) -> Response {
-    let Some(outcome) = applied.outcome else {
-        return (StatusCode::ACCEPTED, Json(json!({"outcome": "kept", "mail_id": applied.mail_id}))).into_response();
-    };
-    Json(json!({
-        "outcome": outcome,
-        "mail_id": applied.mail_id,
-        "ticket_id": applied.ticket_id,
-        "pid": applied.pid,
-        "ticket_message_id": applied.ticket_message_id,
-    }))
-    .into_response()
 }

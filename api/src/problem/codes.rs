@@ -37,6 +37,7 @@ codes! {
     INVALID_HEADER = 400 "invalid_header" "A request header has a wrong value";
     UNAUTHENTICATED = 401 "unauthenticated" "Log in, or send a valid token";
     INVALID_CREDENTIALS = 401 "invalid_credentials" "Address or password is wrong";
+    SIGNATURE_INVALID = 401 "signature_invalid" "The request's signature, secret or topic is not the provider's";
     FORBIDDEN = 403 "forbidden" "You may not do this";
     CSRF_FAILED = 403 "csrf_failed" "The request did not come from a page of this site";
     NOT_FOUND = 404 "not_found" "There is nothing here";

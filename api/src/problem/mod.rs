@@ -129,6 +129,15 @@ impl Problem {
         self
     }
 
+    /// Answers with another status than its code's: for callers who understand few of them.
+    pub fn status(mut self, status: u16) -> Self {
+        self.shown.status = status;
+        if status != 503 && status != 429 {
+            self.retry_after_s = None;
+        }
+        self
+    }
+
     /// Says when to try again.
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);

@@ -312,6 +312,10 @@ async fn table(s: &Server) -> String {
                 "- `{} {}`: the inbound token, or `support.mail.deliver`; on a developer's own machine anybody\n",
                 route.method, route.path
             )),
+            Who::Provider => open.push_str(&format!(
+                "- `{} {}`: who shows the provider's signature, or the inbound token\n",
+                route.method, route.path
+            )),
             Who::Developer => open.push_str(&format!(
                 "- `{} {}`: a developer on their own machine; elsewhere 404\n",
                 route.method, route.path

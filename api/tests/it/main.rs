@@ -15,6 +15,7 @@ mod mail_html;
 mod mails;
 mod operator;
 mod processes;
+mod providers;
 mod round_trip;
 mod sending;
 mod smtp;

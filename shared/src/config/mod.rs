@@ -2,6 +2,7 @@
 //!
 //! Read next: [`settings`], the table of what can be set.
 
+pub mod doors;
 mod read;
 pub mod settings;
 
@@ -82,6 +83,8 @@ pub struct Config {
     pub door_connections: usize,
     /// How many of them may come from one host.
     pub door_connections_per_peer: usize,
+    /// The providers' doors, the spool of the pipe.
+    pub doors: doors::Doors,
     /// What is logged.
     pub log: String,
     /// Whether the server sends mail itself.
@@ -214,6 +217,7 @@ impl Config {
 
     fn value(&self, name: &str) -> String {
         let text = |v: Option<&str>| v.unwrap_or_default().to_owned();
+        let shown = |all: &[Secret]| all.iter().map(Secret::reveal).collect::<Vec<_>>().join(",");
         match name {
             "POSTROOM_MODE" => self.mode.to_string(),
             "DATABASE_URL" => self.database_url.clone(),
@@ -242,6 +246,23 @@ impl Config {
             }
             "POSTROOM_DOOR_CONNECTIONS" => self.door_connections.to_string(),
             "POSTROOM_DOOR_CONNECTIONS_PER_PEER" => self.door_connections_per_peer.to_string(),
+            "POSTROOM_MAILGUN_KEY" => shown(&self.doors.mailgun),
+            "POSTROOM_POSTMARK_AUTH" => shown(&self.doors.postmark),
+            "POSTROOM_SENDGRID_KEY" => doors::in_base64(&self.doors.sendgrid),
+            "POSTROOM_CLOUDFLARE_KEY" => shown(&self.doors.cloudflare),
+            "POSTROOM_POSTAL_KEY" => doors::in_base64(&self.doors.postal),
+            "POSTROOM_POSTAL_BUSY_STATUS" => self.doors.postal_busy.to_string(),
+            "POSTROOM_SNS_TOPICS" => self.doors.sns_topics.join(","),
+            "POSTROOM_SES_BUCKETS" => {
+                self.doors.ses_buckets.iter().map(doors::Bucket::to_string).collect::<Vec<_>>().join(",")
+            }
+            "AWS_ACCESS_KEY_ID" => text(self.doors.s3.key_id.as_deref()),
+            "AWS_SECRET_ACCESS_KEY" => text(self.doors.s3.key.as_ref().map(Secret::reveal)),
+            "AWS_SESSION_TOKEN" => text(self.doors.s3.session.as_ref().map(Secret::reveal)),
+            "AWS_REGION" => text(self.doors.s3.region.as_deref()),
+            "AWS_ENDPOINT_URL_S3" => text(self.doors.s3.endpoint.as_ref().map(Url::as_str)),
+            "AWS_ENDPOINT_URL_SNS" => text(self.doors.sns_endpoint.as_ref().map(Url::as_str)),
+            "POSTROOM_SPOOL" => self.doors.spool.display().to_string(),
             "POSTROOM_LOG" => self.log.clone(),
             "POSTROOM_WORKER" => self.worker.to_string(),
             "POSTROOM_SMTP_CONNECTIONS" => self.smtp_connections.to_string(),

@@ -1,5 +1,6 @@
 //! Reads and checks the settings: every wrong value gives its own line, so that one start shows them all.
 
+use super::doors::{self, Doors};
 use super::settings::{DEFAULT_ALLOWED_TYPES, SETTINGS, Setting, Show};
 use super::{Config, ListenAt, Mode, Secret, WorkerMode, is_loopback_ip, is_loopback_url};
 use crate::fetch::network::Network;
@@ -88,6 +89,7 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         door_connections_per_peer: r
             .parsed("POSTROOM_DOOR_CONNECTIONS_PER_PEER", |v| number(v, 1, 10_000))
             .unwrap_or(16) as usize,
+        doors: read_doors(&mut r, &data_dir),
         log: r.parsed("POSTROOM_LOG", log).unwrap_or_else(|| "info".to_owned()),
         worker: r.parsed("POSTROOM_WORKER", WorkerMode::from_str).unwrap_or(default_worker),
         smtp_connections: r.parsed("POSTROOM_SMTP_CONNECTIONS", |v| number(v, 1, 64)).unwrap_or(4) as usize,
@@ -119,6 +121,28 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         mail_from_name,
     };
     if r.wrong.is_empty() { Ok(config) } else { Err(ConfigError(r.wrong)) }
+}
+
+fn read_doors(r: &mut Reader<'_>, data_dir: &Path) -> Doors {
+    Doors {
+        mailgun: r.parsed("POSTROOM_MAILGUN_KEY", doors::secrets).unwrap_or_default(),
+        postmark: r.parsed("POSTROOM_POSTMARK_AUTH", doors::basic).unwrap_or_default(),
+        sendgrid: r.parsed("POSTROOM_SENDGRID_KEY", doors::public_keys).unwrap_or_default(),
+        cloudflare: r.parsed("POSTROOM_CLOUDFLARE_KEY", doors::secrets).unwrap_or_default(),
+        postal: r.parsed("POSTROOM_POSTAL_KEY", doors::public_keys).unwrap_or_default(),
+        postal_busy: r.parsed("POSTROOM_POSTAL_BUSY_STATUS", doors::busy).unwrap_or(429),
+        sns_topics: r.parsed("POSTROOM_SNS_TOPICS", doors::topics).unwrap_or_default(),
+        sns_endpoint: r.parsed("AWS_ENDPOINT_URL_SNS", |v| url_with(v, &["https", "http"])),
+        ses_buckets: r.parsed("POSTROOM_SES_BUCKETS", doors::buckets).unwrap_or_default(),
+        s3: doors::S3 {
+            key_id: r.text("AWS_ACCESS_KEY_ID"),
+            key: r.text("AWS_SECRET_ACCESS_KEY").map(Secret::new),
+            session: r.text("AWS_SESSION_TOKEN").map(Secret::new),
+            region: r.text("AWS_REGION"),
+            endpoint: r.parsed("AWS_ENDPOINT_URL_S3", |v| url_with(v, &["https", "http"])),
+        },
+        spool: r.text("POSTROOM_SPOOL").map_or_else(|| data_dir.join("spool"), PathBuf::from),
+    }
 }
 
 /// Returns how a server that listens on `addr` is reached from this machine.

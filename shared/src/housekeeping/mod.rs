@@ -90,7 +90,8 @@ pub async fn forget_old(db: &Db) -> Result<u64> {
     let forgotten = sql::forget_sessions(&mut tx, now, BATCH).await?
         + sql::forget_answers(&mut tx, ago(IDEMPOTENCY_HOURS), BATCH).await?
         + sql::forget_login_failures(&mut tx, ago(LOGIN_FAILURES_HOURS), BATCH).await?
-        + sql::forget_workers(&mut tx, ago(SILENT_WORKER_HOURS)).await?;
+        + sql::forget_workers(&mut tx, ago(SILENT_WORKER_HOURS)).await?
+        + crate::doors::forget_old(&mut tx, BATCH).await?;
     tx.commit().await?;
     Ok(forgotten)
 }

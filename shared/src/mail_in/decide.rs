@@ -157,7 +157,7 @@ async fn tokens(app: &App, kept: &Kept, mail: &Mail, trace: &mut Trace) -> Resul
 }
 
 /// What follows each separator in an address's local part.
-fn tags(address: &str) -> impl Iterator<Item = &str> {
+pub(super) fn tags(address: &str) -> impl Iterator<Item = &str> {
     let local = address.rsplit_once('@').map_or("", |(local, _)| local);
     local.char_indices().filter(|(_, c)| token::SEPARATORS.contains(c)).map(|(i, _)| &local[i + 1..])
 }

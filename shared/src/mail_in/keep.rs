@@ -160,6 +160,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             facts.helo.clone().into(),
             facts.vouched.as_ref().map(|v| serde_json::to_string(v).expect("plain data")).into(),
             facts.tls.clone().into(),
+            sql::door_facts(facts).into(),
             received_at.into(),
         ]
     });

@@ -30,6 +30,7 @@ mod outcome;
 pub mod parse;
 pub mod quote;
 mod recipients;
+pub mod relay_events;
 pub mod replay;
 pub mod sanitise;
 mod senders;
@@ -133,6 +134,14 @@ pub async fn process(app: &App, ingest: &Ingest, kept: Kept) -> Applied {
 pub async fn resume(app: &App, ingest: &Ingest, id: MailId) -> Result<Applied, Error> {
     let kept = keep::load(app, id).await?;
     Ok(process(app, ingest, kept).await)
+}
+
+/// Returns which of these references a door brought already: the mails they became, and where those stand.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn brought(app: &App, door: Door, refs: &[String]) -> Result<Vec<(String, MailId, MailState)>, Error> {
+    Ok(sql::arrivals_by_ref(&app.db, door, refs).await?)
 }
 
 /// Returns mails that a door kept but nobody decided: those left for 10 s (so that door and sweep never race), and

@@ -12,6 +12,7 @@ use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, insert_many_returning, sql, update_many};
 use crate::tickets::Ticket;
 use chrono::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 // ---- keep
@@ -77,7 +78,7 @@ pub(super) async fn insert_inbound(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result
     let ids: Vec<(MailId,)> = insert_many_returning(
         tx,
         "INSERT INTO inbound_mails (id, tenant_id, raw_id, mailbox_id, door, door_ref, envelope_from, envelope_to, peer_ip, \
-         helo, vouched, tls, received_at, state, flags, trace, tries)",
+         helo, vouched, tls, door_facts, received_at, state, flags, trace, tries)",
         rows,
         "ON CONFLICT (tenant_id, door, door_ref) DO NOTHING RETURNING id",
     )
@@ -93,6 +94,18 @@ pub(super) async fn find_arrival(tx: &mut Tx, tenant: TenantId, door: Door, door
         .one(tx)
         .await?;
     Ok(id)
+}
+
+/// Which of these references a door brought already: the mails they became, and where those stand.
+pub(super) async fn arrivals_by_ref(db: &Db, door: Door, refs: &[String]) -> Result<Vec<(String, MailId, MailState)>> {
+    if refs.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("SELECT door_ref, id, state FROM inbound_mails WHERE door = $1 AND door_ref IN ")
+        .bind(door)
+        .among(refs.iter().map(String::as_str))
+        .all(&mut db.read(Scope::All))
+        .await
 }
 
 /// Where a mail's bytes lie.
@@ -117,11 +130,30 @@ pub struct KeptRow {
     pub vouched: Option<String>,
     pub authentication: Option<String>,
     pub tls: Option<String>,
+    pub door_facts: Option<String>,
     pub received_at: Time,
     pub sha256: String,
     pub size_bytes: i64,
     pub encoding: String,
     pub bytes: Option<Vec<u8>>,
+}
+
+/// What the column `door_facts` holds.
+#[derive(Default, Serialize, Deserialize)]
+struct DoorFacts {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dated: Option<Time>,
+}
+
+/// Returns the facts that have no column of their own; None if there are none.
+pub(super) fn door_facts(facts: &Facts) -> Option<String> {
+    if facts.flags.is_empty() && facts.dated.is_none() {
+        return None;
+    }
+    let more = DoorFacts { flags: facts.flags.clone(), dated: facts.dated };
+    Some(serde_json::to_string(&more).expect("plain data"))
 }
 
 impl KeptRow {
@@ -135,7 +167,10 @@ impl KeptRow {
     }
 
     pub fn facts(&self) -> Facts {
+        let more: DoorFacts = self.door_facts.as_deref().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
         Facts {
+            flags: more.flags,
+            dated: more.dated,
             envelope_from: self.envelope_from.clone(),
             envelope_to: serde_json::from_str(&self.envelope_to).unwrap_or_default(),
             peer_ip: self.peer_ip.as_deref().and_then(|ip| ip.parse().ok()),
@@ -153,7 +188,7 @@ impl KeptRow {
 
 pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
     sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, m.tls, \
-         m.authentication, m.received_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
+         m.authentication, m.door_facts, m.received_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
     .bind(id)
     .opt(&mut db.read(Scope::All))
     .await
@@ -387,6 +422,19 @@ pub(super) async fn find_outbox(
         found.extend(q.pairs(wanted).push(" ORDER BY id DESC").all::<OutboxRef>(ex).await?);
     }
     Ok(found)
+}
+
+/// Outbox mails that a relay gave one of these ids.
+pub(super) async fn outbox_by_relay_id(ex: &mut impl Exec, ids: &[&str]) -> Result<Vec<OutboxRef>> {
+    sql("SELECT id, tenant_id, kind, ticket_id, to_key, message_id, state FROM outbox WHERE relay_id IN ")
+        .among(ids.iter().copied())
+        .all(ex)
+        .await
+}
+
+pub(super) async fn tenant_ids(ex: &mut impl Exec) -> Result<Vec<TenantId>> {
+    let rows: Vec<(TenantId,)> = sql("SELECT id FROM tenants ORDER BY id").all(ex).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 pub(super) async fn first_arrivals(ex: &mut impl Exec, ids: &BTreeSet<MailId>) -> Result<Vec<FirstArrival>> {

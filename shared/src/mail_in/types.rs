@@ -162,6 +162,10 @@ pub struct Facts {
     /// How the connection was encrypted, for example `TLSv1_3`; None: it was not, or the door does not know.
     #[serde(default)]
     pub tls: Option<String>,
+    /// What the door knows about how the mail came to it, shown among the mail's flags: `reconstructed` (E10.4).
+    pub flags: Vec<String>,
+    /// When an imported mail was received elsewhere; None: it comes in now.
+    pub dated: Option<Time>,
 }
 
 text_enum! {

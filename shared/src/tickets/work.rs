@@ -281,6 +281,14 @@ impl<'a> Work<'a> {
         &self.held(id).ticket
     }
 
+    /// Gives a new ticket the time that its imported mail bears, so that lists show it where it belongs. Its PID and its
+    /// clocks stay those of the import: nobody could have answered before.
+    pub fn predate(&mut self, id: TicketId, at: Time) {
+        let ticket = self.change(id);
+        ticket.created_at = at.min(ticket.created_at);
+        ticket.last_activity_at = ticket.created_at;
+    }
+
     /// Adds an event: the version goes up by one and is the event's seq, which is returned. `data` must hold ids,
     /// enum values and digests only; text and addresses go to `values`.
     pub fn event(&mut self, id: TicketId, kind: EventKind, by: By, data: Json, values: Option<Json>) -> i64 {
@@ -319,11 +327,11 @@ impl<'a> Work<'a> {
         });
         let id = message.ticket_id;
         message.seq = self.event(id, EventKind::MessageAdded, by, data, None);
-        let now = self.now;
+        let at = message.created_at.unwrap_or(self.now).min(self.now);
         let ticket = self.change(id);
         message.tenant_id = ticket.tenant_id;
         ticket.message_count += 1;
-        ticket.last_activity_at = now;
+        ticket.last_activity_at = ticket.last_activity_at.max(at);
         if message.kind == MessageKind::Reply {
             ticket.snippet = snippet(&message.visible_text);
         }

@@ -164,6 +164,7 @@ impl Client<'_> {
                 helo,
                 tls: envelope.tls,
                 vouched: None,
+                ..Facts::default()
             },
             raw,
         }

@@ -35,6 +35,11 @@ pub async fn on_both<F: Future<Output = Server>>(case: impl Fn(Server) -> F) {
     on_both_with(&[], case).await;
 }
 
+/// Runs `case` on SQLite alone: for what no database has to do with and takes long.
+pub async fn on_sqlite<F: Future<Output = Server>>(case: impl Fn(Server) -> F) {
+    case(Server::start(Database::sqlite(), &[]).await).await.stop().await;
+}
+
 /// The same with further settings.
 pub async fn on_both_with<F: Future<Output = Server>>(settings: &[(&str, &str)], case: impl Fn(Server) -> F) {
     case(Server::start(Database::sqlite(), settings).await).await.stop().await;
@@ -54,6 +59,7 @@ impl Server {
             ("POSTROOM_SECRET", "a secret for tests alone".to_owned()),
             ("POSTROOM_INBOUND_TOKEN", INBOUND_TOKEN.to_owned()),
             ("POSTROOM_WORKER", "off".to_owned()),
+            ("POSTROOM_SPOOL", format!("{folder}/spool")),
         ]);
         all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let config = Config::read(|name| all.get(name).cloned()).expect("the tests' settings are right");
@@ -81,6 +87,11 @@ impl Server {
     /// Does once what the worker does again and again: nothing waits, nothing sleeps.
     pub async fn drain(&self) -> Counts {
         worker::run_once(&self.dispatcher, &self.ingest).await.expect("the worker works")
+    }
+
+    /// What this process's doors hand their mail to.
+    pub fn ingest(&self) -> &Ingest {
+        &self.ingest
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {

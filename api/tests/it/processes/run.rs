@@ -4,8 +4,9 @@ use crate::harness::{Database, Request};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 /// The first admin of every installation here.
@@ -34,6 +35,7 @@ impl Installation {
         let mut all = vec![
             ("DATABASE_URL".to_owned(), database.url.clone()),
             ("BLOB_URL".to_owned(), format!("file://{folder}/blobs")),
+            ("POSTROOM_SPOOL".to_owned(), format!("{folder}/spool")),
             ("POSTROOM_SECRET".to_owned(), "a secret for tests alone".to_owned()),
             ("POSTROOM_INBOUND_TOKEN".to_owned(), DOOR.to_owned()),
             ("POSTROOM_ADMIN_EMAIL".to_owned(), ADMIN.0.to_owned()),
@@ -76,6 +78,31 @@ impl Installation {
     pub fn worker(&self, more: &[(&str, &str)]) -> Process {
         let child = self.command(&worker_binary(), more).stdout(Stdio::null()).spawn().expect("the worker starts");
         Process { child, addr: None }
+    }
+
+    /// The spool of the pipe.
+    pub fn spool(&self) -> PathBuf {
+        self.database.folder.path().join("spool")
+    }
+
+    /// Runs `postroom mail pipe` with a mail on its standard input.
+    pub async fn pipe(&self, args: &[&str], more: &[(&str, &str)], mail: Vec<u8>) -> ExitStatus {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_postroom")), more);
+        command.args(["mail", "pipe"]).args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // It may end before it read all: then writing fails, and its code counts.
+        let _ = stdin.write_all(&mail).await;
+        drop(stdin);
+        tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("it ends in time").expect("it ended")
+    }
+
+    /// Runs a command of `postroom`; returns how it ended and what it said.
+    pub async fn run(&self, args: &[&str], more: &[(&str, &str)]) -> (ExitStatus, String) {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_postroom")), more);
+        let out = command.args(args).output().await.expect("it runs");
+        let said = [out.stdout, out.stderr].concat();
+        (out.status, String::from_utf8_lossy(&said).into_owned())
     }
 
     /// Runs `postroom doctor` and fails with what it found.

@@ -117,7 +117,7 @@ impl Batch<'_> {
             mail_view: None,
             message_id: None,
             // What was received keeps the time of its arrival, whenever it is applied (E2.3).
-            created_at: Some(mail.read.kept.received_at),
+            created_at: Some(mail.read.kept.facts.dated.unwrap_or(mail.read.kept.received_at)),
             forwarded_by: None,
             written_at: None,
         }

@@ -12,7 +12,7 @@ mod message;
 mod open;
 mod people;
 mod plan;
-mod reports;
+pub(in crate::mail_in) mod reports;
 mod rows;
 mod storms;
 

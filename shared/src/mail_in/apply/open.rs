@@ -59,6 +59,9 @@ impl Batch<'_> {
         };
         let by = By::mail(sender);
         self.work.create(new, by);
+        if let Some(dated) = read.kept.facts.dated {
+            self.work.predate(id, dated);
+        }
         let message = match &opening.origin {
             Origin::Forward(forwarded) => self.forwarded(mail, id, forwarded, &requester, sender),
             _ => self.message(mail, id, (MessageKind::Reply, read.classified.class), Side::Customer, &requester),

@@ -89,6 +89,7 @@ pub(super) fn decision_row(read: &Read, known: &Known, line: &Line, trace: &Trac
     flags.extend(mail.defects.iter().map(String::as_str));
     flags.extend(trace.0.iter().filter(|l| l.rule == impostor::RULE).map(|l| l.result.as_str()));
     flags.extend(line.flags.iter().copied());
+    flags.extend(read.kept.facts.flags.iter().map(String::as_str));
     vec![
         read.kept.id.into(),
         line.state.into(),

@@ -19,7 +19,7 @@ pub use border::Border;
 pub use dns::{Dns, DnsSetting, NoResolver};
 pub(super) use recheck::due_after;
 pub use recheck::recheck;
-pub use results::{Policy, Results, Vouched};
+pub use results::{Dkim, Dmarc, Method, Policy, Results, Spf, Vouched};
 
 use super::types::{Mail, Verdict};
 use super::{Door, Kept, Trace};
