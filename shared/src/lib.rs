@@ -5,6 +5,7 @@
 pub mod access;
 pub mod address;
 pub mod app;
+pub mod archive;
 pub mod attachments;
 pub mod audit;
 pub mod blobs;

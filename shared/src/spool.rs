@@ -206,7 +206,7 @@ mod tests {
     use crate::store::testing::on_both_apps;
 
     fn note(id: &str) -> Note {
-        Note { id: id.to_owned(), from: Some(String::new()), to: vec!["support@desk.example".to_owned()] }
+        Note { id: id.to_owned(), from: Some("a@b.example".to_owned()), to: vec!["support@desk.example".to_owned()] }
     }
 
     fn names(folder: &Path) -> usize {

@@ -5,7 +5,7 @@ mod demo;
 pub mod dkim;
 mod doctor;
 mod flags;
-mod mail;
+pub mod mail;
 mod search;
 mod sink;
 pub mod tenant;
@@ -15,6 +15,7 @@ pub mod user;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use flags::Flags;
+use mail::MailCommand;
 use shared::access::Refused;
 use shared::app::App;
 use shared::config::Config;
@@ -53,6 +54,9 @@ enum Command {
     /// Keys that sign outgoing mail
     #[command(subcommand)]
     Dkim(dkim::DkimCommand),
+    /// Mail from a local mail server, or from files
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Check on the live database that everything promised holds; exits with 1 if something does not
     Doctor(doctor::Options),
     /// Look after the tickets' timelines
@@ -61,9 +65,6 @@ enum Command {
     /// Look after the search index
     #[command(subcommand)]
     Search(search::Search),
-    /// Received mail
-    #[command(subcommand)]
-    Mail(mail::MailCommand),
     /// Fill the dashboard with a day's worth of sample mail, tickets and answers; none of it leaves
     Demo(demo::Options),
     /// Run an SMTP server that shows what is sent to it and sends nothing on (--listen, 127.0.0.1:2525 by default)
@@ -75,7 +76,21 @@ enum Command {
 /// # Errors
 /// What stopped it, to be shown as one line.
 pub fn run() -> anyhow::Result<u8> {
-    let cli = Cli::parse();
+    match mail::pipe::is_meant() {
+        true => Ok(mail::pipe::guarded(parsed)),
+        false => parsed(),
+    }
+}
+
+fn parsed() -> anyhow::Result<u8> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are such errors, too.
+            let _ = e.print();
+            return Ok(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
     let config = match Config::read(|name| cli.flags.lookup(name)) {
         Ok(config) => config,
         Err(wrong) => {
@@ -95,6 +110,9 @@ pub fn run() -> anyhow::Result<u8> {
     // What a command answers says it all; its log would only stand in between.
     let quiet = !matches!(command, Command::Serve | Command::Sink(_)) && cli.flags.lookup("POSTROOM_LOG").is_none();
     shared::logging::start(if quiet { "warn" } else { &config.log })?;
+    if let Command::Mail(MailCommand::Pipe(options)) = command {
+        return mail::pipe::run(config, options);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(dispatch(command, &cli.flags, config))
 }

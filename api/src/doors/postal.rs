@@ -8,7 +8,7 @@ use super::path;
 use super::rebuild::{Piece, Pieces, RECONSTRUCTED, rebuild};
 use super::verify::{self, Scheme};
 use crate::Api;
-use crate::problem::{Problem, codes};
+use crate::problem::{Problem, REQUEST_ID, codes, request_id};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine;
@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_millis(4500);
 pub async fn postal(State(api): State<Api>, request: Request) -> Response {
     let manners = Manners::postal(api.app.config.doors.postal_busy);
     // A task of its own: neither a panic nor the store's patience may reach Postal as another answer.
-    let work = tokio::spawn(async move { receive(&api, request, manners).await });
+    let work = tokio::spawn(REQUEST_ID.scope(request_id(), async move { receive(&api, request, manners).await }));
     let result = match tokio::time::timeout(LIMIT, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(broken)) => Err(Problem::internal(broken)),
