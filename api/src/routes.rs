@@ -2,8 +2,8 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, events, file_links, joins, mailboxes, mails, messages,
-    outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
+    attachments, audit, auth, categories, coverage, dkim, events, file_links, imap_accounts, joins, mailboxes, mails,
+    messages, outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -230,6 +230,12 @@ fn administration(r: Routes) -> Routes {
         .get("/api/dkim", Who::User, dkim::list)
         .create("/api/dkim", Who::User, Limit::Small, dkim::create)
         .delete("/api/dkim/{id}", Who::User, dkim::retire)
+        .get("/api/imap-accounts", Who::User, imap_accounts::list)
+        .create("/api/imap-accounts", Who::User, Limit::Small, imap_accounts::create)
+        .get("/api/imap-accounts/{id}", Who::User, imap_accounts::get)
+        .patch("/api/imap-accounts/{id}", Who::User, imap_accounts::update)
+        .delete("/api/imap-accounts/{id}", Who::User, imap_accounts::delete)
+        .post("/api/imap-accounts/{id}/reconcile", Who::User, imap_accounts::reconcile)
         .get("/api/support/categories", Who::User, categories::list)
         .create("/api/support/categories", Who::User, Limit::Small, categories::create)
         .get("/api/support/categories/{id}", Who::User, categories::get)

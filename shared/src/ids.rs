@@ -60,4 +60,6 @@ id! {
     FileLinkId,
     /// A doubt in the tray.
     JoinId,
+    /// A fetched mailbox's row id.
+    ImapAccountId,
 }

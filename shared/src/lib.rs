@@ -22,6 +22,7 @@ pub mod fetch;
 pub mod housekeeping;
 pub mod i18n;
 pub mod ids;
+pub mod imap_accounts;
 pub mod instance;
 pub mod keys;
 pub mod logging;

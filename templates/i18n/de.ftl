@@ -565,6 +565,15 @@ outbox-failed = { $count ->
    *[other] { $count } Mails konnten nicht zugestellt werden.
 }
 outbox-failed-see = Ansehen
+door-lag = Per { $door } wartet die älteste unentschiedene Mail seit { $age }.
+oldest-unsent = Die älteste ungesendete Mail ist seit { $age } fällig.
+imap-ok = { $mailbox } wird von { $host } abgeholt: alles da.
+imap-new = { $mailbox } soll von { $host } abgeholt werden: noch nicht gelesen.
+imap-off = { $mailbox } wird nicht von { $host } abgeholt: abgeschaltet.
+imap-reading = { $mailbox } wird von { $host } abgeholt: { $count } warten.
+imap-behind = { $mailbox } wurde seit { $age } nicht von { $host } gelesen.
+imap-failing = { $mailbox } lässt sich nicht von { $host } abholen: { $error }
+imap-given-up = { $count } von { $mailbox } ließen sich nach drei Versuchen nicht abholen; Platzhalter stehen dafür.
 inbound-filter-all = Alle
 inbound-filter-quarantined = Zurückgehalten
 inbound-filter-failed = Fehlgeschlagen

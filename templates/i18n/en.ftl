@@ -565,6 +565,15 @@ outbox-failed = { $count ->
    *[other] { $count } mails could not be delivered.
 }
 outbox-failed-see = See which
+door-lag = By { $door }, the oldest undecided mail has waited for { $age }.
+oldest-unsent = The oldest unsent mail has been due for { $age }.
+imap-ok = { $mailbox } is fetched from { $host }: up to date.
+imap-new = { $mailbox } is to be fetched from { $host }: not read yet.
+imap-off = { $mailbox } is not fetched from { $host }: switched off.
+imap-reading = { $mailbox } is being fetched from { $host }: { $count } waiting.
+imap-behind = { $mailbox } has not been read from { $host } for { $age }.
+imap-failing = { $mailbox } cannot be fetched from { $host }: { $error }
+imap-given-up = { $count } of { $mailbox } could not be fetched after three tries; stubs stand for them.
 inbound-filter-all = All
 inbound-filter-quarantined = Held back
 inbound-filter-failed = Failed

@@ -5,6 +5,7 @@
 mod attempt;
 pub mod dispatch;
 mod heartbeat;
+pub mod imap;
 pub mod inbound;
 mod leases;
 pub mod queue;
@@ -84,6 +85,7 @@ pub async fn run_with(dispatcher: Dispatcher, ingest: Ingest, stop: Cancellation
         }
     }
     tasks.spawn(heartbeat::run(app.clone(), stop.clone()));
+    tasks.spawn(imap::run(app.clone(), ingest.clone(), imap::Pace::default(), stop.clone()));
     tasks.spawn(sweeps::often(dispatcher.clone(), ingest.clone(), stop.clone()));
     tasks.spawn(sweeps::index(app.clone(), stop.clone()));
     tasks.spawn(sweeps::buckets(app.clone(), ingest.clone(), stop.clone()));

@@ -21,6 +21,7 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<u8> {
     for finding in &findings {
         println!("{finding}");
     }
+    print!("{}", flow(&app).await?);
     app.db.close().await;
     Ok(u8::from(findings.iter().any(|f| !f.is_ok())))
 }
@@ -32,4 +33,27 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         std::fs::metadata(path).with_context(|| format!("there is no database at {path}"))?;
     }
     Ok(App::start(config).await?)
+}
+
+/// What flows and what waits: no promise, so it is told beside them.
+async fn flow(app: &App) -> anyhow::Result<String> {
+    let flow = shared::app::health::flow::flow(app).await?;
+    let received: Vec<String> = flow.inbound.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    let outgoing: Vec<String> = flow.outbox.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    let mut text = String::new();
+    for (what, counts) in [("received", received), ("outgoing", outgoing)] {
+        if !counts.is_empty() {
+            text.push_str(&format!("mail  {what}: {}\n", counts.join(", ")));
+        }
+    }
+    for (door, lag) in &flow.door_lag_s {
+        text.push_str(&format!("mail  door {door}: the oldest undecided mail has waited for {lag} s\n"));
+    }
+    if let Some(age) = flow.oldest_unsent_s {
+        text.push_str(&format!("mail  the oldest unsent mail has been due for {age} s\n"));
+    }
+    for account in shared::imap_accounts::all(app).await? {
+        text.push_str(&format!("imap  {}\n", super::imap::line(&account)));
+    }
+    Ok(text)
 }

@@ -5,6 +5,7 @@ mod demo;
 pub mod dkim;
 mod doctor;
 mod flags;
+pub mod imap;
 pub mod mail;
 mod search;
 mod sink;
@@ -54,6 +55,9 @@ enum Command {
     /// Keys that sign outgoing mail
     #[command(subcommand)]
     Dkim(dkim::DkimCommand),
+    /// Mailboxes on other servers that are fetched
+    #[command(subcommand)]
+    Imap(imap::ImapCommand),
     /// Mail from a local mail server, or from files
     #[command(subcommand)]
     Mail(MailCommand),
@@ -160,6 +164,12 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         Command::Dkim(command) => {
             let app = open(config).await?;
             let said = dkim::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
+        Command::Imap(command) => {
+            let app = open(config).await?;
+            let said = imap::run(&app, command).await;
             app.db.close().await;
             say(said)?;
         }

@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod dkim;
 pub mod events;
 pub mod file_links;
+pub mod imap_accounts;
 mod input;
 pub mod joins;
 pub mod mailboxes;

@@ -36,6 +36,7 @@ pub async fn readyz(State(app): State<App>) -> Response {
                 "worker_seen_s": h.worker_seen_s,
                 "oldest_unsent_s": h.oldest_unsent_s,
                 "oldest_undecided_s": h.oldest_undecided_s,
+                "imap": imap(&app).await,
             })
         }
         Err(e) => {
@@ -49,4 +50,13 @@ pub async fn readyz(State(app): State<App>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], Json(body)).into_response()
     }
+}
+
+/// How fetched mailboxes are, without their names. A mailbox that cannot be fetched is no reason to send browsers
+/// elsewhere, so it is told and no complaint.
+async fn imap(app: &App) -> serde_json::Value {
+    let now = shared::clock::now();
+    let accounts = shared::imap_accounts::all(app).await.unwrap_or_default();
+    let one = |a: &shared::imap_accounts::ImapAccount| json!({"id": a.id, "state": a.state(), "lag_s": a.lag_s(now), "waiting": a.waiting, "given_up": a.given_up});
+    accounts.iter().map(one).collect()
 }

@@ -3,6 +3,7 @@
 use super::form_data::FormData;
 use super::format;
 use super::format::When;
+use super::mail_flow::{self, FlowLine};
 use super::parts::{Choice, Fact, Step, TicketLink, choices};
 use super::reader::{self, Visit};
 use super::render::{self, Page};
@@ -17,9 +18,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use shared::access::Capability;
+use shared::app::health::flow;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::ids::{MailId, OutboxId};
+use shared::imap_accounts;
 use shared::mail_in::explain::{self, Sentence};
 use shared::mail_in::{self, InboundMail, MailFilter, MailState, Trace};
 use shared::mail_out::kinds::OutboxState;
@@ -74,6 +77,8 @@ pub struct StateFilter {
 pub struct InboundList {
     /// How many mails wait for a decision about their failure in the outbox; 0 says nothing.
     pub failures: i64,
+    /// What waits, and how fetched mailboxes are.
+    pub flow: Vec<FlowLine>,
     /// The filters.
     pub states: Vec<StateFilter>,
     /// The rows.
@@ -455,10 +460,16 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
     let failed = OutboxFilter { states: FAILED[..2].to_vec(), ..OutboxFilter::default() };
     let failures = outbox::list(&api.app, actor, &failed, 100).await?.len() as i64;
     let next = mails.last().filter(|_| more).map(|m| link("/dashboard/mail", params.state(), m.id.0));
+    let flow = flow::flow_of(&api.app, actor).await?;
+    let accounts = match actor.can(Capability::MailboxesManage) {
+        true => imap_accounts::list(&api.app, actor, None, 100, 0).await?,
+        false => Vec::new(),
+    };
     let row = |m: &InboundMail| InboundRow::new(visit.locale, visit.now, m, Some(m.id) == id);
     let page = MailPage {
         inbound: Some(InboundList {
             failures,
+            flow: mail_flow::lines(visit.locale, visit.now, &flow, &accounts),
             states: filters("/dashboard/mail", &["all", "quarantined", "failed", "kept"], params.state()),
             rows: mails.iter().map(row).collect(),
         }),
@@ -683,7 +694,13 @@ pub mod tests {
         };
         let bad = InboundRow { id: 18, chip: Some("bad"), ticket: None, current: false, ..row.clone() };
         let filter = |key| StateFilter { key, href: "/dashboard/mail".into(), current: true };
-        let list = InboundList { failures: 2, states: vec![filter("all")], rows: vec![row, bad] };
+        let line = |bad| FlowLine { text: "Held back: 2".into(), bad };
+        let list = InboundList {
+            failures: 2,
+            flow: vec![line(true), line(false)],
+            states: vec![filter("all")],
+            rows: vec![row, bad],
+        };
         let out = OutboxRow {
             id: 3,
             to: "a@b.example".into(),
@@ -721,7 +738,10 @@ pub mod tests {
                 next: Some("/dashboard/mail?cursor=1".into()),
                 ..MailPage::default()
             },
-            MailPage { inbound: Some(InboundList { failures: 0, rows: vec![], ..list }), ..MailPage::default() },
+            MailPage {
+                inbound: Some(InboundList { failures: 0, flow: vec![], rows: vec![], ..list }),
+                ..MailPage::default()
+            },
             MailPage {
                 outbox: Some(outbox.clone()),
                 side: true,

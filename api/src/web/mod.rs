@@ -20,6 +20,7 @@ pub mod keys;
 pub mod lists;
 pub mod login;
 pub mod mail;
+mod mail_flow;
 pub mod message_html;
 pub mod new;
 pub mod parts;

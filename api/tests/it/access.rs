@@ -8,8 +8,10 @@ use crate::harness::{INBOUND_TOKEN, Request, Server, on_both};
 use api::routes::{Route, Who};
 use serde_json::{Value, json};
 use shared::access::{Actor, Role};
+use shared::config::Secret;
 use shared::coverage;
-use shared::ids::{AttachmentId, TenantId, TicketId};
+use shared::ids::{AttachmentId, MailboxId, TenantId, TicketId};
+use shared::imap_accounts::{self, AfterFetch, ImapAuth, ImapTls, NewImapAccount, Since};
 use shared::mail_out::dkim::{self, Algorithm, NewKey};
 use shared::mail_out::{links, suppress};
 use shared::mailboxes::{self, NewMailbox, TagSeparator};
@@ -161,6 +163,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => place.user,
         "/api/tenants/" => place.tenant.0,
         "/api/mailboxes/" => place.mailbox,
+        "/api/imap-accounts/" => imap_account(s, place).await,
         "/api/support/categories/" => place.category,
         "/api/support/attachments/" => place.attachment,
         "/api/support/joins/" | "/dashboard/support/joins/" => doubt(s, stage, place).await,
@@ -240,6 +243,25 @@ fn filled(pattern: &str, values: &[i64]) -> String {
         false => part.to_owned(),
     };
     pattern.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// A fetched mailbox of the place's, a new one each time: the request may remove it. Nobody fetches it.
+async fn imap_account(s: &Server, place: &Place) -> i64 {
+    let new = NewImapAccount {
+        mailbox: Some(MailboxId(place.mailbox)),
+        host: "imap.example".to_owned(),
+        port: None,
+        tls: ImapTls::Implicit,
+        username: None,
+        auth: ImapAuth::Password,
+        secret: Secret::new("secret"),
+        folder: "INBOX".to_owned(),
+        after_fetch: AfterFetch::Seen,
+        move_to: None,
+        since: Since::Month,
+        active: false,
+    };
+    imap_accounts::create(&s.app, &Actor::system(), None, new).await.expect("an account").id.0
 }
 
 /// A new token of the caller; of the place's somebody, where the caller is not to have it.

@@ -10,6 +10,7 @@ mod doors;
 mod frame;
 mod harness;
 mod idempotency;
+mod imap_accounts;
 mod logs;
 mod mail_html;
 mod mails;

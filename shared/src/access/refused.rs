@@ -45,6 +45,8 @@ pub enum Noun {
     Suppression,
     /// A link to a sent file.
     FileLink,
+    /// A fetched mailbox.
+    ImapAccount,
 }
 
 impl std::fmt::Display for Noun {
@@ -58,6 +60,7 @@ impl std::fmt::Display for Noun {
             Noun::DkimKey => "DKIM key",
             Noun::Suppression => "suppressed address",
             Noun::FileLink => "link to a file",
+            Noun::ImapAccount => "IMAP account",
         })
     }
 }

@@ -13,6 +13,7 @@ pub(super) enum Table {
     Tickets,
     Outbox,
     Attachments,
+    ImapAccounts,
 }
 
 /// Returns the last id and the number of the next 1,000 rows after `after`; None at the end.
@@ -28,6 +29,8 @@ pub(super) async fn window(db: &Db, table: Table, after: i64) -> Result<Option<(
              (SELECT id FROM outbox WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
         Table::Attachments => sql("SELECT MAX(id), COUNT(*) FROM \
              (SELECT id FROM attachments WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
+        Table::ImapAccounts => sql("SELECT MAX(id), COUNT(*) FROM \
+             (SELECT id FROM imap_accounts WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
     };
     let (last, rows): (Option<i64>, i64) = q.bind(after).one(&mut db.read(Scope::All)).await?;
     Ok(last.map(|last| (last, rows.unsigned_abs())))

@@ -168,6 +168,11 @@ const CASES: &[Case] = &[
     ("UPDATE inbound_mails SET mailbox_id = 2 WHERE id = 1", "UPDATE inbound_mails SET mailbox_id = 1 WHERE id = 1",
      Invariant::Walls, "received mails"),
     ("UPDATE mail_keys SET tenant_id = 2 WHERE mail_id = 1", "UPDATE mail_keys SET tenant_id = 1 WHERE mail_id = 1", Invariant::Walls, "mail keys"),
+    ("INSERT INTO imap_accounts (id, tenant_id, mailbox_id, host, port, tls, username, auth, secret, folder, after_fetch, ref_key, active,
+        failures, waiting, created_at, updated_at)
+        SELECT 900, 1, 2, 'h', 143, 'off', 'u', 'password', chain_head, 'INBOX', 'seen', 'k', FALSE, 0, 0, created_at, created_at
+        FROM tickets WHERE id = 1",
+     "DELETE FROM imap_accounts", Invariant::Walls, "fetched mailboxes"),
     ("UPDATE outbox SET tenant_id = 2 WHERE kind = 'reply'", "UPDATE outbox SET tenant_id = 1 WHERE kind = 'reply'",
      Invariant::Walls, "outgoing mails"),
     ("INSERT INTO outbox_attempts (outbox_id, n, tenant_id, at, phase, result, text)

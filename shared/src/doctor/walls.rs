@@ -102,6 +102,20 @@ const ATTACHMENTS: &[Probe] = &[Probe::new(
      AND (t.tenant_id <> a.tenant_id OR s.tenant_id <> a.tenant_id OR u.tenant_id <> a.tenant_id) ORDER BY a.id",
 )];
 
+const IMAP_ACCOUNTS: &[Probe] = &[
+    Probe::new(
+        "fetched mailboxes for another tenant's mailbox",
+        "SELECT 'imap account ' || CAST(a.id AS TEXT) FROM imap_accounts a JOIN mailboxes m ON m.id = a.mailbox_id \
+         WHERE a.id > $1 AND a.id <= $2 AND m.tenant_id <> a.tenant_id ORDER BY a.id",
+    ),
+    Probe::new(
+        "progress or failures of another tenant's fetched mailbox",
+        "SELECT 'imap account ' || CAST(a.id AS TEXT) FROM imap_accounts a \
+         LEFT JOIN imap_cursors c ON c.account_id = a.id LEFT JOIN imap_failures f ON f.account_id = a.id \
+         WHERE a.id > $1 AND a.id <= $2 AND (c.tenant_id <> a.tenant_id OR f.tenant_id <> a.tenant_id) ORDER BY a.id",
+    ),
+];
+
 /// Promise 7: No row points across tenants.
 pub(super) async fn standing(app: &App) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Walls);
@@ -111,5 +125,6 @@ pub(super) async fn standing(app: &App) -> Result<Finding> {
     sweep(app, &mut finding, Table::Mails, MAILS, now).await?;
     sweep(app, &mut finding, Table::Outbox, OUTBOX, now).await?;
     sweep(app, &mut finding, Table::Attachments, ATTACHMENTS, now).await?;
+    sweep(app, &mut finding, Table::ImapAccounts, IMAP_ACCOUNTS, now).await?;
     Ok(finding)
 }

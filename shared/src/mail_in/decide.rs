@@ -73,7 +73,11 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     let keys = &app.keys;
     let mut trace = Trace::default();
     trace.add("keep", "E1.1", kept.door.as_str(), format!("{} octets", kept.raw.len()));
-    let mail = parse::parse_guarded(kept.raw[..].into()).await;
+    let mut mail = parse::parse_guarded(kept.raw[..].into()).await;
+    // E10.5: it stands for a message that was not fetched whole.
+    if kept.door == Door::Imap && mail.header("x-postroom-stub").is_some() {
+        mail.flags.push("stub".to_owned());
+    }
     let flags = mail.flags.iter().chain(&mail.defects).cloned().collect::<Vec<_>>().join(", ");
     trace.add("parse", "E1.4", if flags.is_empty() { "clean" } else { &flags }, "");
     // E1.10: two identical mails without any id or trace, in two SMTP sessions, are two.

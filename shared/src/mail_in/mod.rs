@@ -47,7 +47,7 @@ pub use ingest::Ingest;
 pub use keep::{Arrival, Door, Kept};
 pub(crate) use matching::looks_like_pid;
 pub use outcome::{Applied, MailState, Outcome};
-pub use recipients::{Recipient, recipient};
+pub use recipients::{Recipient, recipient, recipients_of_tenant};
 pub use trace::{PIPELINE, Trace, TraceLine};
 pub use view::{InboundMail, MailFilter, get, list, raw, understood};
 

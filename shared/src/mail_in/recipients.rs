@@ -2,6 +2,7 @@
 //! 4.5.1) and whose mail goes to the domain's first mailbox.
 
 use super::keep::mailbox_keys;
+use super::types::Facts;
 use super::{Error, sql};
 use crate::address;
 use crate::app::App;
@@ -46,6 +47,23 @@ pub async fn recipient(app: &App, address: &str) -> Result<Recipient, Error> {
     let postmaster =
         is_postmaster(own) && !mailboxes_of(&app.db, std::iter::once(&address.to_owned())).await?.is_empty();
     Ok(if postmaster { Recipient::Known } else { Recipient::Unknown })
+}
+
+/// Returns the recipients that a mail's own head names and that are mailboxes of `tenant`, for a door that is one
+/// tenant's and knows no envelope.
+///
+/// # Errors
+/// If the store cannot be asked.
+pub async fn recipients_of_tenant(app: &App, tenant: TenantId, raw: &[u8]) -> Result<Vec<String>, Error> {
+    let named = super::keep::recipients_of(&Facts::default(), raw);
+    let found = mailboxes_of(&app.db, named.iter()).await?;
+    let mut ours: Vec<String> = Vec::new();
+    for address in named {
+        if found.get(&address).is_some_and(|(of, _)| *of == tenant) && !ours.contains(&address) {
+            ours.push(address);
+        }
+    }
+    Ok(ours)
 }
 
 /// Finds the mailboxes of addresses; those without one are missing.

@@ -172,6 +172,11 @@ pub fn ack_allowed(read: &Read, known: &Known, origin: &Origin) -> Result<(), &'
     if matches!(read.kept.door, super::Door::Import) {
         return Err("imported");
     }
+    // The first reading of a fetched mailbox brings weeks of it: nobody wants to hear of that now.
+    let old = |date: crate::clock::Time| read.kept.received_at - date > chrono::Duration::days(3);
+    if matches!(read.kept.door, super::Door::Imap) && read.mail.date.is_some_and(old) {
+        return Err("old_mail");
+    }
     if !address::is_valid(&from.email) {
         return Err("address_invalid");
     }

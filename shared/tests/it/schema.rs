@@ -5,6 +5,7 @@ use shared::access::{ActorKind, Role};
 use shared::audit::AuditKind;
 use shared::events::{ByKind, EventKind};
 use shared::i18n::Locale;
+use shared::imap_accounts::{AfterFetch, ImapAuth, ImapTls};
 use shared::mail_in::types::{Class, Verdict};
 use shared::mail_in::{Door, MailState, Outcome};
 use shared::mail_out::kinds::{Kind, OutboxState};
@@ -94,6 +95,9 @@ async fn every_enum_is_one_in_the_database() {
         "inbound_mails.outcome" = Outcome;
         "inbound_mails.class" = Class;
         "inbound_mails.verdict" = Verdict;
+        "imap_accounts.tls" = ImapTls;
+        "imap_accounts.auth" = ImapAuth;
+        "imap_accounts.after_fetch" = AfterFetch;
         "outbox.kind" = Kind;
         "outbox.state" = OutboxState;
     };

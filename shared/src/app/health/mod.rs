@@ -1,5 +1,6 @@
 //! Whether the whole works, for whoever decides if traffic should come here.
 
+pub mod flow;
 mod sql;
 
 use crate::clock::Time;
