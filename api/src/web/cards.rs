@@ -6,6 +6,7 @@ use super::ticket::{CardView, MailChip};
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::mail_in::cards::{Card, Invitation, MailCard, MailView};
+use shared::mail_in::deceit;
 use shared::mail_in::types::Address;
 
 /// Flags that an agent is told of; the others are the machine's business.
@@ -71,7 +72,7 @@ fn mail(locale: Locale, now: Time, card: &MailCard) -> CardView {
     CardView {
         glyph: "mail",
         kind: i18n::text(locale, "card-mail", &[]),
-        title: if subject.is_empty() { i18n::text(locale, "no-subject", &[]) } else { subject.to_owned() },
+        title: if subject.is_empty() { i18n::text(locale, "no-subject", &[]) } else { deceit::shown(subject) },
         facts: known(facts),
         text: Some(card.text.as_str()).filter(|t| !t.is_empty()).map(format::text_html),
         cards: all(locale, now, &card.cards),
@@ -97,7 +98,7 @@ fn invitation(locale: Locale, card: &Invitation) -> CardView {
     CardView {
         glyph: "clock",
         kind: i18n::word(locale, "card-invitation", method),
-        title: if summary.is_empty() { i18n::text(locale, "no-subject", &[]) } else { summary.to_owned() },
+        title: if summary.is_empty() { i18n::text(locale, "no-subject", &[]) } else { deceit::shown(summary) },
         facts: known(facts),
         text: None,
         cards: Vec::new(),
@@ -110,8 +111,8 @@ fn known<const N: usize>(facts: [(&'static str, String); N]) -> Vec<Fact> {
 
 fn person(a: &Address) -> String {
     match &a.name {
-        Some(name) => format!("{name} <{}>", a.email),
-        None => a.email.clone(),
+        Some(name) => format!("{} <{}>", deceit::shown(name), deceit::address(&a.email)),
+        None => deceit::address(&a.email),
     }
 }
 

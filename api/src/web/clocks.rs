@@ -5,6 +5,7 @@ use super::parts::Clock;
 use super::ticket::NamedClock;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
+use shared::mail_in::deceit;
 use shared::tickets::{Status, Ticket};
 
 /// A clock is at risk in the last quarter of its time.
@@ -72,6 +73,6 @@ fn over(locale: Locale, now: Time, due: Time, ended: Time) -> Clock {
 pub fn subject(locale: Locale, subject: &str) -> String {
     match subject.trim() {
         "" => i18n::text(locale, "no-subject", &[]),
-        subject => subject.to_owned(),
+        subject => deceit::shown(subject),
     }
 }

@@ -10,6 +10,7 @@ use shared::events;
 use shared::i18n::{self, Locale};
 use shared::ids::{MessageId, UserId};
 use shared::mail_in::cards::MailView;
+use shared::mail_in::deceit;
 use shared::mail_in::parse;
 use shared::mail_in::quote::page::{self as fold, Said};
 use shared::mail_in::sanitise;
@@ -156,7 +157,7 @@ impl Parts<'_> {
         let ours = matches!(m.side, Side::Agent | Side::System);
         let note = m.kind == MessageKind::Note;
         let name = m.author_name.as_deref().filter(|n| !n.trim().is_empty()).or(m.author_email.as_deref());
-        let author = name.map_or_else(|| i18n::text(locale, "somebody", &[]), str::to_owned);
+        let author = name.map_or_else(|| i18n::text(locale, "somebody", &[]), deceit::shown);
         let label = if note { "note-by" } else { "message-from" };
         let visible = &shown;
         let view = MailView::from_json(m.mail_view.as_deref());
@@ -171,7 +172,7 @@ impl Parts<'_> {
             note,
             label: i18n::text(locale, label, &[("name", &author)]),
             initials: format::initials(&author),
-            email: m.author_email.clone().filter(|e| self.agent && !ours && *e != author),
+            email: m.author_email.as_deref().map(deceit::address).filter(|e| self.agent && !ours && *e != author),
             author,
             door: self.agent.then(|| door(locale, m)).flatten(),
             verdict: self.agent.then(|| m.verdict.and_then(|v| verdict(locale, v))).flatten(),

@@ -5,6 +5,7 @@ use chrono::{Datelike, Timelike};
 use serde::Serialize;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
+use shared::mail_in::deceit;
 
 /// A moment as a page shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -134,6 +135,12 @@ pub fn text_html(text: &str) -> String {
         out.push_str(&format!(
             r#"<a href="{escaped}" rel="noopener noreferrer nofollow" target="_blank">{escaped}</a>"#
         ));
+        // A host that is not what it looks like is told (E12.7).
+        if let Some(host) = deceit::host(url)
+            && deceit::ascii_host(&host) != host
+        {
+            out.push_str(&format!(" <b>[{}]</b>", handlebars::html_escape(&deceit::ascii_host(&host))));
+        }
         rest = &link[url.len()..];
     }
     out.push_str(&handlebars::html_escape(rest));

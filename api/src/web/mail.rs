@@ -24,7 +24,7 @@ use shared::i18n::{self, Locale};
 use shared::ids::{MailId, OutboxId};
 use shared::imap_accounts;
 use shared::mail_in::explain::{self, Sentence};
-use shared::mail_in::{self, InboundMail, MailFilter, MailState, Trace};
+use shared::mail_in::{self, InboundMail, MailFilter, MailState, Trace, deceit};
 use shared::mail_out::kinds::OutboxState;
 use shared::mail_out::outbox::read::{self, Listed, OutboxFilter};
 use shared::mail_out::outbox::{self, OutboxMail};
@@ -245,7 +245,7 @@ pub fn outcome(mail: &InboundMail) -> &'static str {
 
 fn subject(locale: Locale, subject: Option<&str>) -> String {
     match subject.map(str::trim).filter(|s| !s.is_empty()) {
-        Some(subject) => subject.to_owned(),
+        Some(subject) => deceit::shown(subject),
         None => i18n::text(locale, "no-subject", &[]),
     }
 }
@@ -257,7 +257,7 @@ impl InboundRow {
         InboundRow {
             id: mail.id.0,
             subject: subject(locale, mail.subject.as_deref()),
-            from: from.map_or_else(|| i18n::text(locale, "somebody", &[]), str::to_owned),
+            from: from.map_or_else(|| i18n::text(locale, "somebody", &[]), deceit::shown),
             outcome: i18n::word(locale, "outcome", outcome(mail)),
             chip: words::outcome_chip(outcome(mail)),
             reason: mail.reason.clone().unwrap_or_default(),
@@ -281,7 +281,7 @@ impl Inbound {
         };
         let envelope = format!("{} → {}", mail.envelope_from.as_deref().unwrap_or_default(), list(&mail.envelope_to));
         let facts = [
-            ("from", sender),
+            ("from", deceit::shown(&sender)),
             ("envelope", if envelope.trim() == "→" { String::new() } else { envelope }),
             ("received", When::new(locale, mail.received_at, now).exact),
             ("class", mail.class.map(|c| i18n::word(locale, "class", c.as_str())).unwrap_or_default()),
@@ -508,7 +508,7 @@ async fn reading(api: &Api, visit: &Visit, id: MailId, charset: Option<&str>) ->
     Ok(Reading {
         action: format!("/dashboard/mail/{id}"),
         charsets: charsets(visit.locale, chosen),
-        subject: mail.subject,
+        subject: deceit::shown(&mail.subject),
         text: format::text_html(mail.body_text.trim()),
     })
 }

@@ -3,6 +3,7 @@
 use super::format;
 use serde::Serialize;
 use shared::i18n::{self, Locale};
+use shared::mail_in::deceit;
 
 /// One field of a form: what was typed, and what is wrong with it.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -80,8 +81,10 @@ pub struct Person {
 impl Person {
     /// Returns a person by name, or by address where there is no name.
     pub fn new(name: Option<&str>, email: &str, me: bool) -> Person {
-        let name = name.filter(|n| !n.trim().is_empty()).unwrap_or(email);
-        Person { name: name.to_owned(), email: email.to_owned(), initials: format::initials(name), me }
+        // Nothing in a name may look like something else (E12.7).
+        let email = deceit::address(email);
+        let name = name.filter(|n| !n.trim().is_empty()).map_or_else(|| email.clone(), deceit::shown);
+        Person { initials: format::initials(&name), name, email, me }
     }
 }
 

@@ -181,3 +181,39 @@ async fn a_database_that_is_away_is_told_to_come_again() {
     })
     .await;
 }
+
+/// E2.1, E2.9, E2.11, E12.7: what a mail holds stands in the API and on the ticket's page, in the reader's language and
+/// without any script.
+#[tokio::test]
+async fn cards_chips_and_another_charset() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let raw = b"From: \xcf\xf0\xe8\xe2\xe5\xf2 <eve@example.com>\r\nTo: support@postroom.localhost\r\n\
+            Subject: Two files\r\nMessage-ID: <c1@example.com>\r\nMIME-Version: 1.0\r\n\
+            Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\
+            \xcf\xf0\xe8\xe2\xe5\xf2\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n\
+            From: Inner <inner@example.com>\r\nSubject: Enclosed subject\r\n\r\nEnclosed words.\r\n\
+            --b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n\
+            BEGIN:VEVENT\r\nSUMMARY:Kick-off\r\nDTSTART:20261123T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n--b--\r\n";
+        let came = s.post("/api/inbound/raw").body("message/rfc822", raw.as_slice()).send().await.expect(200);
+        let at = format!("/api/mails/{}", came["mail_id"]);
+        let read = async |query: &str| s.get(&format!("{at}{query}")).bearer(&boss.token).send().await;
+        let m = read("").await.expect(200);
+        assert_eq!(m["body_text"].as_str().map(str::trim), Some("\u{cf}\u{f0}\u{e8}\u{e2}\u{e5}\u{f2}"));
+        assert_eq!((&m["cards"][0]["kind"], &m["cards"][0]["subject"]), (&json!("mail"), &json!("Enclosed subject")));
+        assert_eq!((&m["cards"][1]["method"], &m["cards"][1]["start"]), (&json!("REQUEST"), &json!("2026-11-23 09:00 UTC")));
+        let m = read("?charset=windows-1251").await.expect(200);
+        assert_eq!(m["body_text"].as_str().map(str::trim), Some("\u{41f}\u{440}\u{438}\u{432}\u{435}\u{442}"));
+        read("?charset=nonsense").await.problem(422, "validation_failed");
+        let ticket = format!("/dashboard/support/{}", came["pid"].as_str().expect("a pid"));
+        let page = s.get(&ticket).bearer(&boss.token).send().await.text();
+        for told in ["Enclosed mail", "Enclosed subject", "Enclosed words.", "Invitation", "Kick-off", "2026-11-23 09:00 UTC"] {
+            assert!(page.contains(told), "the page lacks {told}");
+        }
+        let mail = format!("/dashboard/mail/{}?charset=windows-1251", came["mail_id"]);
+        let page = s.get(&mail).bearer(&boss.token).send().await.text();
+        assert!(page.contains("\u{41f}\u{440}\u{438}\u{432}\u{435}\u{442}") && page.contains("koi8-r"));
+        s
+    })
+    .await;
+}
