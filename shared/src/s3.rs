@@ -3,7 +3,8 @@
 
 use crate::clock::{Time, now};
 use crate::config::doors::S3 as Settings;
-use bytes::{Bytes, BytesMut};
+use crate::fetch;
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub enum Error {
 
 /// A client for one region.
 pub struct Client {
-    http: reqwest::Client,
+    http: &'static reqwest::Client,
     settings: Settings,
     region: String,
 }
@@ -69,13 +70,7 @@ impl Client {
         if settings.key_id.is_none() || settings.key.is_none() {
             return Err(Error::NoKey);
         }
-        // Whoever was first has chosen; reqwest wants that somebody has.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(Error::Unreachable)?;
+        let http = fetch::services().map_err(Error::Unreachable)?;
         let region = settings.region.clone().unwrap_or_else(|| region.to_owned());
         Ok(Client { http, settings: settings.clone(), region })
     }
@@ -126,23 +121,19 @@ impl Client {
 
     async fn fetch(&self, url: Url, most: usize) -> Result<Bytes, Error> {
         let signed = sign(&self.settings, &self.region, &url, now()).ok_or(Error::NoKey)?;
-        let request = signed.into_iter().fold(self.http.get(url), |r, (name, value)| r.header(name, value));
+        let request =
+            signed.into_iter().fold(self.http.get(url).timeout(PATIENCE), |r, (name, value)| r.header(name, value));
         let mut response = request.send().await.map_err(Error::Unreachable)?;
         let status = response.status();
         let most = if status.is_success() { most } else { 64 * 1024 };
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(Error::Unreachable)? {
-            if body.len() + chunk.len() > most {
-                return Err(Error::TooLarge { most });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = fetch::body(&mut response, most).await.map_err(Error::Unreachable)?;
+        let body = body.ok_or(Error::TooLarge { most })?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body);
             let code = tag(&text, "Code").unwrap_or("no reason").chars().take(80).collect();
             return Err(Error::Refused { status: status.as_u16(), code });
         }
-        Ok(body.freeze())
+        Ok(body)
     }
 }
 

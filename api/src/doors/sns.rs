@@ -4,6 +4,7 @@
 use super::verify::{Scheme, public_key_fits};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -160,33 +161,14 @@ fn key_of(pem: &[u8]) -> Option<Vec<u8>> {
     certificate.validity().is_valid().then(|| certificate.public_key().raw.to_vec())
 }
 
-async fn fetch(url: &Url) -> Result<Vec<u8>, Error> {
-    let mut response = http().get(url.clone()).send().await.map_err(Error::Unreachable)?;
+async fn fetch(url: &Url) -> Result<Bytes, Error> {
+    let request = shared::fetch::services().map_err(Error::Unreachable)?.get(url.clone()).timeout(PATIENCE);
+    let mut response = request.send().await.map_err(Error::Unreachable)?;
     if !response.status().is_success() {
         return Err(Error::Refused(response.status().as_u16()));
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Error::Unreachable)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MOST_BYTES {
-            return Err(Error::Forged("what it names is too large"));
-        }
-    }
-    Ok(body)
-}
-
-/// One client for all: it follows nobody elsewhere.
-fn http() -> &'static reqwest::Client {
-    static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
-        // Whoever was first has chosen; reqwest wants that somebody has.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .expect("a client without settings of its own can be made")
-    });
-    &HTTP
+    let body = shared::fetch::body(&mut response, MOST_BYTES).await.map_err(Error::Unreachable)?;
+    body.ok_or(Error::Forged("what it names is too large"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use network::Network;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::LOCATION;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -159,14 +159,39 @@ async fn whole(mut answer: reqwest::Response, most: usize) -> Result<Bytes, Erro
     if answer.content_length().is_some_and(|n| n > most as u64) {
         return Err(Error::TooLarge(most));
     }
+    let read = body(&mut answer, most).await.map_err(|e| Error::Network(e.without_url()))?;
+    read.ok_or(Error::TooLarge(most))
+}
+
+/// Reads an answer's body; None if it is larger than `most` bytes, of which no more are read.
+///
+/// # Errors
+/// If the other side breaks off.
+pub async fn body(answer: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, reqwest::Error> {
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| Error::Network(e.without_url()))? {
+    while let Some(chunk) = answer.chunk().await? {
         if bytes.len() + chunk.len() > most {
-            return Err(Error::TooLarge(most));
+            return Ok(None);
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok(Some(bytes.freeze()))
+}
+
+/// Returns the client for services that we or the operator chose, made once per process as that reads all the system's
+/// certificates: it follows nobody elsewhere. For what a mail or a customer names, there is [`Fetcher`].
+///
+/// # Errors
+/// If the system's certificates cannot be had.
+pub fn services() -> Result<&'static reqwest::Client, reqwest::Error> {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client);
+    }
+    // Whoever was first has chosen; reqwest wants that somebody has.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+    Ok(CLIENT.get_or_init(|| client))
 }
 
 #[cfg(test)]

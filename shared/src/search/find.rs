@@ -158,10 +158,7 @@ fn conditions(mut q: Q, actor: &Actor, conditions: &[Condition]) -> Q {
                 .push(" AND t.assigned_to IN (SELECT id FROM users WHERE email_key = ")
                 .arg(address::key(email))
                 .push(")"),
-            Condition::Tag(tag) => q
-                .push(" AND EXISTS (SELECT 1 FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = t.id AND g.name = ")
-                .arg(tag.as_str())
-                .push(")"),
+            Condition::Tag(tag) => tickets::tagged(q, tag),
             Condition::Tenant(slug) => {
                 q.push(" AND t.tenant_id IN (SELECT id FROM tenants WHERE slug = ").arg(slug.as_str()).push(")")
             }

@@ -277,10 +277,7 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
         q = q.push(" AND t.tenant_id = ").arg(tenant);
     }
     if let Some(tag) = &f.tag {
-        q = q
-            .push(" AND EXISTS (SELECT 1 FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = t.id AND g.name = ")
-            .arg(tag.as_str())
-            .push(")");
+        q = tagged(q, tag);
     }
     if let Some(subject) = &f.subject {
         q = q.push(" AND t.subject = ").arg(subject.as_str()).push(" COLLATE folded");
@@ -301,6 +298,13 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
         );
     }
     q
+}
+
+/// Adds that tickets `t` have a tag.
+pub(crate) fn tagged(q: Q, tag: &str) -> Q {
+    q.push(" AND EXISTS (SELECT 1 FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = t.id AND g.name = ")
+        .arg(tag)
+        .push(")")
 }
 
 fn column(key: SortKey) -> &'static str {

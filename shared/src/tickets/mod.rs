@@ -20,6 +20,7 @@ pub use error::{Error, Result};
 pub use joins::{
     JoinKind, JoinState, JoinView, NewJoin, also_addressed, join, join_view, joins, joins_of, keep_apart, may_decide,
 };
+pub(crate) use list::tagged;
 pub use list::{
     AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
     view, views,
