@@ -1,6 +1,6 @@
 //! Migrations: two folders with the same names, embedded in the binary, run at start under a lock.
 
-use super::pool::Pools;
+use super::pool::{Pools, once_free};
 use super::{Db, Error, Read, Result, sql};
 use sqlx::migrate::Migrator;
 
@@ -12,7 +12,7 @@ static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 pub(super) async fn run(db: &Db) -> Result<()> {
     match &db.pools {
         Pools::Sqlite { writer, .. } => {
-            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = once_free(async || Ok(writer.begin_with("BEGIN IMMEDIATE").await?)).await?;
             SQLITE.run(&mut *tx).await.map_err(Error::Migrate)?;
             Ok(tx.commit().await?)
         }

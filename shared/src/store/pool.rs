@@ -5,7 +5,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::ids::TenantId;
 
@@ -185,9 +185,8 @@ async fn connect_sqlite(url: &str) -> Result<Pools> {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
-        .connect_with(options.clone())
-        .await?;
+        .test_before_acquire(false);
+    let writer = once_free(async || Ok(writer.clone().connect_with(options.clone()).await?)).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(4)
         .idle_timeout(None)
@@ -251,5 +250,21 @@ impl Tx {
     /// Whether this is SQLite (else PostgreSQL).
     pub fn is_sqlite(&self) -> bool {
         matches!(self.inner, Inner::Sqlite(_))
+    }
+}
+
+/// Does what needs SQLite's file to itself, again while others hold it, for a minute. Processes that start together on a
+/// new file all turn it to WAL and migrate it: whoever would have to wait for another's switch is told "busy" at once,
+/// whatever the timeout (sqlite.org/c3ref/busy_handler), and a migration may take longer than a statement may wait.
+///
+/// # Errors
+/// Those of `work`; of being busy, the last.
+pub(super) async fn once_free<T>(work: impl AsyncFn() -> Result<T>) -> Result<T> {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match work().await {
+            Err(Error::Busy(_)) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+            done => return done,
+        }
     }
 }
