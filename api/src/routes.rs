@@ -2,8 +2,8 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, events, file_links, imap_accounts, joins, mailboxes, mails,
-    messages, outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
+    attachments, audit, auth, categories, coverage, dkim, events, file_links, imap_accounts, joins, live, mailboxes,
+    mails, messages, outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -293,6 +293,8 @@ fn support(r: Routes) -> Routes {
         .delete("/api/support/tickets/{id}/file-links/{link}", User, file_links::revoke)
         .get("/api/support/tickets/{id}/events", User, events::index)
         .get("/api/support/tickets/{id}/mails", User, outbox::of_ticket)
+        .post("/api/support/tickets/{id}/presence", User, live::presence)
+        .get("/api/events/stream", User, live::stream)
         .get("/api/support/search", User, search::index)
         .create("/api/support/attachments", User, Limit::Files, attachments::create)
         .get("/api/support/attachments/{id}", User, attachments::show)

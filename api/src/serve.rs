@@ -92,6 +92,8 @@ pub async fn serve(api: Api, listener: TcpListener, stop: CancellationToken) -> 
         }
     });
     let working = tokio::spawn(work(api.clone(), stop.clone()));
+    tokio::spawn(shared::live::tail::run(api.app.clone(), stop.clone()));
+    tokio::spawn(worker::live::carry(api.app.clone(), stop.clone()));
     let service = crate::router(api).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let guard = async {

@@ -25,6 +25,7 @@ pub mod ids;
 pub mod imap_accounts;
 pub mod instance;
 pub mod keys;
+pub mod live;
 pub mod logging;
 pub mod mail_in;
 pub mod mail_out;

@@ -8,6 +8,7 @@ mod heartbeat;
 pub mod imap;
 pub mod inbound;
 mod leases;
+pub mod live;
 pub mod queue;
 mod recorder;
 pub mod sink;

@@ -35,6 +35,8 @@ async fn work(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     let ingest = Ingest::start(app.clone());
+    // Servers tell their pages what becomes of mail.
+    tokio::spawn(worker::live::carry(app.clone(), stop.clone()));
     tracing::info!(captures = app.config.smtp_url.is_none(), redis = app.config.redis_url.is_some(), "worker started");
     worker::run(app.clone(), ingest, stop).await?;
     // A connection that is lost at the very end costs nothing: all is on record.

@@ -36,10 +36,7 @@ impl FromRequestParts<Api> for Caller {
             return Ok(known.clone());
         }
         let origin = origin(parts, api).await;
-        let credential = credential(&parts.headers, &api.app.config).ok_or(Problem::new(codes::UNAUTHENTICATED))?;
-        let tenant = tenant(&parts.headers);
-        let found = sessions::authenticate(&api.app.db, credential, tenant, origin).await?;
-        let caller = Caller(Arc::new(found));
+        let caller = Caller::of(&parts.headers, api, origin).await?;
         parts.extensions.insert(caller.clone());
         Ok(caller)
     }
@@ -98,6 +95,20 @@ pub fn tenant(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Caller {
+    async fn of(headers: &HeaderMap, api: &Api, origin: Origin) -> Result<Caller, Problem> {
+        let credential = credential(headers, &api.app.config).ok_or(Problem::new(codes::UNAUTHENTICATED))?;
+        let found = sessions::authenticate(&api.app.db, credential, tenant(headers), origin).await?;
+        Ok(Caller(Arc::new(found)))
+    }
+
+    /// Asks anew who calls, for a request that lasts: sessions end and rights change meanwhile.
+    ///
+    /// # Errors
+    /// 401, 404 as at the beginning.
+    pub async fn again(headers: &HeaderMap, api: &Api) -> Result<Caller, Problem> {
+        Caller::of(headers, api, Origin::default()).await
+    }
+
     /// Returns who acts.
     pub fn actor(&self) -> &Actor {
         &self.0.actor

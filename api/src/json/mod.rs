@@ -13,6 +13,7 @@ pub mod file_links;
 pub mod imap_accounts;
 mod input;
 pub mod joins;
+pub mod live;
 pub mod mailboxes;
 pub mod mails;
 pub mod messages;

@@ -11,6 +11,7 @@ mod frame;
 mod harness;
 mod idempotency;
 mod imap_accounts;
+mod live;
 mod logs;
 mod mail_html;
 mod mails;

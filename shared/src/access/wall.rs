@@ -42,6 +42,11 @@ impl TicketScope {
         }
     }
 
+    /// Whether these are all tickets of a tenant, or of all.
+    pub fn is_whole(self) -> bool {
+        matches!(self, TicketScope::All | TicketScope::Tenant(_))
+    }
+
     /// Adds ` AND …` to a query with a WHERE clause over `tickets t`.
     pub fn filter(self, q: Q) -> Q {
         let q = match self.tenant() {

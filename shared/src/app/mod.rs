@@ -9,6 +9,7 @@ use crate::doorbell::{BellReceiver, Doorbell};
 use crate::fetch::Fetcher;
 use crate::instance;
 use crate::keys::Keys;
+use crate::live::Live;
 use crate::mail_in::authenticate::Dns;
 use crate::store::{self, Db};
 use std::ops::Deref;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub dns: Dns,
     /// Rung after outbox rows were committed.
     pub bell: Doorbell,
+    /// What open pages hear of.
+    pub live: Live,
     listener: Mutex<Option<BellReceiver>>,
     fetcher: OnceLock<Fetcher>,
 }
@@ -83,7 +86,17 @@ impl App {
         });
         let (bell, listener) = Doorbell::in_process();
         let listener = Mutex::new(Some(listener));
-        Ok(App(Arc::new(Parts { config, db, keys, blobs, dns, bell, listener, fetcher: OnceLock::new() })))
+        Ok(App(Arc::new(Parts {
+            config,
+            db,
+            keys,
+            blobs,
+            dns,
+            bell,
+            live: Live::new(),
+            listener,
+            fetcher: OnceLock::new(),
+        })))
     }
 
     /// Returns what asks other hosts, made when it is first needed.

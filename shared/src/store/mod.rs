@@ -9,6 +9,7 @@ pub mod dialect;
 mod error;
 mod many;
 mod migrate;
+mod notify;
 mod pool;
 mod query;
 #[cfg(any(test, feature = "testing"))]
@@ -17,6 +18,7 @@ mod value;
 
 pub use error::Error;
 pub use migrate::{applied_migrations, schema_checks, schema_columns, schema_indexes};
+pub use notify::Heard;
 pub use pool::{Db, Read, Reader, Scope, Tx};
 pub use query::{Exec, Q, Row, insert_many, insert_many_returning, sql, update_many};
 pub use value::Value;

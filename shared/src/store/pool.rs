@@ -5,7 +5,9 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 use crate::ids::TenantId;
 
@@ -26,6 +28,7 @@ pub enum Scope {
 #[derive(Debug, Clone)]
 pub struct Db {
     pub(super) pools: Pools,
+    committed: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +65,9 @@ pub(super) enum Connection {
 pub struct Tx {
     pub(super) inner: Inner,
     _scope: Scope,
+    /// Told when this commits, if there is something to tell.
+    committed: Arc<watch::Sender<u64>>,
+    tells: bool,
 }
 
 pub(super) enum Inner {
@@ -111,7 +117,7 @@ impl Db {
                 other => other?,
             })
         };
-        Ok(Db { pools })
+        Ok(Db { pools, committed: Arc::default() })
     }
 
     /// Reads within `scope`.
@@ -140,7 +146,12 @@ impl Db {
             Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, _scope: scope })
+        Ok(Tx { inner, _scope: scope, committed: self.committed.clone(), tells: false })
+    }
+
+    /// Returns what changes each time that something was committed which open pages show ([`Tx::tell`]).
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.subscribe()
     }
 
     /// Whether this is SQLite (else PostgreSQL).
@@ -207,7 +218,15 @@ impl Tx {
             Inner::Sqlite(t) => t.commit().await?,
             Inner::Postgres(t) => t.commit().await?,
         }
+        if self.tells {
+            self.committed.send_modify(|n| *n += 1);
+        }
         Ok(())
+    }
+
+    /// Has the commit told to [`Db::committed`].
+    pub fn tell(&mut self) {
+        self.tells = true;
     }
 
     /// Marks a point in the transaction that [`Tx::rollback_to`] returns to. Points do not nest.
@@ -245,6 +264,11 @@ impl Tx {
             Inner::Postgres(t) => t.rollback().await?,
         }
         Ok(())
+    }
+
+    /// Returns what changes each time that something was committed which open pages show ([`Tx::tell`]).
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.subscribe()
     }
 
     /// Whether this is SQLite (else PostgreSQL).

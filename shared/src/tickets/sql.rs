@@ -193,6 +193,7 @@ pub(super) async fn insert_messages(tx: &mut Tx, messages: Vec<NewMessage>, at: 
 }
 
 pub(super) async fn insert_events(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
+    tx.tell();
     let rows = events
         .into_iter()
         .map(|e| {

@@ -151,18 +151,18 @@ pub async fn in_process(mut rings: BellReceiver, on_wake: impl Fn(Vec<OutboxId>)
 /// Waits between attempts that fail: 0.2 s at first, doubling up to 10 s, with up to a quarter more by chance so
 /// that many processes do not come back in step.
 #[derive(Debug, Default)]
-struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let base = Duration::from_millis(200) * 2u32.pow(self.failures.min(6));
         self.failures += 1;
         base.min(Duration::from_secs(10)).mul_f64(1.0 + rand::random_range(0.0..0.25))
     }
 
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }

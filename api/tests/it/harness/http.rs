@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// A request under construction.
@@ -72,6 +73,22 @@ impl Request {
 
     /// Sends it over a connection of its own.
     pub async fn send(self) -> Response {
+        let addr = self.addr;
+        exchange(addr, &self.wire()).await
+    }
+
+    /// Sends it and listens to the server's events.
+    pub async fn listen(self) -> Events {
+        let mut stream = TcpStream::connect(self.addr).await.expect("the server listens");
+        stream.write_all(&self.wire()).await.expect("it is sent");
+        let mut events = Events { stream: BufReader::new(stream) };
+        let head = events.block().await.expect("a head");
+        assert!(head.contains(" 200 ") && head.contains("text/event-stream"), "{head}");
+        assert_eq!(events.next().await.expect("a greeting").name, "hello");
+        events
+    }
+
+    fn wire(self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
         if !self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("host")) {
             head.push_str(&format!("host: {}\r\n", self.addr));
@@ -83,8 +100,7 @@ impl Request {
             head.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
         head.push_str("connection: close\r\n\r\n");
-        let bytes = [head.into_bytes(), self.body].concat();
-        exchange(self.addr, &bytes).await
+        [head.into_bytes(), self.body].concat()
     }
 }
 
@@ -94,11 +110,86 @@ pub async fn exchange(addr: SocketAddr, bytes: &[u8]) -> Response {
     let (mut read, mut write) = stream.split();
     let mut answer = Vec::new();
     // The server may refuse a large body before all of it was sent: then writing fails, and the answer counts.
-    let (_, got) = tokio::join!(write.write_all(bytes), read.read_to_end(&mut answer));
+    let (_, got) = tokio::join!(write.write_all(bytes), read_all(&mut read, &mut answer));
     if answer.is_empty() {
         got.expect("an answer");
     }
     parse(&answer)
+}
+
+/// Reads to the end; of events, which have none, only the head.
+async fn read_all(read: &mut (impl AsyncRead + Unpin), answer: &mut Vec<u8>) -> std::io::Result<()> {
+    while read.read_buf(answer).await? > 0 {
+        let head = answer.windows(4).position(|w| w == b"\r\n\r\n").map(|end| &answer[..end]);
+        if head.is_some_and(|head| String::from_utf8_lossy(head).contains("text/event-stream")) {
+            answer.truncate(head.map_or(0, <[u8]>::len) + 4);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A stream of server-sent events.
+pub struct Events {
+    stream: BufReader<TcpStream>,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub name: String,
+    pub id: String,
+    pub data: Value,
+}
+
+impl Events {
+    /// The next event; None once the server has ended the stream.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            let block = self.block().await?;
+            let field = |name: &str| block.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": "));
+            if let (Some(event), Some(data)) = (field("event"), field("data")) {
+                let data = serde_json::from_str(data).expect("JSON");
+                return Some(Event { name: event.into(), id: field("id").unwrap_or_default().into(), data });
+            }
+        }
+    }
+
+    /// The next `ticket` event's ticket and kind.
+    pub async fn change(&mut self) -> (String, String) {
+        loop {
+            let event = self.next().await.expect("the stream goes on");
+            if event.name == "ticket" {
+                let text = |name: &str| event.data[name].as_str().expect("a text").to_owned();
+                return (text("pid"), text("kind"));
+            }
+        }
+    }
+
+    /// The next `presence` event's viewers.
+    pub async fn viewers(&mut self) -> Value {
+        loop {
+            let event = self.next().await.expect("the stream goes on");
+            if event.name == "presence" {
+                return event.data["viewers"].clone();
+            }
+        }
+    }
+
+    /// Lines up to an empty one; sizes of chunks stand between them, and belong to no field.
+    async fn block(&mut self) -> Option<String> {
+        let mut block = String::new();
+        loop {
+            let before = block.len();
+            let read = tokio::time::timeout(Duration::from_secs(30), self.stream.read_line(&mut block)).await;
+            if read.expect("something comes").unwrap_or(0) == 0 {
+                return None;
+            }
+            if block[before..].trim().is_empty() && !block.trim().is_empty() {
+                return Some(block);
+            }
+        }
+    }
 }
 
 fn parse(bytes: &[u8]) -> Response {

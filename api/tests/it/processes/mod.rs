@@ -3,6 +3,7 @@
 mod crowd;
 mod import;
 mod kill;
+mod live;
 mod pipe;
 mod postfix;
 pub mod run;

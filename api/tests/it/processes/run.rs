@@ -153,8 +153,13 @@ impl Process {
 
     /// Logs the first admin in and returns a bearer token of theirs.
     pub async fn admin_token(&self) -> String {
+        self.token_of(ADMIN.0, ADMIN.1).await
+    }
+
+    /// Logs somebody in and makes them a token.
+    pub async fn token_of(&self, email: &str, password: &str) -> String {
         let login = self.request("POST", "/api/auth/login");
-        let answer = login.json(serde_json::json!({"email": ADMIN.0, "password": ADMIN.1})).send().await;
+        let answer = login.json(serde_json::json!({"email": email, "password": password})).send().await;
         let cookie = answer.header("set-cookie").expect("a session").split(';').next().expect("a cookie").to_owned();
         answer.expect(200);
         let origin = format!("http://{}", self.addr());
