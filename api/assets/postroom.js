@@ -1,37 +1,30 @@
 // Comforts only: every page works without script.
 import "./drafts.js";
 import "./files.js";
+import "./frames.js";
 import "./keys.js";
 import "./live.js";
 
-// Copy buttons are hidden until something can copy.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) break;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    const word = button.querySelector("span");
-    if (word) word.textContent = button.dataset.copied;
-    else button.title = button.dataset.copied;
-    button.classList.add("is-done");
-  });
+// What is drawn, now or later, is made ready.
+function ready(part) {
+  // Copy buttons are hidden until something can copy.
+  for (const button of part.querySelectorAll("[data-copy], [data-copy-link]")) button.hidden = !navigator.clipboard;
+  // A choice in the side panel is sent at once; its button is for those without script.
+  for (const button of part.querySelectorAll("form[data-auto] button")) button.hidden = true;
 }
+ready(document);
+addEventListener("postroom:drawn", (event) => ready(event.detail));
 
-for (const button of document.querySelectorAll("[data-copy-link]")) {
-  if (!navigator.clipboard) break;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(location.origin + location.pathname);
-    button.title = button.dataset.copied;
-    button.classList.add("is-done");
-  });
-}
-
-// A choice in the side panel is sent at once; its button is for those without script.
-for (const form of document.querySelectorAll("form[data-auto]")) {
-  form.querySelector("button").hidden = true;
-  form.addEventListener("change", () => form.requestSubmit());
-}
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy], [data-copy-link]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy ?? location.origin + location.pathname);
+  const word = button.querySelector("span");
+  if (word) word.textContent = button.dataset.copied;
+  else button.title = button.dataset.copied;
+  button.classList.add("is-done");
+});
+document.addEventListener("change", (event) => event.target.closest?.("form[data-auto]")?.requestSubmit());
 
 // Ctrl+Enter sends what is being written.
 for (const form of document.querySelectorAll("form[data-keys=send]")) {
@@ -43,12 +36,12 @@ for (const form of document.querySelectorAll("form[data-keys=send]")) {
 }
 
 // A message is sent once, however often the button is pressed.
-for (const form of document.querySelectorAll("form[method=post]")) {
-  form.addEventListener("submit", (event) => {
-    if (form.dataset.sent) event.preventDefault();
-    form.dataset.sent = "1";
-  });
-}
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "1";
+});
 addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });

@@ -848,3 +848,9 @@ mail-flag-name_other_address = Name zeigt andere Adresse
 mail-flag-title-name_other_address = Der Name des Absenders zeigt eine Adresse, von der die Mail nicht kommt.
 trace-authenticate-name_of_team = Der Absender heißt wie jemand aus dem Team, die Adresse gehört nicht dazu.
 trace-authenticate-name_other_address = Der Name des Absenders zeigt eine Adresse, von der die Mail nicht kommt.
+
+# Live
+new-rows = Neu: #
+others-here = Auch hier: #
+others-typing = # schreibt …
+message-came = Neue Nachricht: #

@@ -848,3 +848,9 @@ mail-flag-name_other_address = name holds another address
 mail-flag-title-name_other_address = The sender’s name shows an address that the mail is not from.
 trace-authenticate-name_of_team = The sender’s name is one of the team’s, the address is not.
 trace-authenticate-name_other_address = The sender’s name shows an address that the mail is not from.
+
+# Live
+new-rows = New: #
+others-here = Also here: #
+others-typing = # is writing …
+message-came = New message: #

@@ -9,7 +9,10 @@ use axum::response::{Html, IntoResponse, Response};
 use handlebars::Handlebars;
 use rust_embed::RustEmbed;
 use serde::Serialize;
+use shared::clock::now;
 use shared::i18n::{self, Locale};
+use shared::ids::TicketId;
+use shared::live::Mark;
 use std::sync::LazyLock;
 
 #[derive(RustEmbed)]
@@ -57,6 +60,8 @@ pub struct Shell {
     pub keys: Vec<super::keys::Shown>,
     /// Where style, icon and script lie.
     pub assets: super::assets::Links,
+    /// Changes after this are told to the page.
+    pub mark: String,
     /// Narrow margins, as the page's template says.
     slim: bool,
 }
@@ -114,6 +119,7 @@ impl Shell {
             tools: Vec::new(),
             keys: super::keys::shown(false),
             assets: super::assets::links(),
+            mark: Mark { at: now(), ticket: TicketId(0), seq: 0 }.to_string(),
             slim: false,
         }
     }
