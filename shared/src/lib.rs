@@ -16,6 +16,7 @@ pub mod coverage;
 pub mod doctor;
 pub mod doorbell;
 pub mod doors;
+pub mod erase;
 pub mod events;
 pub mod fault;
 pub mod fetch;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The longest first line.
 const MOST_HEAD: u64 = 1024 * 1024;
@@ -120,16 +121,22 @@ fn read(path: &Path) -> io::Result<(Note, Bytes)> {
     Ok((note, raw.into()))
 }
 
-/// Returns the files that wait, oldest first: their names begin with the time.
+/// Returns the files that wait and are taken up next, oldest first.
 fn waiting(spool: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(spool.join("new")) {
+    let mut found = files(&spool.join("new"))?;
+    found.truncate(BATCH);
+    Ok(found)
+}
+
+/// Returns the files of a folder, oldest first: their names begin with the time. A folder that is not there has none.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e),
     };
     let mut found: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
     found.sort();
-    found.truncate(BATCH);
     Ok(found)
 }
 
@@ -184,14 +191,51 @@ pub async fn take_one(app: &App, ingest: &Ingest, file: &Path) -> Result<bool, m
     Ok(true)
 }
 
-/// How many mails wait in the spool, and how old the oldest file is.
+/// A draft that nobody finished within this time never will be: its writer died, and its sender was told nothing.
+const STALE: Duration = Duration::from_secs(60 * 60);
+/// How long such a draft lies there to be looked at. Whoever sent the mail was never told yes, and came again.
+const KEPT_STALE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What lies in the spool of this host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Mails that wait to be taken up.
+    pub waiting: usize,
+    /// For how many seconds the oldest of them has.
+    pub oldest_s: Option<u64>,
+    /// Drafts of writers that died: parts of mails that nobody was told yes for.
+    pub stale: usize,
+}
+
+/// Tells what lies in the spool. One that was never written to is empty.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn backlog(spool: &Path) -> io::Result<(usize, Option<std::time::Duration>)> {
-    let files = waiting(spool)?;
-    let age = |p: &PathBuf| fs::metadata(p).ok()?.modified().ok()?.elapsed().ok();
-    Ok((files.len(), files.iter().filter_map(age).max()))
+pub fn backlog(spool: &Path) -> io::Result<Backlog> {
+    let waiting: Vec<Option<Duration>> = files(&spool.join("new"))?.iter().map(|p| age(p)).collect();
+    let stale = files(&spool.join("tmp"))?.iter().filter(|p| age(p).is_some_and(|a| a > STALE)).count();
+    Ok(Backlog { waiting: waiting.len(), oldest_s: waiting.into_iter().flatten().max().map(|a| a.as_secs()), stale })
+}
+
+/// Removes drafts whose writers died so long ago that nobody will look at them any more. Returns how many. Nothing is lost
+/// by that: the mail server that handed the mail over was not told that it was taken (E10.8).
+///
+/// # Errors
+/// If the spool cannot be read.
+pub fn tidy(spool: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for draft in files(&spool.join("tmp"))? {
+        if age(&draft).is_some_and(|a| a > KEPT_STALE) {
+            fs::remove_file(&draft)?;
+            tracing::warn!(file = %draft.display(), "removed the draft of a mail whose writer died: its sender came again");
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn age(path: &Path) -> Option<Duration> {
+    fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
 }
 
 /// Returns a new delivery's id: names in the order of time.
@@ -234,6 +278,30 @@ mod tests {
         assert_eq!((names(&spool.join("tmp")), names(&spool.join("new"))), (0, 1));
         fs::write(dir.path().join("file"), "").unwrap();
         assert!(matches!(put(&dir.path().join("file"), &note("5"), &mut &raw[..], 100), Err(Error::Disk { .. })));
+    }
+
+    /// E10.8: what a writer that died left behind is told, and goes in the end; what waits is counted whole.
+    #[test]
+    fn e10_8_the_backlog_and_drafts_of_dead_writers() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = dir.path().join("spool");
+        assert_eq!(backlog(&spool).unwrap(), Backlog::default(), "nobody wrote to it yet");
+        for n in 0..BATCH + 3 {
+            put(&spool, &note(&format!("{n:04}")), &mut &b"x"[..], 100).unwrap();
+        }
+        let aged = |name: &str, hours: u64| {
+            let path = spool.join(name);
+            let file = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
+            path
+        };
+        aged("new/0000", 2);
+        let (young, stale, old) = (aged("tmp/a", 0), aged("tmp/b", 2), aged("tmp/c", 8 * 24));
+        let found = backlog(&spool).unwrap();
+        assert_eq!((found.waiting, found.stale), (BATCH + 3, 2));
+        assert!(found.oldest_s.is_some_and(|s| (7200..7300).contains(&s)), "{found:?}");
+        assert_eq!(tidy(&spool).unwrap(), 1);
+        assert!(young.exists() && stale.exists() && !old.exists());
     }
 
     /// E10.8, E1.7.

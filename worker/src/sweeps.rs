@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::app::App;
+use shared::erase;
 use shared::housekeeping;
 use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{digest, outbox, suppress};
@@ -114,6 +115,10 @@ pub(crate) async fn seldom(app: App, ingest: Ingest, stop: CancellationToken) {
             Ok(digests) => tracing::info!(digests, "queued digests of notices above their cap"),
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "digests could not be queued"),
         }
+        forget_mail(&app).await;
+        if let Err(e) = spool::tidy(&app.config.doors.spool) {
+            tracing::warn!(error = %e, "old drafts in the spool could not be removed");
+        }
         for _ in 0..ROUNDS {
             match housekeeping::forget_old(&app.db).await {
                 Ok(0) => break,
@@ -126,6 +131,33 @@ pub(crate) async fn seldom(app: App, ingest: Ingest, stop: CancellationToken) {
         }
         if stop.run_until_cancelled(tokio::time::sleep(SELDOM)).await.is_none() {
             return;
+        }
+    }
+}
+
+/// Forgets held mail and spam after their time, and what was erased and came again (E13.2): small batches, so that
+/// nobody waits long for the writer.
+pub(crate) async fn forget_mail(app: &App) {
+    for _ in 0..ROUNDS {
+        match erase::forget(app, shared::clock::now()).await {
+            Ok(done) if !done.is_some() => break,
+            Ok(done) => {
+                for (what, n) in done.counts() {
+                    metrics::counter!("mail_forgotten_total", "what" => what).increment(n);
+                }
+                tracing::info!(
+                    quarantined = done.quarantined,
+                    spam = done.spam,
+                    spam_tickets = done.tickets,
+                    repeats = done.repeats,
+                    tombstones = done.tombstones,
+                    "forgot mail after its time"
+                );
+            }
+            Err(e) => {
+                tracing::warn!(error = &e as &dyn std::error::Error, "old mail could not be forgotten");
+                break;
+            }
         }
     }
 }

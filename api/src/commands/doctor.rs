@@ -52,8 +52,43 @@ async fn flow(app: &App) -> anyhow::Result<String> {
     if let Some(age) = flow.oldest_unsent_s {
         text.push_str(&format!("mail  the oldest unsent mail has been due for {age} s\n"));
     }
+    text.push_str(&spooled(&app.config.doors.spool));
     for account in shared::imap_accounts::all(app).await? {
         text.push_str(&format!("imap  {}\n", super::imap::line(&account)));
     }
     Ok(text)
+}
+
+/// What lies in this host's spool (E10.8); nothing if it is empty.
+fn spooled(spool: &std::path::Path) -> String {
+    let found = match shared::spool::backlog(spool) {
+        Ok(found) => found,
+        Err(e) => return format!("spool {}: cannot be read: {e}\n", spool.display()),
+    };
+    let mut text = String::new();
+    if found.waiting > 0 {
+        let oldest = found.oldest_s.unwrap_or_default();
+        text.push_str(&format!("spool {} mails wait to be taken up, the oldest for {oldest} s\n", found.waiting));
+    }
+    if found.stale > 0 {
+        text.push_str(&format!("spool {} drafts of writers that died; their senders came again\n", found.stale));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spooled;
+
+    /// E10.8.
+    #[test]
+    fn the_spool_is_told_of_if_anything_lies_there() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert_eq!(spooled(dir.path()), "");
+        std::fs::create_dir(dir.path().join("new")).expect("a folder");
+        std::fs::write(dir.path().join("new/1"), "x").expect("a file");
+        assert_eq!(spooled(dir.path()), "spool 1 mails wait to be taken up, the oldest for 0 s\n");
+        std::fs::write(dir.path().join("tmp"), "no folder").expect("a file");
+        assert!(spooled(dir.path()).contains("cannot be read"));
+    }
 }

@@ -57,6 +57,9 @@ pub struct AddAccount {
     /// The folder to move to
     #[arg(long)]
     pub move_to: Option<String>,
+    /// The folder of sent mail, to be read too: what agents send by their own mail programs becomes messages here
+    #[arg(long)]
+    pub sent_folder: Option<String>,
     /// From when on: all, or a time as in RFC 3339; without it the last 30 days
     #[arg(long)]
     pub since: Option<String>,
@@ -127,6 +130,7 @@ async fn add(app: &App, mut actor: Actor, args: AddAccount) -> anyhow::Result<St
         folder: args.folder,
         after_fetch: args.after,
         move_to: args.move_to,
+        sent_folder: args.sent_folder,
         since,
         active: true,
     };

@@ -33,6 +33,7 @@ pub struct Shape {
     folder: String,
     after: AfterFetch,
     move_to: Option<String>,
+    sent_folder: Option<String>,
     since: Option<Time>,
     active: bool,
     state: &'static str,
@@ -65,6 +66,7 @@ fn shape(a: ImapAccount) -> Shape {
         folder: a.folder,
         after: a.after_fetch,
         move_to: a.move_to,
+        sent_folder: a.sent_folder,
         since: a.since_at,
         active: a.active,
         waiting: a.waiting,
@@ -113,6 +115,7 @@ pub struct NewBody {
     folder: Option<String>,
     after: Option<AfterFetch>,
     move_to: Option<String>,
+    sent_folder: Option<String>,
     /// `all`, or a time as in RFC 3339.
     since: Option<String>,
     active: Option<bool>,
@@ -139,6 +142,7 @@ pub async fn create(
         folder: body.folder.unwrap_or_else(|| "INBOX".to_owned()),
         after_fetch: body.after.unwrap_or(AfterFetch::Seen),
         move_to: body.move_to,
+        sent_folder: body.sent_folder,
         since: since(body.since.as_deref())?,
         active: body.active.unwrap_or(true),
     };
@@ -170,6 +174,8 @@ pub struct ChangeBody {
     after: Option<AfterFetch>,
     #[serde(default, deserialize_with = "nullable")]
     move_to: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    sent_folder: Option<Option<String>>,
     active: Option<bool>,
 }
 
@@ -193,6 +199,7 @@ pub async fn update(
         folder: body.folder,
         after_fetch: body.after,
         move_to: body.move_to,
+        sent_folder: body.sent_folder,
         active: body.active,
     };
     Ok(Json(shape(imap_accounts::update(app, actor, id, change).await?)))

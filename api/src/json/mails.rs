@@ -67,7 +67,7 @@ fn brief(m: &InboundMail) -> Value {
         "envelope_to": listed(&m.envelope_to), "message_id": m.message_id,
         "from": m.from_email.as_ref().map(|email| json!({"email": email, "name": m.from_name})),
         "subject": m.subject, "size_bytes": m.size_bytes, "ticket_id": m.ticket_id, "pid": m.pid,
-        "ticket_message_id": m.ticket_message_id, "duplicate_of": m.duplicate_of,
+        "ticket_message_id": m.ticket_message_id, "duplicate_of": m.duplicate_of, "erased_at": m.erased_at,
     })
 }
 
@@ -83,6 +83,14 @@ async fn find(app: &App, actor: &Actor, id: i64, capability: Capability) -> Resu
     let found = found.ok_or_else(|| Problem::new(codes::MAIL_NOT_FOUND))?;
     actor.require(capability)?;
     Ok(found)
+}
+
+/// Refuses what needs the octets of a mail that was erased (E13.1).
+fn left(m: &InboundMail) -> Result<(), Problem> {
+    match m.erased_at {
+        Some(_) => Err(Problem::new(codes::MAIL_ERASED)),
+        None => Ok(()),
+    }
 }
 
 /// How to read a mail.
@@ -107,6 +115,10 @@ pub fn view_as(read: &Read, charset: &str) -> Result<Mail, Problem> {
 /// 401, 403, 404; 422 for a charset that is not known.
 pub async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<i64>, Query(chosen): Query<Chosen>) -> Answer {
     let found = find(&api.app, caller.actor(), id, Capability::MailRead).await?;
+    if found.erased_at.is_some() {
+        // Nothing is left to be understood: the line tells when it came and what was decided.
+        return Ok(axum::Json(brief(&found)));
+    }
     let mut read = mail_in::understood(&api.app, found.id).await?;
     if let Some(charset) = chosen.charset.as_deref().filter(|c| !c.trim().is_empty()) {
         read.mail = view_as(&read, charset)?;
@@ -179,6 +191,7 @@ fn people(all: &[Address]) -> Value {
 pub async fn raw(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Result<Response, Problem> {
     let (app, actor) = (&api.app, caller.actor());
     let found = find(app, actor, id, Capability::MailRaw).await?;
+    left(&found)?;
     let mut tx = app.db.write(Scope::Tenant(found.tenant_id)).await?;
     let entry = Entry {
         tenant: Some(found.tenant_id),
@@ -230,6 +243,7 @@ pub struct Replaying {
 /// 401, 403 without `support.mail.replay`, 404; 422 for an unknown mode.
 pub async fn replay(State(api): State<Api>, caller: Caller, Path(id): Path<i64>, body: Unread) -> Answer {
     let found = find(&api.app, caller.actor(), id, Capability::MailReplay).await?;
+    left(&found)?;
     let asked: Replaying = body.read()?;
     let mode = asked.mode.as_deref().map(|m| parsed("mode", m)).transpose()?.unwrap_or(replay::Mode::Diff);
     let done = replay::replay_by(&api.app, &api.ingest, caller.actor(), &found, mode).await?;

@@ -49,6 +49,8 @@ pub struct TicketShape {
     pub closed_at: Option<Time>,
     pub closed_by: Option<UserId>,
     pub resolution_notes: Option<String>,
+    /// When it was erased for good.
+    pub erased_at: Option<Time>,
     pub folder: Folder,
 }
 
@@ -198,6 +200,7 @@ pub fn ticket(v: TicketView, now: Time) -> TicketShape {
         closed_at: t.closed_at,
         closed_by: t.closed_by,
         resolution_notes: t.resolution_notes,
+        erased_at: t.erased_at,
         folder: t.folder,
     }
 }
@@ -335,6 +338,7 @@ mod tests {
             closed_at: None,
             closed_by: None,
             resolution_notes: None,
+            erased_at: None,
         };
         sla(&t, at(now)).unwrap().state
     }

@@ -14,6 +14,7 @@ use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::attachments;
 use shared::clock::{Time, now};
+use shared::erase;
 use shared::messages;
 use shared::sessions::Via;
 use shared::tickets::{
@@ -494,6 +495,8 @@ acts! {
     trash(TicketsUpdate) => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Trash, expected).await;
     /// `POST /api/support/tickets/{id}/restore`: back from trash or spam.
     restore(TicketsUpdate) => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Inbox, expected).await;
+    /// `POST /api/support/tickets/{id}/erase`: for good (E13.1).
+    erase(TicketsErase) => erase::ticket;
     /// `POST /api/support/tickets/{id}/spam`.
     spam(TicketsUpdate) => async |app, actor, which, expected| tickets::set_folder(app, actor, which, Folder::Spam, expected).await;
 }

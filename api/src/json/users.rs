@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::access::{Capabilities, Capability, Role};
 use shared::clock::Time;
+use shared::erase;
 use shared::i18n::Locale;
 use shared::ids::{TenantId, UserId};
 use shared::users::{self, Filter, NewUser, TenantRef, User, UserChange};
@@ -170,4 +171,13 @@ pub async fn update(
         password: body.password,
     };
     Ok(Json(shape(users::update(db, actor, id, change).await?)))
+}
+
+/// `POST /api/users/{id}/erase`: for good (E13.1); says how much went.
+pub async fn erase(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<UserId>,
+) -> Result<Json<erase::Erased>, Problem> {
+    Ok(Json(erase::person(&api.app, &caller.actor, id).await?))
 }

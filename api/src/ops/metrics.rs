@@ -78,6 +78,14 @@ async fn gauges(app: &App) -> Result<(), store::Error> {
         metrics::gauge!("mail_door_lag_seconds", "door" => door.as_str()).set(lag as f64);
     }
     metrics::gauge!("mail_oldest_unsent_seconds").set(flow.oldest_unsent_s.unwrap_or(0) as f64);
+    match shared::spool::backlog(&app.config.doors.spool) {
+        Ok(found) => {
+            metrics::gauge!("spool_waiting").set(found.waiting as f64);
+            metrics::gauge!("spool_oldest_seconds").set(found.oldest_s.unwrap_or(0) as f64);
+            metrics::gauge!("spool_stale_drafts").set(found.stale as f64);
+        }
+        Err(e) => tracing::warn!(error = %e, "the spool cannot be looked at for the metrics"),
+    }
     let at = now();
     for account in imap_accounts::all(app).await?.iter().filter(|a| a.active) {
         let id = account.id.to_string();

@@ -57,6 +57,10 @@ codes! {
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
     TENANT_REQUIRED = 409 "tenant_required" "The address belongs to several tenants: name one";
     TOO_LATE = 409 "too_late" "The mail has left already";
+    NOT_CONFIRMED = 422 "not_confirmed" "What was typed to confirm it is something else: nothing was changed";
+    TICKET_ERASED = 409 "ticket_erased" "The ticket was erased for good";
+    MAIL_ERASED = 410 "mail_erased" "The mail was erased for good";
+    MAIL_IN_FLIGHT = 409 "mail_in_flight" "A mail of it is on its way just now: try again in a minute";
     IDEMPOTENCY_KEY_IN_USE = 409 "idempotency_key_in_use" "A request with this Idempotency-Key is still at work";
     BODY_TOO_LARGE = 413 "body_too_large" "The body is too large";
     MAIL_TOO_LARGE = 413 "mail_too_large" "The mail is too large";

@@ -130,6 +130,7 @@ impl From<Refused> for Problem {
                 let field = |w: shared::access::Wrong| FieldError::new(w.field, w.code, w.message);
                 Problem::validation(wrong.into_iter().map(field).collect())
             }
+            Refused::InFlight => Problem::new(codes::MAIL_IN_FLIGHT),
             Refused::Taken { field } => {
                 Problem::new(codes::CONFLICT).with_errors(vec![FieldError::new(field, "taken", "is taken")])
             }
@@ -149,6 +150,8 @@ impl From<tickets::Error> for Problem {
             }
             tickets::Error::Closed => Problem::new(codes::TICKET_CLOSED),
             tickets::Error::TooLate => Problem::new(codes::TOO_LATE),
+            tickets::Error::Erased => Problem::new(codes::TICKET_ERASED),
+            tickets::Error::InFlight => Problem::new(codes::MAIL_IN_FLIGHT),
             tickets::Error::Invalid { field, code, message } => invalid(field, code, message),
             tickets::Error::Store(e) => e.into(),
         }

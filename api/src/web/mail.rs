@@ -284,10 +284,18 @@ impl Inbound {
             ("from", deceit::shown(&sender)),
             ("envelope", if envelope.trim() == "→" { String::new() } else { envelope }),
             ("received", When::new(locale, mail.received_at, now).exact),
+            ("erased", mail.erased_at.map(|at| When::new(locale, at, now).exact).unwrap_or_default()),
             ("class", mail.class.map(|c| i18n::word(locale, "class", c.as_str())).unwrap_or_default()),
             ("verdict", mail.verdict.map(|v| i18n::word(locale, "verdict", v.as_str())).unwrap_or_default()),
             ("message_id", mail.message_id.clone().unwrap_or_default()),
-            ("size", format::size(locale, mail.size_bytes.unsigned_abs())),
+            (
+                "size",
+                if mail.erased_at.is_some() {
+                    String::new()
+                } else {
+                    format::size(locale, mail.size_bytes.unsigned_abs())
+                },
+            ),
             ("flags", list(&mail.flags)),
             ("error", mail.error.clone().unwrap_or_default()),
         ];
@@ -300,7 +308,7 @@ impl Inbound {
             why: explain::headline(locale, mail.outcome, &trace),
             trace: steps(locale, &trace),
             facts: known(facts),
-            original: raw.then(|| format!("/api/mails/{}/raw", mail.id)),
+            original: (raw && mail.erased_at.is_none()).then(|| format!("/api/mails/{}/raw", mail.id)),
             reading: None,
             replay: None,
         }
@@ -438,14 +446,14 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
     };
     actor.require(Capability::MailRead)?;
     let replay = match &open {
-        Some(mail) if actor.can(Capability::MailReplay) => {
+        Some(mail) if actor.can(Capability::MailReplay) && mail.erased_at.is_none() => {
             Some(replay::compared(api, visit.locale, mail, params.replay.is_some()).await?)
         }
         _ => None,
     };
     let reading = match &open {
-        Some(mail) => Some(reading(api, visit, mail.id, params.charset.as_deref()).await?),
-        None => None,
+        Some(mail) if mail.erased_at.is_none() => Some(reading(api, visit, mail.id, params.charset.as_deref()).await?),
+        _ => None,
     };
     let state = match params.state() {
         "quarantined" => Some(MailState::Quarantined),

@@ -29,6 +29,7 @@ pub mod reader;
 pub mod render;
 pub mod replay;
 pub mod samples;
+pub mod settings;
 pub mod story;
 pub mod ticket;
 pub mod ticket_acts;

@@ -155,6 +155,7 @@ impl Shell {
         let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
         if mail {
             self.tools.push(item("mail", "tray", "/dashboard/mail"));
+            self.tools.push(item("settings", "settings", "/dashboard/settings"));
         }
         if dev {
             self.tools.push(item("captured", "eye", "/dev/mail"));
@@ -294,6 +295,7 @@ mod tests {
         every_sample::<web::dev_inbound::DevInboundPage>(&mut seen);
         every_sample::<web::joins::JoinsPage>(&mut seen);
         every_sample::<web::mail::MailPage>(&mut seen);
+        every_sample::<web::settings::SettingsPage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];
         let pages = Templates::iter().filter(|f| !f.contains('/') && !layouts.contains(&f.as_ref()));

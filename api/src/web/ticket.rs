@@ -73,6 +73,10 @@ pub struct TicketPage {
     pub refused: Option<Refused>,
     /// What was just done.
     pub done: Option<String>,
+    /// Its contents were erased for good.
+    pub erased: Option<When>,
+    /// The requester's address, where the reader may erase them (E13.1).
+    pub erasable: Option<String>,
     /// The choices of the status form.
     pub statuses: Vec<Choice>,
     /// The choices of the priority form.
@@ -96,6 +100,8 @@ pub struct Can {
     pub assign: bool,
     /// Take it.
     pub take: bool,
+    /// Erase it for good (E13.1).
+    pub erase: bool,
     /// Close it, as the requester.
     pub close: bool,
     /// Reopen it, as the requester.
@@ -460,7 +466,16 @@ mod tests {
             also_addressed: vec!["sales@x.example".into(), "press@x.example".into()],
             earlier: Some("/dashboard/support/202611-0001?before=1".into()),
             trail: vec![TrailLine { text: "Status".into(), actor: Some("Mara".into()), at }],
-            can: Can { write: true, reply: true, note: true, update: true, assign: true, take: true, ..Can::default() },
+            can: Can {
+                write: true,
+                reply: true,
+                note: true,
+                update: true,
+                assign: true,
+                take: true,
+                erase: true,
+                ..Can::default()
+            },
             agent: true,
             closed_text: None,
             recipients: vec![mara],
@@ -470,6 +485,8 @@ mod tests {
             stale: false,
             refused: None,
             done: Some("Sent".into()),
+            erased: None,
+            erasable: Some("ada@customer.example".to_owned()),
             statuses: choices(Locale::En, "status", &["new", "solved"], "new", None),
             priorities: choices(Locale::En, "priority", &["low", "urgent"], "urgent", None),
             assignees: vec![],

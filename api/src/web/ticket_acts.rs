@@ -197,6 +197,48 @@ pub async fn reopen(
     answer(&api, &visit, &which, done, "reopen").await
 }
 
+/// `POST /dashboard/support/{ticket}/erase`: for good, once the ticket's public id was typed (E13.1).
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn erase(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let view = tickets::view(&api.app, visit.actor()?, &which).await?;
+    visit.actor()?.require(Capability::TicketsErase)?;
+    if form.get("confirm").trim() != view.ticket.pid {
+        return refuse(&api, &visit, &which, Problem::new(codes::NOT_CONFIRMED), None).await;
+    }
+    let done = shared::erase::ticket(&api.app, visit.actor()?, &which, form.version()).await;
+    answer(&api, &visit, &which, done, "erase").await
+}
+
+/// `POST /dashboard/support/{ticket}/erase-requester`: the person and all of their tickets, once their address was typed.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn erase_requester(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let view = tickets::view(&api.app, visit.actor()?, &which).await?;
+    visit.actor()?.require(Capability::TicketsErase)?;
+    if !form.get("confirm").trim().eq_ignore_ascii_case(&view.requester_email) {
+        return refuse(&api, &visit, &which, Problem::new(codes::NOT_CONFIRMED), None).await;
+    }
+    match shared::erase::person(&api.app, visit.actor()?, view.ticket.requester_id).await {
+        Ok(_) => back(&api, visit.actor()?, &which, "erase-person", None).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
+    }
+}
+
 /// `POST /dashboard/support/{ticket}/requester`
 ///
 /// # Errors

@@ -125,6 +125,7 @@ pub async fn answer(
         names: &names,
     };
     let can = can(actor, &view);
+    let can_erase = can.erase;
     let locale = visit.locale;
     let ticket = &view.ticket;
     let me = |id: Option<UserId>| id.is_some() && id == actor.user;
@@ -166,6 +167,8 @@ pub async fn answer(
         stale: left.stale,
         refused: left.refused,
         done: mail::done(locale, Some(&params.did)),
+        erased: ticket.erased_at.map(|at| When::new(locale, at, visit.now)),
+        erasable: (can_erase && view.requester_email.contains('@')).then(|| view.requester_email.clone()),
         statuses: choices(locale, "status", &texts(Status::ALL, Status::as_str), ticket.status.as_str(), None),
         priorities: choices(
             locale,
@@ -190,6 +193,10 @@ fn texts<T: Copy>(all: &[T], text: fn(T) -> &'static str) -> Vec<&'static str> {
 
 /// What the reader may do: the page offers what the verbs would allow.
 fn can(actor: &Actor, view: &TicketView) -> Can {
+    // Nothing changes in what was erased.
+    if view.ticket.erased_at.is_some() {
+        return Can::default();
+    }
     let status = view.ticket.status;
     let agent = actor.is_agent();
     let open = agent || status != Status::Closed;
@@ -203,6 +210,7 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
         update: actor.can(Capability::TicketsUpdate),
         assign: actor.can(Capability::TicketsAssign),
         take: actor.can(Capability::TicketsTake) && view.ticket.assigned_to != actor.user,
+        erase: actor.can(Capability::TicketsErase),
         close: close && status != Status::Closed,
         reopen: close && status.is_done(),
     }

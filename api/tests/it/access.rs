@@ -160,16 +160,20 @@ async fn callers(s: &Server, stage: &Stage) -> Vec<Caller> {
 async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: Option<&Person>) -> String {
     let Some(open) = route.path.find('{') else { return route.path.to_owned() };
     let value = match &route.path[..open] {
+        "/api/users/" if route.path.ends_with("/erase") => {
+            let email = format!("gone{}@{}.example", rand::random::<u64>(), place.slug);
+            s.person(&email, Role::Customer, Some(place.tenant)).await.id.0
+        }
         "/api/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => place.user,
         "/api/tenants/" => place.tenant.0,
         "/api/mailboxes/" => place.mailbox,
-        "/api/imap-accounts/" => imap_account(s, place).await,
+        "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
         "/api/support/categories/" => place.category,
         "/api/support/attachments/" => place.attachment,
         "/api/support/joins/" | "/dashboard/support/joins/" => doubt(s, stage, place).await,
         "/api/mails/" | "/dashboard/mail/" => place.mail,
         "/api/outbox/" | "/dashboard/mail/outbox/" => place.outbox,
-        "/api/dkim/" => place.dkim,
+        "/api/dkim/" | "/dashboard/settings/dkim/" => place.dkim,
         "/api/suppressions/" => {
             let email = format!("mo@{}.example", place.slug);
             let made = suppress::add(&s.app.db, &Actor::system(), Some(place.tenant), &email, None).await;
@@ -258,6 +262,7 @@ async fn imap_account(s: &Server, place: &Place) -> i64 {
         folder: "INBOX".to_owned(),
         after_fetch: AfterFetch::Seen,
         move_to: None,
+        sent_folder: None,
         since: Since::Month,
         active: false,
     };

@@ -7,6 +7,7 @@ mod api_docs;
 mod bad_input;
 mod commands;
 mod doors;
+mod erasing;
 mod frame;
 mod harness;
 mod idempotency;

@@ -21,6 +21,9 @@ pub enum Refused {
         /// Which field.
         field: &'static str,
     },
+    /// A worker hands a mail over at this moment that the change is about.
+    #[error("mail is on its way just now")]
+    InFlight,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

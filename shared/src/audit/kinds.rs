@@ -36,6 +36,8 @@ kinds! {
     UserMade = "USER_CREATED", "user.create";
     /// A user was changed.
     UserChanged = "USER_UPDATED", "user.update";
+    /// A person was erased for good (E13.1).
+    UserErased = "USER_ERASED", "user.erase";
     /// A tenant was made.
     TenantMade = "TENANT_CREATED", "tenant.create";
     /// A tenant was changed.

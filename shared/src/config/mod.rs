@@ -91,6 +91,10 @@ pub struct Config {
     pub worker: WorkerMode,
     /// How many connections to the relay may be open at once (E9.10).
     pub smtp_connections: usize,
+    /// Days after which mail in quarantine is forgotten (E13.2); 0: never.
+    pub keep_quarantine_days: u64,
+    /// Days after which spam is; 0: never.
+    pub keep_spam_days: u64,
     /// How long mail of unknown fate rests before it is tried again.
     pub maybe_retry: Duration,
     /// How long a worker's claim on a mail lasts unless it is renewed (E9.4).
@@ -267,6 +271,8 @@ impl Config {
             "POSTROOM_WORKER" => self.worker.to_string(),
             "POSTROOM_SMTP_CONNECTIONS" => self.smtp_connections.to_string(),
             "POSTROOM_LEASE_SECONDS" => self.lease.as_secs().to_string(),
+            "POSTROOM_KEEP_QUARANTINE_DAYS" => self.keep_quarantine_days.to_string(),
+            "POSTROOM_KEEP_SPAM_DAYS" => self.keep_spam_days.to_string(),
             "POSTROOM_MAYBE_RETRY_S" => self.maybe_retry.as_secs().to_string(),
             "POSTROOM_MAX_MAIL_BYTES" => self.max_mail_bytes.to_string(),
             "POSTROOM_MAX_FILE_BYTES" => self.max_file_bytes.to_string(),

@@ -94,6 +94,8 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Co
         worker: r.parsed("POSTROOM_WORKER", WorkerMode::from_str).unwrap_or(default_worker),
         smtp_connections: r.parsed("POSTROOM_SMTP_CONNECTIONS", |v| number(v, 1, 64)).unwrap_or(4) as usize,
         lease: Duration::from_secs(r.parsed("POSTROOM_LEASE_SECONDS", |v| number(v, 2, 3600)).unwrap_or(60)),
+        keep_quarantine_days: r.parsed("POSTROOM_KEEP_QUARANTINE_DAYS", |v| number(v, 0, 36_500)).unwrap_or(90),
+        keep_spam_days: r.parsed("POSTROOM_KEEP_SPAM_DAYS", |v| number(v, 0, 36_500)).unwrap_or(30),
         maybe_retry: Duration::from_secs(
             r.parsed("POSTROOM_MAYBE_RETRY_S", |v| number(v, 1, 7 * 86_400)).unwrap_or(900),
         ),

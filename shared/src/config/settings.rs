@@ -136,6 +136,13 @@ pub const SETTINGS: &[Setting] = &[
         "inline or off: whether the server sends mail too",
     ),
     setting("POSTROOM_SMTP_CONNECTIONS", "4", Show::Plain, "connections to the relay open at once"),
+    setting("POSTROOM_KEEP_QUARANTINE_DAYS", "90", Show::Plain, "days after which held mail is forgotten; 0: never"),
+    setting(
+        "POSTROOM_KEEP_SPAM_DAYS",
+        "30",
+        Show::Plain,
+        "days after which spam, mails and tickets, is forgotten; 0: never",
+    ),
     setting("POSTROOM_MAYBE_RETRY_S", "900", Show::Plain, "seconds before mail of unknown fate is tried again"),
     setting(
         "POSTROOM_LEASE_SECONDS",

@@ -4,6 +4,7 @@ use super::sql::Table;
 use super::{Depth, Error, Finding, Invariant, Probe, Result, sql, sweep};
 use crate::app::App;
 use crate::{blobs, clock};
+use chrono::Duration;
 
 const SIZES: &[Probe] = &[Probe::new(
     "attachments differ in size from their file",
@@ -11,6 +12,9 @@ const SIZES: &[Probe] = &[Probe::new(
      JOIN blobs b ON b.tenant_id = a.tenant_id AND b.sha256 = a.sha256 \
      WHERE a.id > $1 AND a.id <= $2 AND a.size_bytes <> b.size_bytes ORDER BY a.id",
 )];
+
+/// What was erased leaves the blob store at once, or within some tries (E13.1).
+const LINGERING: Duration = Duration::hours(1);
 
 /// Promise 6: Every attachment's blob exists and hashes right; likewise the octets of large mail on its way out. Blobs that
 /// nothing names are the sweep's business.
@@ -30,6 +34,9 @@ pub(super) async fn attachments(app: &App, depth: Depth) -> Result<Finding> {
                 finding.fault(what, format!("{} ({})", blob.label, &blob.sha256[..blob.sha256.len().min(12)]));
             }
         }
+    }
+    for name in sql::lingering(&app.db, clock::now() - LINGERING).await? {
+        finding.fault("erased bytes are still there after an hour", name);
     }
     let mut after = 0;
     loop {

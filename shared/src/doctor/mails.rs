@@ -23,7 +23,13 @@ const KEPT: &[Probe] = &[
     Probe::new(
         "received without bytes",
         "SELECT 'mail ' || CAST(m.id AS TEXT) FROM inbound_mails m LEFT JOIN raw_mails r ON r.id = m.raw_id \
-         WHERE m.id > $1 AND m.id <= $2 AND (r.id IS NULL OR (r.bytes IS NULL AND r.encoding <> 'blob')) ORDER BY m.id",
+         WHERE m.id > $1 AND m.id <= $2 AND m.erased_at IS NULL AND (r.id IS NULL OR (r.bytes IS NULL AND r.encoding <> 'blob')) ORDER BY m.id",
+    ),
+    Probe::new(
+        "erased, and not empty",
+        "SELECT 'mail ' || CAST(m.id AS TEXT) FROM inbound_mails m WHERE m.id > $1 AND m.id <= $2 \
+         AND m.erased_at IS NOT NULL AND (m.raw_id IS NOT NULL OR m.subject IS NOT NULL OR m.from_email IS NOT NULL \
+         OR m.from_key IS NOT NULL OR m.message_id IS NOT NULL OR m.trace <> '[]') ORDER BY m.id",
     ),
     Probe::new(
         "decided without an outcome",
@@ -32,10 +38,19 @@ const KEPT: &[Probe] = &[
     ),
 ];
 
+/// What erasing must not leave behind (E13.1).
+const ERASED: &[Probe] = &[Probe::new(
+    "of an erased ticket, and not empty",
+    "SELECT 'message ' || CAST(m.id AS TEXT) FROM ticket_messages m JOIN tickets t ON t.id = m.ticket_id \
+     WHERE m.id > $1 AND m.id <= $2 AND t.erased_at IS NOT NULL \
+     AND (m.body <> '' OR m.visible_text <> '' OR m.body_html IS NOT NULL OR m.mail_view IS NOT NULL) ORDER BY m.id",
+)];
+
 /// Promise 1: A mail that got a 2xx or 250 has its bytes and its row, and was decided.
 pub(super) async fn kept(app: &App, now: Time) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Kept);
     sweep(app, &mut finding, Table::Mails, KEPT, now).await?;
+    sweep(app, &mut finding, Table::Messages, ERASED, now).await?;
     let mut after = 0;
     loop {
         let page = sql::raws_in_blobs(&app.db, after).await?;
@@ -53,7 +68,7 @@ const ONCE: &[Probe] = &[
     Probe::new(
         "decided, but not the one holder of a mail key",
         "SELECT 'mail ' || CAST(m.id AS TEXT) FROM inbound_mails m WHERE m.id > $1 AND m.id <= $2 \
-         AND m.state IN ('applied', 'quarantined') AND m.outcome <> 'duplicate' \
+         AND m.state IN ('applied', 'quarantined') AND m.outcome <> 'duplicate' AND m.erased_at IS NULL \
          AND (SELECT COUNT(*) FROM mail_keys k WHERE k.mail_id = m.id) <> 1 ORDER BY m.id",
     ),
     Probe::new(

@@ -88,10 +88,16 @@ impl Probe {
 }
 
 /// Runs probes over a whole table, window by window.
-async fn sweep(app: &App, finding: &mut Finding, table: sql::Table, probes: &[Probe], now: Time) -> Result<()> {
+async fn sweep<P: std::borrow::Borrow<Probe>>(
+    app: &App,
+    finding: &mut Finding,
+    table: sql::Table,
+    probes: &[P],
+    now: Time,
+) -> Result<()> {
     let mut after = 0;
     while let Some((last, rows)) = sql::window(&app.db, table, after).await? {
-        for probe in probes {
+        for probe in probes.iter().map(std::borrow::Borrow::borrow) {
             let from = probe.age.map(|age| now - age);
             for label in sql::labels(&app.db, probe.text, after, last, from).await? {
                 finding.fault(probe.what, label);

@@ -6,7 +6,7 @@ use crate::ids::{MessageId, TenantId, TicketId, UserId};
 use crate::store::{Db, Result, Scope, sql};
 
 /// Tables that are gone through by id.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
     Mails,
     Messages,
@@ -14,24 +14,44 @@ pub(super) enum Table {
     Outbox,
     Attachments,
     ImapAccounts,
+    Categories,
+    Storms,
+    AuditEvents,
+}
+
+impl Table {
+    pub(super) const ALL: &[Table] = &[
+        Table::Mails,
+        Table::Messages,
+        Table::Tickets,
+        Table::Outbox,
+        Table::Attachments,
+        Table::ImapAccounts,
+        Table::Categories,
+        Table::Storms,
+        Table::AuditEvents,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Table::Mails => "inbound_mails",
+            Table::Messages => "ticket_messages",
+            Table::Tickets => "tickets",
+            Table::Outbox => "outbox",
+            Table::Attachments => "attachments",
+            Table::ImapAccounts => "imap_accounts",
+            Table::Categories => "categories",
+            Table::Storms => "storms",
+            Table::AuditEvents => "audit_events",
+        }
+    }
 }
 
 /// Returns the last id and the number of the next 1,000 rows after `after`; None at the end.
 pub(super) async fn window(db: &Db, table: Table, after: i64) -> Result<Option<(i64, u64)>> {
-    let q = match table {
-        Table::Mails => sql("SELECT MAX(id), COUNT(*) FROM \
-             (SELECT id FROM inbound_mails WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
-        Table::Messages => sql("SELECT MAX(id), COUNT(*) FROM \
-             (SELECT id FROM ticket_messages WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
-        Table::Tickets => sql("SELECT MAX(id), COUNT(*) FROM \
-             (SELECT id FROM tickets WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
-        Table::Outbox => sql("SELECT MAX(id), COUNT(*) FROM \
-             (SELECT id FROM outbox WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
-        Table::Attachments => sql("SELECT MAX(id), COUNT(*) FROM \
-             (SELECT id FROM attachments WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
-        Table::ImapAccounts => sql("SELECT MAX(id), COUNT(*) FROM \
-             (SELECT id FROM imap_accounts WHERE id > $1 ORDER BY id LIMIT 1000) AS page"),
-    };
+    let q = sql("SELECT MAX(id), COUNT(*) FROM (SELECT id FROM ")
+        .push(table.name())
+        .push(" WHERE id > $1 ORDER BY id LIMIT 1000) AS page");
     let (last, rows): (Option<i64>, i64) = q.bind(after).one(&mut db.read(Scope::All)).await?;
     Ok(last.map(|last| (last, rows.unsigned_abs())))
 }
@@ -160,6 +180,8 @@ pub(super) async fn unposted(db: &Db, after: i64, last: i64) -> Result<Vec<(Mess
          JOIN users u ON u.id = p.user_id WHERE m.id > $1 AND m.id <= $2 AND m.kind = 'reply' AND m.side = 'agent' \
          AND NOT EXISTS (SELECT 1 FROM ticket_events a WHERE a.ticket_id = m.ticket_id AND a.seq = m.seq \
              AND a.data LIKE '%moved_from%') \
+         AND NOT EXISTS (SELECT 1 FROM inbound_mails s WHERE s.id = m.mail_id \
+             AND (s.erased_at IS NOT NULL OR s.door_facts LIKE '%sent_folder%')) \
          AND m.withdrawn_at IS NULL AND p.state = 'accepted' AND p.kind <> 'follower' \
          AND p.created_at <= m.created_at AND (m.author_id IS NULL OR m.author_id <> p.user_id) \
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.ticket_message_id = m.id AND o.kind = 'reply' \
@@ -216,6 +238,16 @@ pub(super) async fn blobs(db: &Db, after: &BlobName) -> Result<Vec<Blob>> {
     .bind(&after.sha256)
     .all(&mut db.read(Scope::All))
     .await
+}
+
+/// Bytes that an erasure doomed before `before`, and that the blob store still holds.
+pub(super) async fn lingering(db: &Db, before: Time) -> Result<Vec<String>> {
+    let rows: Vec<(TenantId, String)> =
+        sql("SELECT tenant_id, sha256 FROM doomed_blobs WHERE since < $1 ORDER BY since LIMIT 1000")
+            .bind(before)
+            .all(&mut db.read(Scope::All))
+            .await?;
+    Ok(rows.into_iter().map(|(tenant, sha)| format!("tenant {tenant} {}", &sha[..sha.len().min(12)])).collect())
 }
 
 /// Outgoing mail whose octets lie in the blob store and may still be needed.

@@ -1,130 +1,172 @@
 //! Tenants are walled off: no row points across (7). Users and categories without a tenant are everybody's.
+//!
+//! [`LINKS`] has every column that names a row of a table with tenants; a test derives them from the schema, so that a new
+//! table cannot be forgotten. What needs no look stands in [`EXEMPT`], with the reason.
 
 use super::sql::Table;
 use super::{Finding, Invariant, Probe, Result, sweep};
 use crate::app::App;
 use crate::clock;
 
-const TICKETS: &[Probe] = &[
-    Probe::new(
-        "tickets with another tenant's mailbox",
-        "SELECT t.pid FROM tickets t JOIN mailboxes x ON x.id = t.mailbox_id \
-         WHERE t.id > $1 AND t.id <= $2 AND x.tenant_id <> t.tenant_id ORDER BY t.id",
-    ),
-    Probe::new(
-        "tickets with another tenant's category",
-        "SELECT t.pid FROM tickets t JOIN categories x ON x.id = t.category_id \
-         WHERE t.id > $1 AND t.id <= $2 AND x.tenant_id <> t.tenant_id ORDER BY t.id",
-    ),
-    Probe::new(
-        "tickets with another tenant's people",
-        "SELECT t.pid FROM tickets t JOIN users x \
-         ON x.id IN (t.requester_id, t.created_by, t.assigned_to, t.solved_by, t.closed_by) \
-         WHERE t.id > $1 AND t.id <= $2 AND x.tenant_id <> t.tenant_id ORDER BY t.id",
-    ),
-    Probe::new(
-        "tickets bound to another tenant's ticket",
-        "SELECT t.pid FROM tickets t JOIN tickets x ON x.id IN (t.merged_into, t.follow_up_of) \
-         WHERE t.id > $1 AND t.id <= $2 AND x.tenant_id <> t.tenant_id ORDER BY t.id",
-    ),
-    Probe::new(
-        "tickets with another tenant's participant",
-        "SELECT t.pid FROM tickets t JOIN ticket_participants p ON p.ticket_id = t.id JOIN users x ON x.id = p.user_id \
-         WHERE t.id > $1 AND t.id <= $2 AND (p.tenant_id <> t.tenant_id OR x.tenant_id <> t.tenant_id) ORDER BY t.id",
-    ),
-    Probe::new(
-        "tickets with another tenant's tag",
-        "SELECT t.pid FROM tickets t JOIN ticket_tags g ON g.ticket_id = t.id JOIN tags x ON x.id = g.tag_id \
-         WHERE t.id > $1 AND t.id <= $2 AND (g.tenant_id <> t.tenant_id OR x.tenant_id <> t.tenant_id) ORDER BY t.id",
-    ),
-    Probe::new(
-        "events on another tenant's ticket",
-        "SELECT t.pid || ' event ' || CAST(e.seq AS TEXT) FROM tickets t JOIN ticket_events e ON e.ticket_id = t.id \
-         WHERE t.id > $1 AND t.id <= $2 AND e.tenant_id <> t.tenant_id ORDER BY t.id, e.seq",
-    ),
-    Probe::new(
-        "events' values on another tenant's ticket",
-        "SELECT t.pid || ' event ' || CAST(v.seq AS TEXT) FROM tickets t JOIN event_values v ON v.ticket_id = t.id \
-         WHERE t.id > $1 AND t.id <= $2 AND v.tenant_id <> t.tenant_id ORDER BY t.id, v.seq",
-    ),
-    Probe::new(
-        "Message-IDs that lead to another tenant's ticket",
-        "SELECT i.message_id FROM tickets t JOIN message_ids i ON i.ticket_id = t.id \
-         WHERE t.id > $1 AND t.id <= $2 AND i.tenant_id <> t.tenant_id ORDER BY t.id, i.message_id",
-    ),
-];
+/// A column that names a row which must be of the same tenant.
+struct Link {
+    /// `table.column`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the test of the schema compares it"))]
+    column: &'static str,
+    /// Finds the rows whose other end is another tenant's, a window of `table` at a time.
+    probe: Probe,
+    window: Table,
+}
 
-const MESSAGES: &[Probe] = &[Probe::new(
-    "messages of another tenant's ticket, author or mail",
-    "SELECT 'message ' || CAST(m.id AS TEXT) FROM ticket_messages m JOIN tickets t ON t.id = m.ticket_id \
-     LEFT JOIN users u ON u.id = m.author_id LEFT JOIN inbound_mails i ON i.id = m.mail_id \
-     WHERE m.id > $1 AND m.id <= $2 \
-     AND (t.tenant_id <> m.tenant_id OR u.tenant_id <> m.tenant_id OR i.tenant_id <> m.tenant_id) ORDER BY m.id",
-)];
+/// `window { "table" by "key": "column" => "parent", …; … }`: the rows of a table, in windows of the ids that `key` names.
+macro_rules! links {
+    ($($window:ident { $($table:literal by $key:literal: $($column:literal => $parent:literal),+;)+ })+) => {
+        &[$($($(Link {
+            column: concat!($table, ".", $column),
+            probe: Probe::new(
+                concat!($table, ".", $column, " names another tenant's row of ", $parent),
+                concat!(
+                    "SELECT '", $table, " ' || CAST(c.", $key, " AS TEXT) || ' ' || CAST(c.", $column, " AS TEXT) FROM ",
+                    $table, " c JOIN ", $parent, " p ON p.id = c.", $column, " WHERE c.", $key, " > $1 AND c.", $key,
+                    " <= $2 AND p.tenant_id <> c.tenant_id ORDER BY c.", $key, ", c.", $column
+                ),
+            ),
+            window: Table::$window,
+        },)+)+)+]
+    };
+}
 
-const MAILS: &[Probe] = &[
-    Probe::new(
-        "received mails with another tenant's bytes, mailbox, ticket, message or first arrival",
-        "SELECT 'mail ' || CAST(m.id AS TEXT) FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id \
-         LEFT JOIN mailboxes b ON b.id = m.mailbox_id LEFT JOIN tickets t ON t.id = m.ticket_id \
-         LEFT JOIN ticket_messages s ON s.id = m.ticket_message_id LEFT JOIN inbound_mails d ON d.id = m.duplicate_of \
-         WHERE m.id > $1 AND m.id <= $2 AND (r.tenant_id <> m.tenant_id OR b.tenant_id <> m.tenant_id \
-         OR t.tenant_id <> m.tenant_id OR s.tenant_id <> m.tenant_id OR d.tenant_id <> m.tenant_id) ORDER BY m.id",
-    ),
-    Probe::new(
-        "mail keys of another tenant's mail",
-        "SELECT 'mail ' || CAST(m.id AS TEXT) FROM inbound_mails m JOIN mail_keys k ON k.mail_id = m.id \
-         WHERE m.id > $1 AND m.id <= $2 AND k.tenant_id <> m.tenant_id ORDER BY m.id",
-    ),
-];
+const LINKS: &[Link] = links! {
+    Tickets {
+        "tickets" by "id": "mailbox_id" => "mailboxes", "category_id" => "categories", "requester_id" => "users",
+            "created_by" => "users", "assigned_to" => "users", "solved_by" => "users", "closed_by" => "users",
+            "merged_into" => "tickets", "follow_up_of" => "tickets";
+        "ticket_participants" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
+        "ticket_tags" by "ticket_id": "ticket_id" => "tickets", "tag_id" => "tags";
+        "ticket_events" by "ticket_id": "ticket_id" => "tickets", "actor_id" => "users";
+        "event_values" by "ticket_id": "ticket_id" => "tickets";
+        "message_ids" by "ticket_id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages",
+            "moved_from" => "tickets";
+        "ticket_joins" by "ticket_id": "ticket_id" => "tickets", "other_id" => "tickets", "user_id" => "users",
+            "ticket_message_id" => "ticket_messages", "decided_by" => "users";
+        "digest_items" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
+    }
+    Messages {
+        "ticket_messages" by "id": "ticket_id" => "tickets", "author_id" => "users", "mail_id" => "inbound_mails",
+            "forwarded_by" => "users";
+    }
+    Mails {
+        "inbound_mails" by "id": "raw_id" => "raw_mails", "mailbox_id" => "mailboxes", "ticket_id" => "tickets",
+            "ticket_message_id" => "ticket_messages", "duplicate_of" => "inbound_mails", "variant_of" => "inbound_mails";
+        "mail_keys" by "mail_id": "mail_id" => "inbound_mails";
+    }
+    Outbox {
+        "outbox" by "id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "user_id" => "users",
+            "cause_mail_id" => "inbound_mails";
+        "outbox_attempts" by "outbox_id": "outbox_id" => "outbox";
+        "delivery_failures" by "outbox_id": "outbox_id" => "outbox";
+    }
+    Attachments {
+        "attachments" by "id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "uploaded_by" => "users";
+        "file_links" by "attachment_id": "ticket_id" => "tickets", "attachment_id" => "attachments";
+    }
+    ImapAccounts {
+        "imap_accounts" by "id": "mailbox_id" => "mailboxes";
+        "imap_cursors" by "account_id": "account_id" => "imap_accounts";
+        "imap_failures" by "account_id": "account_id" => "imap_accounts";
+    }
+    Categories {
+        "categories" by "id": "parent_id" => "categories", "default_assignee" => "users";
+    }
+    Storms {
+        "storms" by "id": "user_id" => "users", "lead_ticket_id" => "tickets";
+    }
+    AuditEvents {
+        "audit_events" by "id": "actor_id" => "users";
+    }
+};
 
-const OUTBOX: &[Probe] = &[
-    Probe::new(
-        "outgoing mails with another tenant's ticket, message, recipient or cause",
-        "SELECT 'outbox ' || CAST(o.id AS TEXT) FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket_id \
-         LEFT JOIN ticket_messages s ON s.id = o.ticket_message_id LEFT JOIN users u ON u.id = o.user_id \
-         LEFT JOIN inbound_mails m ON m.id = o.cause_mail_id \
-         WHERE o.id > $1 AND o.id <= $2 AND (t.tenant_id <> o.tenant_id OR s.tenant_id <> o.tenant_id \
-         OR u.tenant_id <> o.tenant_id OR m.tenant_id <> o.tenant_id) ORDER BY o.id",
-    ),
-    Probe::new(
-        "attempts at another tenant's mail",
-        "SELECT 'outbox ' || CAST(o.id AS TEXT) FROM outbox o JOIN outbox_attempts a ON a.outbox_id = o.id \
-         WHERE o.id > $1 AND o.id <= $2 AND a.tenant_id <> o.tenant_id ORDER BY o.id",
-    ),
-];
-
-const ATTACHMENTS: &[Probe] = &[Probe::new(
-    "attachments of another tenant's ticket, message or uploader",
-    "SELECT 'attachment ' || CAST(a.id AS TEXT) FROM attachments a LEFT JOIN tickets t ON t.id = a.ticket_id \
-     LEFT JOIN ticket_messages s ON s.id = a.ticket_message_id LEFT JOIN users u ON u.id = a.uploaded_by \
-     WHERE a.id > $1 AND a.id <= $2 \
-     AND (t.tenant_id <> a.tenant_id OR s.tenant_id <> a.tenant_id OR u.tenant_id <> a.tenant_id) ORDER BY a.id",
-)];
-
-const IMAP_ACCOUNTS: &[Probe] = &[
-    Probe::new(
-        "fetched mailboxes for another tenant's mailbox",
-        "SELECT 'imap account ' || CAST(a.id AS TEXT) FROM imap_accounts a JOIN mailboxes m ON m.id = a.mailbox_id \
-         WHERE a.id > $1 AND a.id <= $2 AND m.tenant_id <> a.tenant_id ORDER BY a.id",
-    ),
-    Probe::new(
-        "progress or failures of another tenant's fetched mailbox",
-        "SELECT 'imap account ' || CAST(a.id AS TEXT) FROM imap_accounts a \
-         LEFT JOIN imap_cursors c ON c.account_id = a.id LEFT JOIN imap_failures f ON f.account_id = a.id \
-         WHERE a.id > $1 AND a.id <= $2 AND (c.tenant_id <> a.tenant_id OR f.tenant_id <> a.tenant_id) ORDER BY a.id",
-    ),
+/// Columns that name something and need no look, with the reason.
+#[cfg(test)]
+const EXEMPT: &[(&str, &str)] = &[
+    ("sessions.user_id", "a session has no tenant but its user's"),
+    ("api_tokens.user_id", "a token has no tenant but its user's"),
+    ("links.user_id", "a link has no tenant but its user's"),
+    ("coverage.user_id", "coverage has no tenant but its user's"),
+    ("attachments.sha256", "the foreign key holds the tenant too"),
+    ("ticket_messages.message_id", "a text of the mail's"),
+    ("inbound_mails.message_id", "a text of the mail's"),
+    ("outbox.message_id", "a text of the mail's"),
+    ("message_ids.message_id", "a text of the mail's"),
+    ("attachments.content_id", "a text of the mail's"),
+    ("outbox.relay_id", "a text of the relay's"),
+    ("audit_events.request_id", "a text of the request's"),
 ];
 
 /// Promise 7: No row points across tenants.
 pub(super) async fn standing(app: &App) -> Result<Finding> {
     let mut finding = Finding::new(Invariant::Walls);
     let now = clock::now();
-    sweep(app, &mut finding, Table::Tickets, TICKETS, now).await?;
-    sweep(app, &mut finding, Table::Messages, MESSAGES, now).await?;
-    sweep(app, &mut finding, Table::Mails, MAILS, now).await?;
-    sweep(app, &mut finding, Table::Outbox, OUTBOX, now).await?;
-    sweep(app, &mut finding, Table::Attachments, ATTACHMENTS, now).await?;
-    sweep(app, &mut finding, Table::ImapAccounts, IMAP_ACCOUNTS, now).await?;
+    for window in Table::ALL {
+        let probes: Vec<&Probe> = LINKS.iter().filter(|l| l.window == *window).map(|l| &l.probe).collect();
+        if !probes.is_empty() {
+            sweep(app, &mut finding, *window, &probes, now).await?;
+        }
+    }
     Ok(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::on_both;
+    use crate::store::{schema_columns, schema_links};
+    use std::collections::BTreeSet;
+
+    /// A new table or column that leads to a tenant's rows is looked at, or says here why not: on both databases.
+    #[tokio::test]
+    async fn every_link_of_the_schema_is_looked_at() {
+        on_both(async |db| {
+            let all = schema_columns(&db).await.expect("the schema can be read");
+            let columns: BTreeSet<String> = all.iter().map(|c| c.trim_end_matches(" null").to_owned()).collect();
+            let of_tenants: BTreeSet<&str> = columns.iter().filter_map(|c| c.strip_suffix(".tenant_id")).collect();
+            assert!(of_tenants.len() > 20, "{of_tenants:?}");
+            let mut found: BTreeSet<String> = BTreeSet::new();
+            for (column, parent) in schema_links(&db).await.expect("the schema can be read") {
+                if of_tenants.contains(parent.as_str()) && !column.ends_with(".tenant_id") {
+                    found.insert(column);
+                }
+            }
+            // What names a row without a foreign key.
+            let named = |c: &&String| c.ends_with("_id") && !c.ends_with(".tenant_id");
+            found.extend(columns.iter().filter(named).cloned());
+            let looked: BTreeSet<&str> = LINKS.iter().map(|l| l.column).collect();
+            let exempt: BTreeSet<&str> = EXEMPT.iter().map(|(column, _)| *column).collect();
+            let forgotten: Vec<&String> =
+                found.iter().filter(|c| !looked.contains(c.as_str()) && !exempt.contains(c.as_str())).collect();
+            assert!(forgotten.is_empty(), "put them into LINKS, or into EXEMPT with a reason: {forgotten:?}");
+            for column in looked.iter().chain(&exempt) {
+                assert!(columns.contains(*column), "there is no {column} any more");
+            }
+            assert!(looked.is_disjoint(&exempt));
+            // A table of tenants without any such column can only point to its tenant.
+            for table in of_tenants {
+                let links = found.iter().filter(|c| c.split('.').next() == Some(table)).count();
+                let alone = [
+                    "address_handles",
+                    "blobs",
+                    "dkim_keys",
+                    "doomed_blobs",
+                    "mailboxes",
+                    "pid_counters",
+                    "raw_mails",
+                    "suppressions",
+                    "tags",
+                    "users",
+                ];
+                assert!(links > 0 || alone.contains(&table), "does {table} name no row of another table?");
+            }
+        })
+        .await;
+    }
 }

@@ -93,6 +93,7 @@ pub async fn create(
         folder: new.folder,
         after_fetch: new.after_fetch,
         move_to: new.move_to,
+        sent_folder: new.sent_folder,
         since_at: match new.since {
             Since::Month => Some(at - RESCAN),
             Since::All => None,
@@ -145,6 +146,7 @@ pub async fn update(
     account.folder = change.folder.unwrap_or(account.folder);
     account.after_fetch = change.after_fetch.unwrap_or(account.after_fetch);
     account.move_to = change.move_to.unwrap_or(account.move_to);
+    account.sent_folder = change.sent_folder.unwrap_or(account.sent_folder);
     account.active = change.active.unwrap_or(account.active);
     check(&account, change.secret.as_ref())?;
     if account == before && change.secret.is_none() {
@@ -222,6 +224,11 @@ fn check(a: &ImapAccount, secret: Option<&Secret>) -> Result<(), Refused> {
     let moves = a.after_fetch == AfterFetch::Move;
     checks.check(moves == a.move_to.is_some(), "move_to", "goes with after: move, and with that alone");
     checks.check(a.move_to.as_ref() != Some(&a.folder), "move_to", "must be another folder than the one that is read");
+    if let Some(folder) = &a.sent_folder {
+        checks.line("sent_folder", folder, 200);
+        let other = *folder != a.folder && a.move_to.as_ref() != Some(folder);
+        checks.check(other, "sent_folder", "must be another folder than those of received mail");
+    }
     if let Some(secret) = secret {
         let fine = !secret.reveal().is_empty() && !secret.reveal().contains(['\r', '\n', '\0']);
         checks.check(fine, "secret", "must be a password or token of one line");

@@ -8,7 +8,7 @@ use crate::store::{Exec, Q, Result, Tx, Value, sql};
 fn select() -> Q {
     sql(
         "SELECT a.id, a.tenant_id, a.mailbox_id, m.address AS mailbox, a.host, a.port, a.tls, a.username, a.auth, a.folder, \
-         a.after_fetch, a.move_to, a.since_at, a.ref_key, a.active, a.connected_at, a.success_at, a.error, a.error_at, \
+         a.after_fetch, a.move_to, a.sent_folder, a.since_at, a.ref_key, a.active, a.connected_at, a.success_at, a.error, a.error_at, \
          a.failures, a.waiting, a.waiting_since, a.reconcile_asked_at, a.reconciled_at, a.reconciled, \
          (SELECT COUNT(*) FROM imap_failures f WHERE f.account_id = a.id AND f.stubbed) AS given_up, a.created_at \
          FROM imap_accounts a JOIN mailboxes m ON m.id = a.mailbox_id WHERE ",
@@ -55,7 +55,7 @@ pub(super) async fn first_mailbox(ex: &mut impl Exec, tenant: TenantId) -> Resul
 pub(super) async fn insert(tx: &mut Tx, a: &ImapAccount, secret: Vec<u8>) -> Result<ImapAccountId> {
     let (id,): (ImapAccountId,) = sql(
         "INSERT INTO imap_accounts (tenant_id, mailbox_id, host, port, tls, username, auth, secret, folder, after_fetch, \
-         move_to, since_at, ref_key, active, failures, waiting, created_at, updated_at) VALUES ",
+         move_to, sent_folder, since_at, ref_key, active, failures, waiting, created_at, updated_at) VALUES ",
     )
     .list([
         a.tenant_id.into(),
@@ -69,6 +69,7 @@ pub(super) async fn insert(tx: &mut Tx, a: &ImapAccount, secret: Vec<u8>) -> Res
         a.folder.as_str().into(),
         a.after_fetch.into(),
         a.move_to.as_deref().into(),
+        a.sent_folder.as_deref().into(),
         a.since_at.into(),
         a.ref_key.as_str().into(),
         a.active.into(),
@@ -87,7 +88,7 @@ pub(super) async fn insert(tx: &mut Tx, a: &ImapAccount, secret: Vec<u8>) -> Res
 pub(super) async fn update(tx: &mut Tx, a: &ImapAccount, at: Time) -> Result<()> {
     sql("UPDATE imap_accounts SET host = $1, port = $2, tls = $3, username = $4, auth = $5, folder = $6, after_fetch = $7, \
          move_to = $8, ref_key = $9, active = $10, failures = 0, error = NULL, error_at = NULL, lease_token = NULL, \
-         lease_until = NULL, updated_at = $11 WHERE id = $12")
+         lease_until = NULL, updated_at = $11, sent_folder = $12 WHERE id = $13")
     .bind(a.host.as_str())
     .bind(a.port)
     .bind(a.tls)
@@ -99,6 +100,7 @@ pub(super) async fn update(tx: &mut Tx, a: &ImapAccount, at: Time) -> Result<()>
     .bind(a.ref_key.as_str())
     .bind(a.active)
     .bind(at)
+    .bind(a.sent_folder.as_deref())
     .bind(a.id)
     .exec(tx)
     .await?;

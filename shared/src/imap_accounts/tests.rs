@@ -16,6 +16,7 @@ fn new(host: &str) -> NewImapAccount {
         folder: "INBOX".to_owned(),
         after_fetch: AfterFetch::Seen,
         move_to: None,
+        sent_folder: None,
         since: Since::Month,
         active: true,
     }

@@ -68,6 +68,8 @@ pub struct ImapAccount {
     pub after_fetch: AfterFetch,
     /// Where messages are moved to.
     pub move_to: Option<String>,
+    /// The folder of sent mail that is read too; None: it is not (E10.5).
+    pub sent_folder: Option<String>,
     /// Messages that came to their server earlier stay where they are; None: all are fetched.
     pub since_at: Option<Time>,
     /// Stands for this account in its arrivals' references.
@@ -158,6 +160,8 @@ pub struct NewImapAccount {
     /// See [`ImapAccount`].
     pub move_to: Option<String>,
     /// See [`ImapAccount`].
+    pub sent_folder: Option<String>,
+    /// See [`ImapAccount`].
     pub since: Since,
     /// See [`ImapAccount`].
     pub active: bool,
@@ -196,6 +200,8 @@ pub struct ImapAccountChange {
     pub after_fetch: Option<AfterFetch>,
     /// See [`ImapAccount`].
     pub move_to: Option<Option<String>>,
+    /// See [`ImapAccount`].
+    pub sent_folder: Option<Option<String>>,
     /// See [`ImapAccount`].
     pub active: Option<bool>,
 }

@@ -210,6 +210,11 @@ pub enum Decision {
         /// The mail it is about, and whether a token of ours proves it (E9.14).
         outbox: Option<(OutboxId, bool)>,
     },
+    /// An agent sent it by another mail program, from the desk's own account (E10.5).
+    Sent {
+        /// The ticket that it answers.
+        ticket: TicketId,
+    },
     /// Mail of ours that came back.
     Loop {
         /// The ticket it is about.
@@ -271,10 +276,35 @@ pub fn decide(read: &Read, known: &Known, trace: &mut Trace) -> Decision {
         trace.add("authenticate", impostor::RULE, warning, name);
     }
     let found = matching::find(read, known, trace);
+    if read.kept.facts.is_sent() {
+        return sent(read, known, &found, trace);
+    }
     match read.classified.class {
         Class::OwnLoop => Decision::Loop { ticket: found.ticket },
         Class::Dsn | Class::Mdn | Class::Arf => report(read, known, found, trace),
         _ => conversation(read, known, found, trace),
+    }
+}
+
+/// Held because it was sent to somebody about no ticket.
+pub const SENT_UNMATCHED: &str = "sent_unmatched";
+
+/// Mail from a folder of sent mail (E10.5): ours is known already, an answer joins its ticket, and what answers nothing is
+/// no request for help. Only what it names by id counts: who sent it needs no proof, as the account's login is one.
+fn sent(read: &Read, known: &Known, found: &Match, trace: &mut Trace) -> Decision {
+    if read.classified.class == Class::OwnLoop {
+        trace.add("apply", "E10.5", "ours", "sent by way of this account");
+        return Decision::Loop { ticket: None };
+    }
+    match found.ticket.filter(|id| found.rule <= 4 && known.tickets.contains_key(id)) {
+        Some(ticket) => {
+            trace.add("apply", "E10.5", "sent by an agent", "no effects");
+            Decision::Sent { ticket }
+        }
+        None => {
+            trace.add("apply", "E10.5", "quarantined", SENT_UNMATCHED);
+            Decision::Quarantine { reason: SENT_UNMATCHED }
+        }
     }
 }
 

@@ -109,6 +109,7 @@ impl Foreseen {
     pub fn ticket(&self) -> Option<(TicketId, String)> {
         let id = match &self.decision {
             Decision::Join(joining) => Some(joining.ticket),
+            Decision::Sent { ticket } => Some(*ticket),
             Decision::Report { ticket, .. } | Decision::Loop { ticket } => *ticket,
             _ => None,
         }?;
@@ -125,7 +126,7 @@ pub(super) fn outcome_of(read: &Read, decision: &Decision) -> Outcome {
         Decision::Open { .. } if read.mail.flags.iter().any(|f| f == "degraded") => Outcome::KeptUnparsed,
         Decision::Open { .. } => Outcome::TicketCreated,
         Decision::Join(joining) if joining.class == Class::AutoReply => Outcome::AutoReplyStored,
-        Decision::Join(_) => Outcome::MessageAdded,
+        Decision::Join(_) | Decision::Sent { .. } => Outcome::MessageAdded,
         Decision::Report { .. } if read.classified.class == Class::Dsn => Outcome::BounceRecorded,
         Decision::Report { .. } => Outcome::ReportRecorded,
         Decision::Loop { .. } => Outcome::LoopIgnored,

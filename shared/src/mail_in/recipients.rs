@@ -16,8 +16,10 @@ use std::collections::{BTreeSet, HashMap};
 pub enum Recipient {
     /// Mail to it is taken.
     Known,
-    /// It is nobody's here.
+    /// It is nobody's here, though others of its domain are.
     Unknown,
+    /// Nobody of its domain is here: taking it would be relaying.
+    Foreign,
 }
 
 /// Tells whether mail to an address is taken, for doors that can refuse a single recipient (E10.2). Behind `+` any tag
@@ -46,7 +48,17 @@ pub async fn recipient(app: &App, address: &str) -> Result<Recipient, Error> {
     }
     let postmaster =
         is_postmaster(own) && !mailboxes_of(&app.db, std::iter::once(&address.to_owned())).await?.is_empty();
-    Ok(if postmaster { Recipient::Known } else { Recipient::Unknown })
+    if postmaster {
+        return Ok(Recipient::Known);
+    }
+    let ours = match address::domain(own) {
+        Some(domain) => {
+            sql::all_mailboxes(&app.db).await?.iter().any(|(m, ..)| address::domain(m).as_ref() == Some(&domain))
+        }
+        // `postmaster` and the like, without a domain, are asked of us.
+        None => true,
+    };
+    Ok(if ours { Recipient::Unknown } else { Recipient::Foreign })
 }
 
 /// Returns the recipients that a mail's own head names and that are mailboxes of `tenant`, for a door that is one

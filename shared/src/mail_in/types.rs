@@ -168,6 +168,16 @@ pub struct Facts {
     pub dated: Option<Time>,
 }
 
+/// The flag of a mail that lay in a fetched account's folder of sent mail (E10.5).
+pub const SENT_FOLDER: &str = "sent_folder";
+
+impl Facts {
+    /// Whether somebody of the desk sent the mail, and it was fetched from where their mail program put it (E10.5).
+    pub fn is_sent(&self) -> bool {
+        self.flags.iter().any(|f| f == SENT_FOLDER)
+    }
+}
+
 text_enum! {
     /// What sort of mail it is (E5.1), from the mail's top-level headers and structure and its envelope alone.
     pub enum Class ("class") {

@@ -44,7 +44,10 @@ pub struct InboundMail {
     pub next_try_at: Option<Time>,
     pub error: Option<String>,
     pub decided_at: Option<Time>,
+    /// 0 once it is erased.
     pub size_bytes: i64,
+    /// When its octets and all that was read from them were erased (E13).
+    pub erased_at: Option<Time>,
     /// JSON, as it is stored; read it by [`InboundMail::authentication`].
     pub authentication: Option<String>,
     pub pipeline: i64,
@@ -74,9 +77,10 @@ pub struct MailFilter {
 
 const COLUMNS: &str = "SELECT m.id, m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.received_at, \
      m.state, m.outcome, m.class, m.verdict, m.reason, m.message_id, m.from_email, m.from_name, m.subject, m.flags, m.trace, \
-     m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.tries, m.next_try_at, m.error, m.decided_at, r.size_bytes, \
+     m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.tries, m.next_try_at, m.error, m.decided_at, \
+     COALESCE(r.size_bytes, 0) AS size_bytes, m.erased_at, \
      m.authentication, m.pipeline, m.checks, m.check_due_at \
-     FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id LEFT JOIN tickets t ON t.id = m.ticket_id WHERE 1 = 1";
+     FROM inbound_mails m LEFT JOIN raw_mails r ON r.id = m.raw_id LEFT JOIN tickets t ON t.id = m.ticket_id WHERE 1 = 1";
 
 fn within(scope: Scope) -> crate::store::Q {
     match scope {

@@ -6,7 +6,7 @@ use super::sql::{self, Waiting};
 use crate::clock::now;
 use crate::ids::MessageId;
 use crate::messages::MessageKind;
-use crate::store::{Db, Result, Scope};
+use crate::store::{Db, Result, Scope, Tx};
 use std::collections::HashMap;
 
 /// How many messages one transaction indexes: SQLite's one writer is held meanwhile.
@@ -43,6 +43,14 @@ pub async fn index_some(db: &Db) -> Result<usize> {
     sql::mark_indexed(&mut tx, &ids, now()).await?;
     tx.commit().await?;
     Ok(ids.len())
+}
+
+/// Lets nothing find messages any more, in the transaction that empties them.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub(crate) async fn unindex(tx: &mut Tx, messages: &[MessageId]) -> Result<()> {
+    sql::remove(tx, messages).await
 }
 
 fn by_message(rows: Vec<(MessageId, String)>) -> HashMap<MessageId, Vec<String>> {

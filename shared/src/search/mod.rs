@@ -17,6 +17,7 @@ pub mod tokens;
 
 pub(crate) use find::among_tickets;
 pub use find::{Found, Hit, people, search};
+pub(crate) use index::unindex;
 pub use index::{index_some, rebuild};
 pub use snippet::Piece;
 pub use sql::Somebody;

@@ -74,6 +74,16 @@ pub(super) async fn put(tx: &mut Tx, documents: &[(MessageId, String)]) -> Resul
     Ok(())
 }
 
+/// Takes messages out of the index at once.
+pub(super) async fn remove(tx: &mut Tx, messages: &[MessageId]) -> Result<()> {
+    let q = match tx.is_sqlite() {
+        true => sql("DELETE FROM search_index WHERE rowid IN "),
+        false => sql("DELETE FROM search_index WHERE message_id IN "),
+    };
+    q.among(messages.iter().copied()).exec(tx).await?;
+    Ok(())
+}
+
 pub(super) async fn mark_indexed(tx: &mut Tx, messages: &[MessageId], at: Time) -> Result<()> {
     sql("UPDATE ticket_messages SET indexed_at = ")
         .arg(at)

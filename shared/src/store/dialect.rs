@@ -91,7 +91,7 @@ pub async fn take_ids_of<const N: usize>(tx: &mut Tx, wanted: [(IdTable, usize);
     for (i, (table, n)) in wanted.into_iter().enumerate().filter(|(_, (_, n))| *n > 0) {
         q = q.push(if parts > 0 { " UNION ALL SELECT " } else { "SELECT " });
         // Safe on SQLite inside BEGIN IMMEDIATE: nobody else inserts. The maximum, not a sequence: what is never
-        // deleted (all of these tables) cannot be given twice.
+        // deleted cannot be given twice. Of these tables `raw_mails` alone loses rows, whose ids nobody holds (E13.1).
         q = match sqlite {
             true => q.arg(i as i64).push(", COALESCE(MAX(id), 0) FROM ").push(table.name()),
             false => {

@@ -50,6 +50,28 @@ pub async fn schema_columns(db: &Db) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Returns every column with a foreign key, as `table.column` and the table that it names; of a key of several columns each.
+/// A test holds the doctor's checks against them.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn schema_links(db: &Db) -> Result<Vec<(String, String)>> {
+    let q = if db.is_sqlite() {
+        sql(
+            "SELECT m.name || '.' || f.\"from\", f.\"table\" FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f \
+             WHERE m.type = 'table' ORDER BY 1, 2",
+        )
+    } else {
+        sql(
+            "SELECT t.relname || '.' || a.attname, p.relname::text FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid \
+             JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace n ON n.oid = t.relnamespace \
+             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (c.conkey) \
+             WHERE c.contype = 'f' AND n.nspname = 'public' ORDER BY 1, 2",
+        )
+    };
+    q.all(&mut db.read(super::Scope::All)).await
+}
+
 /// Returns every index that has a name of ours as `index table`, sorted: a test holds the two databases' schemas
 /// together.
 ///

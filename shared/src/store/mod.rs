@@ -17,7 +17,7 @@ pub mod testing;
 mod value;
 
 pub use error::Error;
-pub use migrate::{applied_migrations, schema_checks, schema_columns, schema_indexes};
+pub use migrate::{applied_migrations, schema_checks, schema_columns, schema_indexes, schema_links};
 pub use notify::Heard;
 pub use pool::{Db, Read, Reader, Scope, Tx};
 pub use query::{Exec, Q, Row, insert_many, insert_many_returning, sql, update_many};

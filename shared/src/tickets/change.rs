@@ -73,6 +73,9 @@ impl<'a> Change<'a> {
         let mut work = Work::new(&app.keys);
         work.lock(&mut tx, &[id]).await?;
         let ticket = work.ticket(id).ok_or(Error::NotFound)?;
+        if ticket.erased_at.is_some() {
+            return Err(Error::Erased);
+        }
         if let Some(seen) = expected
             && (ticket.last_conflict_seq > seen || seen > ticket.version)
         {

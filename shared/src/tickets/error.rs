@@ -24,6 +24,12 @@ pub enum Error {
     /// A requester wrote to a closed ticket.
     #[error("the ticket is closed")]
     Closed,
+    /// The ticket was erased for good: nothing in it changes any more.
+    #[error("the ticket was erased")]
+    Erased,
+    /// A worker hands a mail of it over at this moment.
+    #[error("mail is on its way just now")]
+    InFlight,
     /// What was to be taken back has left already.
     #[error("too late to take it back")]
     TooLate,

@@ -28,6 +28,7 @@ pub use list::{
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};
 pub use signs::{Signs, signs};
+pub(crate) use types::snippet;
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};
 pub use work::{NewAttachment, NewMessage, NewMessageId, NewParticipant, NewTicket, Work};
 
@@ -126,6 +127,14 @@ pub(crate) async fn ensure_user(
     email: &str,
 ) -> store::Result<crate::mail_out::enqueue::Recipient> {
     sql::ensure_user(tx, tenant, email, None).await
+}
+
+/// Whether a ticket was erased for good; for the program's own use.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn is_erased(ex: &mut impl Exec, id: TicketId) -> store::Result<bool> {
+    sql::is_erased(ex, id).await
 }
 
 /// Returns a ticket that the actor sees.

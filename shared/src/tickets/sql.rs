@@ -87,7 +87,7 @@ pub(super) async fn insert_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
         "INSERT INTO tickets (id, tenant_id, pid, channel, created_by, created_at, subject, sub_subject, status, priority, \
          type, folder, category_id, mailbox_id, requester_id, assigned_to, version, last_conflict_seq, chain_head, \
          merged_into, follow_up_of, snippet, message_count, updated_at, last_activity_at, first_response_at, \
-         response_due_at, resolution_due_at, solved_at, solved_by, closed_at, closed_by, resolution_notes)",
+         response_due_at, resolution_due_at, solved_at, solved_by, closed_at, closed_by, resolution_notes, erased_at)",
         rows,
         "",
     )
@@ -112,7 +112,7 @@ pub(super) async fn update_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
          merged_into = v.column15, follow_up_of = v.column16, snippet = v.column17, message_count = v.column18, \
          updated_at = v.column19, last_activity_at = v.column20, first_response_at = v.column21, \
          response_due_at = v.column22, resolution_due_at = v.column23, solved_at = v.column24, solved_by = v.column25, \
-         closed_at = v.column26, closed_by = v.column27, resolution_notes = v.column28",
+         closed_at = v.column26, closed_by = v.column27, resolution_notes = v.column28, erased_at = v.column29",
         rows,
         "tickets.id = v.column1",
     )
@@ -121,7 +121,7 @@ pub(super) async fn update_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
 }
 
 /// The columns that change, in one order for insert and update.
-fn mutable(t: Ticket) -> [Value; 27] {
+fn mutable(t: Ticket) -> [Value; 28] {
     [
         t.subject.into(),
         t.sub_subject.into(),
@@ -150,6 +150,7 @@ fn mutable(t: Ticket) -> [Value; 27] {
         t.closed_at.into(),
         t.closed_by.into(),
         t.resolution_notes.into(),
+        t.erased_at.into(),
     ]
 }
 
@@ -328,6 +329,11 @@ pub(super) async fn find_id(ex: &mut impl Exec, which: &TicketRef, scope: Ticket
     let q = which.condition(scope.filter(sql("SELECT t.id FROM tickets t WHERE 1 = 1")));
     let row: Option<(TicketId,)> = q.opt(ex).await?;
     Ok(row.map(|(id,)| id))
+}
+
+pub(super) async fn is_erased(ex: &mut impl Exec, id: TicketId) -> Result<bool> {
+    let row: Option<(bool,)> = sql("SELECT erased_at IS NOT NULL FROM tickets WHERE id = ").arg(id).opt(ex).await?;
+    Ok(row.is_some_and(|(erased,)| erased))
 }
 
 /// Whether a user may be made responsible for a tenant's tickets: active, on the helping side, of that tenant or of all.

@@ -180,6 +180,8 @@ pub struct Ticket {
     pub closed_by: Option<UserId>,
     /// How it was solved.
     pub resolution_notes: Option<String>,
+    /// When it was erased for good (E13.1); nothing in it changes after.
+    pub erased_at: Option<Time>,
 }
 
 /// A participant as it is stored.

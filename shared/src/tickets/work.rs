@@ -268,6 +268,7 @@ impl<'a> Work<'a> {
             closed_at: None,
             closed_by: None,
             resolution_notes: None,
+            erased_at: None,
         };
         self.tickets.insert(id, Held { ticket, is_new: true, dirty: true });
         self.event(id, EventKind::Created, by, data, None);

@@ -42,6 +42,13 @@ export async function everyPage({ server, agent: page, stranger }) {
     await submit(on);
     await expect(on.locator("#pid")).toBeVisible();
   };
+  // A key with its record: made once, there from then on.
+  const key = async (on) => {
+    if (await on.locator(".settings li").count()) return;
+    await on.locator("#domain").fill(mailbox.split("@")[1]);
+    await submit(on);
+    await expect(on.locator(".settings li").first()).toBeVisible();
+  };
   return [
     [stranger, "form", "/"],
     [stranger, "form-refused", "/new", submit],
@@ -59,6 +66,10 @@ export async function everyPage({ server, agent: page, stranger }) {
     [page, "mail-trace", `/dashboard/mail/${mail.mail_id}`],
     [page, "outbox", "/dashboard/mail/outbox"],
     [page, "outbox-failed", failed],
+    [page, "ticket-erase", ticket, (on) => on.locator(".erase summary").first().click()],
+    [page, "settings-suppressions", "/dashboard/settings/suppressions"],
+    [page, "settings-dkim", "/dashboard/settings/dkim", key],
+    [page, "settings-fetching", "/dashboard/settings/fetching"],
     [page, "dev-mail", "/dev/mail"],
     [page, "dev-mail-open", captured],
     [page, "dev-mail-headers", `${captured}?show=headers`],

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::clock::now;
 use shared::imap_accounts::{AfterFetch, Cursor, ImapAccount, RESCAN, work};
-use shared::mail_in::types::Facts;
+use shared::mail_in::types::{Facts, SENT_FOLDER};
 use shared::mail_in::{self, Arrival, Door, Ingest, Kept};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -113,6 +113,8 @@ pub struct Reader<'a> {
     pub complaint: Option<String>,
     /// One message at a time: the last connection broke, and one of them may be why.
     pub careful: bool,
+    /// The folder of sent mail is being read: its messages are left as they are (E10.5).
+    sent: bool,
 }
 
 /// A message that was fetched and is not kept yet.
@@ -137,6 +139,7 @@ impl<'a> Reader<'a> {
             decisions: TaskTracker::new(),
             complaint: None,
             careful: false,
+            sent: false,
         }
     }
 
@@ -146,10 +149,42 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// What stopped it; what was done until then is written down.
     pub async fn pass(&mut self) -> Result<Counts, Stop> {
-        let folder = self.account.folder.clone();
-        let opened = self.imap.select(&folder).await?;
+        let mut counts = self.read(&self.account.folder.clone()).await?;
+        if let Some(sent) = &self.account.sent_folder {
+            // What was answered is here before its answers. The first folder is read once more, as IDLE tells of the one
+            // that was opened last, and only of what comes after that.
+            counts.add(self.read_sent(&sent.clone()).await?);
+            counts.add(self.read(&self.account.folder.clone()).await?);
+        }
+        self.decisions.close();
+        self.decisions.wait().await;
+        Ok(counts)
+    }
+
+    /// Reads the folder of sent mail. A server that has none keeps nobody from getting mail: it is only told.
+    async fn read_sent(&mut self, folder: &str) -> Result<Counts, Stop> {
+        self.decided().await;
+        self.sent = true;
+        let read = self.read(folder).await;
+        self.sent = false;
+        match read {
+            Err(Stop::Imap(Trouble::Refused(why))) => {
+                self.complaint = Some(format!("the folder of sent mail cannot be read: {why}"));
+                Ok(Counts::default())
+            }
+            read => read,
+        }
+    }
+
+    /// Waits until everything that was fetched is decided.
+    async fn decided(&mut self) {
+        let _ = self.deciding.acquire_many(DECIDING as u32).await;
+    }
+
+    async fn read(&mut self, folder: &str) -> Result<Counts, Stop> {
+        let opened = self.imap.select(folder).await?;
         let uidvalidity = opened.uidvalidity;
-        let cursor = work::cursor(self.app, self.account, &folder).await?;
+        let cursor = work::cursor(self.app, self.account, folder).await?;
         let begin = begin(cursor, opened, self.account.since_at, now());
         if let (Some(cursor), Begin::Since(_) | Begin::Anew(_)) = (cursor, begin) {
             tracing::warn!(
@@ -171,15 +206,13 @@ impl<'a> Reader<'a> {
             Begin::Since(at) | Begin::Anew(at) => (format!("SINCE {} UNDELETED", at.format("%d-%b-%Y")), 0),
         };
         let new: Vec<u32> = self.imap.search(&query).await?.into_iter().filter(|uid| *uid > least).collect();
-        let mut counts = self.retry(&folder, uidvalidity).await?;
-        counts.add(self.fetch(&folder, uidvalidity, &new, Some(least)).await?);
+        let mut counts = self.retry(folder, uidvalidity).await?;
+        counts.add(self.fetch(folder, uidvalidity, &new, Some(least)).await?);
         if cursor.is_none_or(|c| c.uidvalidity != i64::from(uidvalidity)) && new.is_empty() {
             // Nothing to read: from here on only what comes behind it is new.
             let last = opened.uidnext.map_or(0, |next| next.saturating_sub(1));
-            self.advance(&folder, uidvalidity, last, 0, None).await?;
+            self.advance(folder, uidvalidity, last, 0, None).await?;
         }
-        self.decisions.close();
-        self.decisions.wait().await;
         Ok(counts)
     }
 
@@ -349,15 +382,19 @@ impl<'a> Reader<'a> {
         raw: Bytes,
         suffix: &str,
     ) -> Result<Arrival, Stop> {
-        let mut envelope_to = mail_in::recipients_of_tenant(self.app, self.account.tenant_id, &raw).await?;
+        let mut envelope_to = match self.sent {
+            true => Vec::new(),
+            false => mail_in::recipients_of_tenant(self.app, self.account.tenant_id, &raw).await?,
+        };
         if envelope_to.is_empty() {
             envelope_to.push(self.account.mailbox.clone());
         }
+        let flags = if self.sent { vec![SENT_FOLDER.to_owned()] } else { Vec::new() };
         Ok(Arrival {
             door: Door::Imap,
             door_ref: Some(self.account.door_ref(folder, uidvalidity, uid) + suffix),
             tenant: Some(self.account.tenant_id),
-            facts: Facts { envelope_to, ..Facts::default() },
+            facts: Facts { envelope_to, flags, ..Facts::default() },
             raw,
         })
     }
@@ -418,7 +455,7 @@ impl<'a> Reader<'a> {
 
     /// Does with messages that are here what the operator wants done. A refusal loses nothing, so it is only told.
     async fn after(&mut self, uids: &[u32]) -> Result<(), Stop> {
-        if uids.is_empty() {
+        if uids.is_empty() || self.sent {
             return Ok(());
         }
         let account = self.account;
@@ -455,16 +492,33 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// See [`Reader::pass`].
     pub async fn reconcile(&mut self) -> Result<Value, Stop> {
-        let folder = self.account.folder.clone();
-        let opened = self.imap.select(&folder).await?;
+        let mut found = self.compare(&self.account.folder.clone()).await?;
+        if let Some(folder) = self.account.sent_folder.clone() {
+            self.decided().await;
+            self.sent = true;
+            let sent = self.compare(&folder).await;
+            self.sent = false;
+            found["sent"] = match sent {
+                Err(Stop::Imap(Trouble::Refused(why))) => json!({"error": why}),
+                sent => sent?,
+            };
+        }
+        self.decisions.close();
+        self.decisions.wait().await;
+        work::reconciled(self.app, self.account, &found).await?;
+        Ok(found)
+    }
+
+    async fn compare(&mut self, folder: &str) -> Result<Value, Stop> {
+        let opened = self.imap.select(folder).await?;
         let uidvalidity = opened.uidvalidity;
         let query = match self.account.since_at {
             Some(at) => format!("SINCE {} UNDELETED", at.format("%d-%b-%Y")),
             None => "UNDELETED".to_owned(),
         };
         let on_server = self.imap.search(&query).await?;
-        let known = work::known(self.app, self.account, &folder, uidvalidity, &on_server).await?;
-        let waiting: Vec<u32> = work::failures(self.app, self.account, &folder, uidvalidity)
+        let known = work::known(self.app, self.account, folder, uidvalidity, &on_server).await?;
+        let waiting: Vec<u32> = work::failures(self.app, self.account, folder, uidvalidity)
             .await?
             .into_iter()
             .filter(|f| !f.stubbed)
@@ -472,20 +526,16 @@ impl<'a> Reader<'a> {
             .collect();
         let missing: Vec<u32> =
             on_server.iter().copied().filter(|uid| !known.contains(uid) && !waiting.contains(uid)).collect();
-        let counts = self.fetch(&folder, uidvalidity, &missing, None).await?;
-        self.decisions.close();
-        self.decisions.wait().await;
+        let counts = self.fetch(folder, uidvalidity, &missing, None).await?;
         let given_up =
-            work::failures(self.app, self.account, &folder, uidvalidity).await?.iter().filter(|f| f.stubbed).count();
-        let found = json!({
+            work::failures(self.app, self.account, folder, uidvalidity).await?.iter().filter(|f| f.stubbed).count();
+        Ok(json!({
             "on_server": on_server.len(),
             "here": known.len(),
             "missing": missing.len(),
             "fetched": counts.fetched,
             "given_up": given_up,
-        });
-        work::reconciled(self.app, self.account, &found).await?;
-        Ok(found)
+        }))
     }
 }
 

@@ -104,6 +104,10 @@ impl Client<'_> {
                 self.count("unknown_recipient");
                 Answer::Unknown
             }
+            Ok(Recipient::Foreign) => {
+                self.count("relaying");
+                Answer::Foreign
+            }
             Err(e) => {
                 tracing::warn!(error = &e as &dyn std::error::Error, "a recipient cannot be looked up");
                 Answer::Away

@@ -55,8 +55,10 @@ pub enum Do {
 pub enum Answer {
     /// It is.
     Known,
-    /// It is nobody's here.
+    /// It is nobody's here, in a domain that is ours.
     Unknown,
+    /// It is in no domain of ours.
+    Foreign,
     /// The store does not answer.
     Away,
 }
@@ -222,13 +224,17 @@ impl Session {
                 self.say("250 2.1.5 ok")
             }
             Answer::Away => self.say("451 4.3.0 cannot look that up now, come again"),
-            Answer::Unknown => {
+            Answer::Unknown | Answer::Foreign => {
                 self.unknown += 1;
                 if !self.lmtp() && self.unknown > MOST_UNKNOWN {
                     return Do::Close(self.farewell("4.7.0 {host} too many unknown recipients"));
                 }
                 // The address is the client's own text, of one line (RFC 5321 4.2: no control characters).
-                self.say(&format!("550 5.1.1 <{to}> is no mailbox here, and nothing is relayed"))
+                self.say(&match answer {
+                    // RFC 3463 3.8: not a wrong address but one that we are not to deliver to (RFC 5321 3.6.2).
+                    Answer::Foreign => format!("550 5.7.1 <{to}> is in no domain of ours, and nothing is relayed"),
+                    _ => format!("550 5.1.1 <{to}> is no mailbox here"),
+                })
             }
         }
     }
@@ -330,6 +336,7 @@ mod tests {
                     let answer = match to.split('@').next() {
                         Some("known" | "postmaster") => Answer::Known,
                         Some("away") => Answer::Away,
+                        _ if to.ends_with("@elsewhere.c") => Answer::Foreign,
                         _ => Answer::Unknown,
                     };
                     done = s.recipient(to, answer);
@@ -361,6 +368,10 @@ mod tests {
             (
                 &["EHLO c", "MAIL FROM:<a@b.c>", "RCPT TO:<nobody@b.c>", "RCPT TO:<away@b.c>", "DATA"],
                 &["250", "250 2.1.0", "550 5.1.1", "451 4.3.0", "554 5.5.1"],
+            ),
+            (
+                &["EHLO c", "MAIL FROM:<a@b.c>", "RCPT TO:<somebody@elsewhere.c>", "DATA"],
+                &["250", "250 2.1.0", "550 5.7.1", "554 5.5.1"],
             ),
             (&["EHLO c", "MAIL FROM:<a@b.c> SIZE=1001"], &["250", "552 5.3.4"]),
             (&["EHLO c", "MAIL FROM:<a@b.c> SIZE=1000"], &["250", "250 2.1.0"]),

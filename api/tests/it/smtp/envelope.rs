@@ -19,12 +19,12 @@ async fn who_is_known() {
         c.expect("MAIL FROM:<>", "250 2.1.0").await;
         for (to, answer) in [
             ("nobody@postroom.localhost", "550 5.1.1"),
-            ("someone@elsewhere.example", "550 5.1.1"),
+            ("someone@elsewhere.example", "550 5.7.1"),
             ("support+tag@postroom.localhost", "250 2.1.5"),
             ("SUPPORT@POSTROOM.LOCALHOST", "250 2.1.5"),
             ("postmaster", "250 2.1.5"),
             ("Postmaster@postroom.localhost", "250 2.1.5"),
-            ("postmaster@elsewhere.example", "550 5.1.1"),
+            ("postmaster@elsewhere.example", "550 5.7.1"),
         ] {
             c.expect(&format!("RCPT TO:<{to}>"), answer).await;
         }

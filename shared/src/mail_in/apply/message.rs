@@ -125,7 +125,7 @@ impl Batch<'_> {
 
     /// The mail's Message-ID leads to the ticket from now on, and so do those that it refers to; its files are the
     /// message's.
-    fn ids(&mut self, mail: &Planned, ticket: TicketId, message: MessageId, public: bool) {
+    pub(super) fn ids(&mut self, mail: &Planned, ticket: TicketId, message: MessageId, public: bool) {
         let read = &mail.read;
         let row = |message_id: &String, kind, public| NewMessageId {
             tenant_id: read.kept.tenant_id,

@@ -14,6 +14,7 @@ mod people;
 mod plan;
 pub(in crate::mail_in) mod reports;
 mod rows;
+mod sent;
 mod storms;
 
 pub use plan::{Planned, plan};
@@ -179,7 +180,7 @@ async fn write(
             if storms {
                 batch.mark_storm(mail, &mut line);
             }
-            if origin::is_unverified_agent(&mail.read, batch.known) {
+            if !mail.read.kept.facts.is_sent() && origin::is_unverified_agent(&mail.read, batch.known) {
                 line.flags.push("agent_unverified");
             }
             Some(line)
@@ -236,6 +237,7 @@ impl Batch<'_> {
         let on = match &mail.decision {
             Decision::Join(joining) => Some(joining.ticket),
             Decision::Open(opening) => opening.follow_up_of,
+            Decision::Sent { ticket } => Some(*ticket),
             _ => None,
         };
         let changed = on.filter(|id| {
@@ -258,6 +260,7 @@ impl Batch<'_> {
         // locked, so what was found about it cannot get worse than a fresh look.
         match &decision {
             Decision::Join(j) if self.work.ticket(j.ticket).is_none() => mail.decision.clone(),
+            Decision::Sent { ticket } if self.work.ticket(*ticket).is_none() => mail.decision.clone(),
             Decision::Open(o) if !self.has_requester(&mail.read, &o.origin) => mail.decision.clone(),
             _ => decision,
         }
@@ -285,6 +288,7 @@ impl Batch<'_> {
                 }
                 Ok(line)
             }
+            Decision::Sent { ticket } => Ok(self.sent_elsewhere(mail, ticket)),
             Decision::Report { ticket, outbox } => self.report(tx, mail, ticket, outbox, trace).await,
             Decision::Loop { ticket } => {
                 if let Some(ticket) = ticket {

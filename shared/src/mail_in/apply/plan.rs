@@ -33,7 +33,7 @@ pub async fn plan(app: &App, reads: Vec<Arc<Read>>) -> Result<(Known, Vec<Planne
         let mut trace = read.trace.clone();
         let decision = decide::decide(&read, &known, &mut trace);
         let mut files = Vec::new();
-        if matches!(decision, Decision::Open(_) | Decision::Join(_)) {
+        if matches!(decision, Decision::Open(_) | Decision::Join(_) | Decision::Sent { .. }) {
             for part in &read.mail.parts {
                 files.push(app.blobs.put(read.kept.tenant_id, part.bytes.clone()).await?);
             }
@@ -50,6 +50,7 @@ pub(super) fn touched(mails: &[Planned]) -> Vec<TicketId> {
         match &mail.decision {
             Decision::Open(o) => ids.extend(o.links.iter().chain(&o.follow_up_of).chain(&o.beside)),
             Decision::Join(j) => ids.extend(j.links.iter().chain([&j.ticket])),
+            Decision::Sent { ticket } => ids.extend([ticket]),
             Decision::Report { ticket, .. } | Decision::Loop { ticket } => ids.extend(ticket),
             Decision::Duplicate { .. } | Decision::Quarantine { .. } => {}
         }

@@ -197,6 +197,7 @@ async fn of_thread(app: &App, stored: &InboundMail, read: Read) -> Result<Vec<Di
     let decision = decide::decide(&read, &known, &mut Trace::default());
     let today = match &decision {
         Decision::Join(joining) => Some(joining.ticket),
+        Decision::Sent { ticket } => Some(*ticket),
         Decision::Report { ticket, .. } | Decision::Loop { ticket } => *ticket,
         Decision::Open(_) => opened,
         Decision::Duplicate { .. } | Decision::Quarantine { .. } => now_in,

@@ -9,7 +9,7 @@ use crate::store::{Db, Result, Scope, Tx, sql};
 use serde_json::json;
 
 pub(super) async fn arrivals(db: &Db, after: MailId, since: Option<Time>, n: i64) -> Result<Vec<MailId>> {
-    let q = sql("SELECT id FROM inbound_mails WHERE id > ").arg(after);
+    let q = sql("SELECT id FROM inbound_mails WHERE erased_at IS NULL AND id > ").arg(after);
     let q = match since {
         Some(since) => q.push(" AND received_at >= ").arg(since),
         None => q,
@@ -20,7 +20,7 @@ pub(super) async fn arrivals(db: &Db, after: MailId, since: Option<Time>, n: i64
 
 /// Failed mail that was given up, and degraded mail, of versions before `version`.
 pub(super) async fn unread(db: &Db, version: i64, n: i64) -> Result<Vec<(MailId, MailState)>> {
-    sql("SELECT id, state FROM inbound_mails WHERE (degraded OR state = 'failed') AND pipeline < $1 \
+    sql("SELECT id, state FROM inbound_mails WHERE (degraded OR state = 'failed') AND pipeline < $1 AND erased_at IS NULL \
          AND (state <> 'failed' OR next_try_at IS NULL) ORDER BY pipeline, id LIMIT $2")
     .bind(version)
     .bind(n)

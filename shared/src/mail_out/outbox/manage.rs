@@ -67,6 +67,11 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
     if to.is_some_and(|t| !address::is_valid(t)) {
         return Err(Error::invalid("to", "address_invalid", "not a mail address"));
     }
+    if let Some(ticket) = mail.ticket_id
+        && tickets::is_erased(&mut app.db.read(actor.rows()), ticket).await?
+    {
+        return Err(Error::Erased);
+    }
     let (mut tx, work) = begin(app, &mail).await?;
     let now = dialect::now(&mut tx).await?;
     let mut q =
@@ -77,7 +82,8 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
         q = q.push(", mime = NULL, mime_blob = NULL, to_email = ").arg(to).push(", to_key = ").arg(key);
         q = q.push(", to_domain = ").arg(domain);
     }
-    let changed = q.push(" WHERE id = ").arg(id).push(" AND state IN ").list(RETRYABLE).exec(&mut tx).await?;
+    let changed =
+        q.push(" WHERE id = ").arg(id).push(" AND letter <> '{}' AND state IN ").list(RETRYABLE).exec(&mut tx).await?;
     if changed == 0 {
         return Err(Error::TooLate);
     }

@@ -164,6 +164,18 @@ impl Dovecot {
         new
     }
 
+    /// Puts a mail into another folder, as a mail program does with what it sent.
+    pub fn put(&mut self, folder: &str, mail: &str) {
+        for name in ["", "tmp", "cur", "new"] {
+            let path = self.maildir().join(folder).join(name);
+            std::fs::create_dir_all(&path).expect("a folder");
+            self.own(&path);
+        }
+        let delivered = self.deliver(mail);
+        let place = self.maildir().join(folder).join("new").join(delivered.file_name().expect("a name"));
+        std::fs::rename(delivered, place).expect("it is put there");
+    }
+
     /// Delivers something that no server can read, though it lies among the messages for ever: a link to nothing.
     pub fn deliver_poison(&mut self) {
         self.delivered += 1;

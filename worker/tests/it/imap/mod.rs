@@ -73,6 +73,7 @@ async fn account_with(app: &App, server: &Dovecot, change: impl FnOnce(&mut NewI
         folder: "INBOX".to_owned(),
         after_fetch: AfterFetch::Seen,
         move_to: None,
+        sent_folder: None,
         since: Since::All,
         active: true,
     };
@@ -323,6 +324,81 @@ async fn fetched_mail_is_moved_or_deleted() {
             server.files("cur").is_empty() && server.files("new").is_empty()
         })
         .await;
+        fetching.end().await;
+    })
+    .await;
+}
+
+/// E10.5 (the Sent folder): what agents send by their own mail programs becomes their messages, without any effect; what we
+/// sent ourselves is known by its Message-ID; what answers nothing is held. The folder is left as it is.
+#[tokio::test]
+async fn e10_5_sent_mail_becomes_agents_messages() {
+    on_both_apps(async |app| {
+        let Some(mut server) = Dovecot::start().await else { return };
+        server.deliver(&mail(1));
+        let account = account_with(&app, &server, |new| new.sent_folder = Some("Sent".to_owned())).await;
+        let fetching = Fetching::start(&app);
+        tickets(&app, 1).await;
+        // Nobody has such a folder yet: that is told, and keeps no mail away.
+        until("the complaint", Duration::from_secs(10), || async {
+            now(&app, &account).await.error.is_some_and(|e| e.contains("sent mail"))
+        })
+        .await;
+        let (ours,): (String,) = sql("SELECT message_id FROM outbox ORDER BY id LIMIT 1")
+            .one(&mut app.db.read(Scope::All))
+            .await
+            .expect("the acknowledgement");
+        let sent = |id: &str, to: &str, rest: &str| {
+            format!(
+                "From: Desk <support@desk.example>\nTo: {to}\nSubject: Re: Question 1\nMessage-ID: <{id}>\n\
+                 Date: Sat, 21 Nov 2026 11:00:00 +0000\n{rest}\nOpen the lid.\n"
+            )
+        };
+        let before = number(&app, "SELECT COUNT(*) FROM outbox").await;
+        server.put(".Sent", &sent("s1@laptop.example", "ann1@customer.example", "In-Reply-To: <1@customer.example>\n"));
+        server.put(".Sent", &sent(&ours, "ann1@customer.example", ""));
+        server.put(".Sent", &sent("s2@laptop.example", "supplier@elsewhere.example", ""));
+        fetching.end().await;
+        let fetching = Fetching::start(&app);
+        until("all of it", Duration::from_secs(30), || async {
+            number(&app, "SELECT COUNT(*) FROM inbound_mails WHERE state <> 'kept'").await == 4
+        })
+        .await;
+        let rows: Vec<(String, Option<String>)> =
+            sql("SELECT outcome, reason FROM inbound_mails WHERE door_ref LIKE '%/Sent/%' ORDER BY id")
+                .all(&mut app.db.read(Scope::All))
+                .await
+                .expect("they are there");
+        let rows: Vec<(&str, Option<&str>)> = rows.iter().map(|(o, r)| (o.as_str(), r.as_deref())).collect();
+        assert_eq!(rows, [("message_added", None), ("loop_ignored", None), ("quarantined", Some("sent_unmatched"))]);
+        assert_eq!(number(&app, TICKETS).await, 1);
+        assert_eq!(number(&app, "SELECT COUNT(*) FROM outbox").await, before, "nothing goes out");
+        let message: (String, String, String, Option<i64>) =
+            sql("SELECT kind, side, author_email, author_id FROM ticket_messages WHERE side = 'agent'")
+                .one(&mut app.db.read(Scope::All))
+                .await
+                .expect("the answer");
+        assert_eq!(message, ("reply".to_owned(), "agent".to_owned(), "support@desk.example".to_owned(), None));
+        let ticket: (String, bool) = sql("SELECT status, first_response_at IS NOT NULL FROM tickets")
+            .one(&mut app.db.read(Scope::All))
+            .await
+            .expect("the ticket");
+        assert_eq!(ticket, ("new".to_owned(), true), "answered, and nothing else changed");
+        assert_eq!(number(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'LOOP_IGNORED'").await, 0);
+        assert!(server.files(".Sent/cur").iter().all(|f| f.ends_with(":2,")), "{:?}", server.files(".Sent/cur"));
+        // The customer's answer to it finds the ticket.
+        server.deliver(
+            "From: ann1@customer.example\nTo: support@desk.example\nSubject: Re: Question 1\nMessage-ID: <9@customer.example>\n\
+             In-Reply-To: <s1@laptop.example>\n\nThanks.\n",
+        );
+        until("the answer", Duration::from_secs(20), || async {
+            number(&app, "SELECT COUNT(*) FROM ticket_messages").await == 3
+        })
+        .await;
+        assert_eq!(number(&app, TICKETS).await, 1);
+        let findings = shared::doctor::run(&app, shared::doctor::Depth::Quick).await.expect("the doctor can look");
+        let bad: Vec<_> = findings.iter().filter(|f| !f.is_ok()).collect();
+        assert!(bad.is_empty(), "{bad:?}");
         fetching.end().await;
     })
     .await;
