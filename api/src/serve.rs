@@ -5,6 +5,7 @@ use crate::doors::smtp::{self, Listeners, Protocol};
 use shared::access::Refused;
 use shared::app::{self, App};
 use shared::config::{Config, WorkerMode};
+use shared::mailboxes::probe;
 use shared::setup;
 use shared::users::PrintedOnce;
 use std::io::Write;
@@ -65,6 +66,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let mail_doors = Listeners::bind(&config).await?;
     let app = App::start(config.bound_to(addr)).await?;
     let first_admin = setup::ensure(&app).await?;
+    // E3.1: tagged addresses are tried before they are used.
+    probe::ask_untested(&app).await.map_err(Refused::from)?;
     announce(&app, first_admin, &mail_doors)?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));

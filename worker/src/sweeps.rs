@@ -7,6 +7,7 @@ use shared::erase;
 use shared::housekeeping;
 use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{digest, outbox, suppress};
+use shared::mailboxes::probe;
 use shared::{ses, spool};
 use tokio_util::sync::CancellationToken;
 
@@ -103,6 +104,9 @@ pub(crate) async fn seldom(app: App, ingest: Ingest, stop: CancellationToken) {
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "solved tickets could not be closed"),
         }
         watch_failures(&app, &mut alarmed).await;
+        if let Err(e) = probe::give_up(&app.db).await {
+            tracing::warn!(error = &e as &dyn std::error::Error, "probes of mailboxes could not be given up");
+        }
         match replay::after_upgrade(&app, &ingest).await {
             Ok(0) => {}
             Ok(mails) => tracing::info!(mails, "mail of an older version was read again"),

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use shared::access::Actor;
 use shared::app::App;
 use shared::i18n::Locale;
-use shared::mailboxes;
+use shared::mailboxes::{self, probe};
 use shared::tenants::{self, Audience, NewTenant};
 
 #[derive(Debug, Subcommand)]
@@ -51,6 +51,7 @@ pub async fn run(app: &App, command: TenantCommand) -> anyhow::Result<String> {
         mailbox: args.mailbox,
     };
     let tenant = tenants::create(&app.db, &actor, new).await.map_err(super::plain)?;
+    probe::ask_untested(app).await?;
     let prefix = tenant.pid_prefix.as_deref().unwrap_or_default();
     let mut text = format!("tenant {} {} ({}, tickets {prefix}-…)\n", tenant.id, tenant.slug, tenant.audience);
     actor.within = Some(tenant.id);

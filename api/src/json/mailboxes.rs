@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use shared::access::Capability;
 use shared::clock::Time;
 use shared::ids::{MailboxId, TenantId};
-use shared::mailboxes::{self, Mailbox, MailboxChange, NewMailbox, TagSeparator};
+use shared::mailboxes::{self, Gateways, IdState, Mailbox, MailboxChange, NewMailbox, TagSeparator, TagState, probe};
 
 /// A mailbox.
 #[derive(Debug, Serialize)]
@@ -24,9 +24,26 @@ pub struct Shape {
     tag_separator: Option<TagSeparator>,
     active: bool,
     created_at: Time,
+    split_per_mailbox: bool,
+    body_marker: bool,
+    gateways: Gateways,
+    ack_forms: bool,
+    tags: Tags,
+}
+
+/// What the mailbox's probe has shown (E3.1, E3.7).
+#[derive(Debug, Serialize)]
+pub struct Tags {
+    state: TagState,
+    /// Whether its mail bears tags now.
+    used: bool,
+    message_ids: Option<IdState>,
+    asked_at: Option<Time>,
+    answered_at: Option<Time>,
 }
 
 fn shape(m: Mailbox) -> Shape {
+    let used = m.uses_tags();
     Shape {
         id: m.id,
         tenant_id: m.tenant_id,
@@ -35,6 +52,11 @@ fn shape(m: Mailbox) -> Shape {
         tag_separator: m.tag_separator,
         active: m.active,
         created_at: m.created_at,
+        split_per_mailbox: m.split_per_mailbox,
+        body_marker: m.body_marker,
+        gateways: m.gateways,
+        ack_forms: m.ack_forms,
+        tags: Tags { state: m.tags, used, message_ids: m.ids, asked_at: m.asked_at, answered_at: m.answered_at },
     }
 }
 
@@ -80,7 +102,9 @@ pub async fn create(
         // Most hosts deliver plus tags; who knows better says null or another sign.
         tag_separator: body.tag_separator.unwrap_or(Some(TagSeparator::Plus)),
     };
-    Ok((StatusCode::CREATED, Json(shape(mailboxes::create(db, actor, new).await?))))
+    let made = mailboxes::create(db, actor, new).await?;
+    probe::ask_untested(&api.app).await?;
+    Ok((StatusCode::CREATED, Json(shape(mailboxes::get(db, actor, made.id).await?))))
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +113,13 @@ pub struct ChangeBody {
     #[serde(default, deserialize_with = "nullable")]
     tag_separator: Option<Option<TagSeparator>>,
     active: Option<bool>,
+    #[serde(alias = "splitPerMailbox")]
+    split_per_mailbox: Option<bool>,
+    #[serde(alias = "bodyMarker")]
+    body_marker: Option<bool>,
+    gateways: Option<Vec<String>>,
+    #[serde(alias = "ackForms")]
+    ack_forms: Option<bool>,
 }
 
 /// `PATCH /api/mailboxes/{id}`
@@ -101,6 +132,22 @@ pub async fn update(
     let (db, actor) = (&api.app.db, &caller.actor);
     mailboxes::get(db, actor, id).await?;
     let body: ChangeBody = body.read()?;
-    let change = MailboxChange { name: body.name, tag_separator: body.tag_separator, active: body.active };
-    Ok(Json(shape(mailboxes::update(db, actor, id, change).await?)))
+    let change = MailboxChange {
+        name: body.name,
+        tag_separator: body.tag_separator,
+        active: body.active,
+        split_per_mailbox: body.split_per_mailbox,
+        body_marker: body.body_marker,
+        gateways: body.gateways,
+        ack_forms: body.ack_forms,
+    };
+    mailboxes::update(db, actor, id, change).await?;
+    // Another separator makes other addresses: they are tried before they are used.
+    probe::ask_untested(&api.app).await?;
+    Ok(Json(shape(mailboxes::get(db, actor, id).await?)))
+}
+
+/// `POST /api/mailboxes/{id}/probe`: mails the tagged address again, to see whether it comes in.
+pub async fn ask(State(api): State<Api>, caller: Caller, Path(id): Path<MailboxId>) -> Result<Json<Shape>, Problem> {
+    Ok(Json(shape(probe::ask(&api.app, &caller.actor, id).await?)))
 }

@@ -67,7 +67,7 @@ fn brief(m: &InboundMail) -> Value {
         "envelope_to": listed(&m.envelope_to), "message_id": m.message_id,
         "from": m.from_email.as_ref().map(|email| json!({"email": email, "name": m.from_name})),
         "subject": m.subject, "size_bytes": m.size_bytes, "ticket_id": m.ticket_id, "pid": m.pid,
-        "ticket_message_id": m.ticket_message_id, "duplicate_of": m.duplicate_of, "erased_at": m.erased_at,
+        "ticket_message_id": m.ticket_message_id, "duplicate_of": m.duplicate_of, "variant_of": m.variant_of, "erased_at": m.erased_at,
     })
 }
 
@@ -171,7 +171,7 @@ fn whole(m: &InboundMail, read: &Read) -> Value {
         "forward": mail.forward, "flags": flags, "defects": mail.defects, "cards": cards::of(mail),
         "ticket_id": m.ticket_id, "pid": m.pid, "ticket_message_id": m.ticket_message_id,
         "authentication": m.authentication(), "pipeline": m.pipeline,
-        "duplicate_of": m.duplicate_of, "tries": m.tries, "next_try_at": m.next_try_at, "error": m.error,
+        "duplicate_of": m.duplicate_of, "variant_of": m.variant_of, "tries": m.tries, "next_try_at": m.next_try_at, "error": m.error,
         "decided_at": m.decided_at,
     })
 }

@@ -14,6 +14,7 @@ use shared::access::{Capability, Noun, Refused};
 use shared::clock::Time;
 use shared::i18n::Locale;
 use shared::ids::TenantId;
+use shared::mailboxes::probe;
 use shared::store::Scope;
 use shared::tenants::{self, Audience, NewTenant, Settings, Tenant, TenantChange};
 
@@ -96,6 +97,7 @@ pub async fn create(
         mailbox: body.mailbox,
     };
     let made = tenants::create(&api.app.db, &caller.actor, new).await?;
+    probe::ask_untested(&api.app).await?;
     Ok((StatusCode::CREATED, Json(shape(made))))
 }
 

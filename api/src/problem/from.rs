@@ -84,6 +84,9 @@ impl From<mail_in::Error> for Problem {
             mail_in::Error::Store(e) => e.into(),
             mail_in::Error::Blobs(e) => e.into(),
             mail_in::Error::NotFound => Problem::new(codes::MAIL_NOT_FOUND),
+            mail_in::Error::Overtaken => {
+                Problem::new(codes::UNAVAILABLE).detail("another mail with its id came at once")
+            }
             mail_in::Error::Closed => Problem::new(codes::UNAVAILABLE).detail("the server is stopping"),
         }
     }

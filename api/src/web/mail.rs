@@ -297,6 +297,8 @@ impl Inbound {
                 },
             ),
             ("flags", list(&mail.flags)),
+            ("duplicate_of", mail.duplicate_of.map(|id| id.to_string()).unwrap_or_default()),
+            ("variant_of", mail.variant_of.map(|id| id.to_string()).unwrap_or_default()),
             ("error", mail.error.clone().unwrap_or_default()),
         ];
         Inbound {

@@ -21,6 +21,7 @@ pub mod lists;
 pub mod login;
 pub mod mail;
 mod mail_flow;
+pub mod mailboxes;
 pub mod message_html;
 pub mod new;
 pub mod parts;

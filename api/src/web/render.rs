@@ -150,6 +150,13 @@ impl Shell {
         self.with_tools(mail, dev)
     }
 
+    /// Adds the settings of mailboxes, for who may change them.
+    pub fn with_mailboxes(mut self) -> Shell {
+        let item = NavItem { key: "mailboxes", glyph: "mail", href: "/dashboard/settings/mailboxes", current: false };
+        self.tools.push(item);
+        self
+    }
+
     /// Adds what stands below the views.
     pub fn with_tools(mut self, mail: bool, dev: bool) -> Shell {
         let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
@@ -296,6 +303,7 @@ mod tests {
         every_sample::<web::joins::JoinsPage>(&mut seen);
         every_sample::<web::mail::MailPage>(&mut seen);
         every_sample::<web::settings::SettingsPage>(&mut seen);
+        every_sample::<web::mailboxes::MailboxesPage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];
         let pages = Templates::iter().filter(|f| !f.contains('/') && !layouts.contains(&f.as_ref()));

@@ -166,7 +166,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         }
         "/api/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => place.user,
         "/api/tenants/" => place.tenant.0,
-        "/api/mailboxes/" => place.mailbox,
+        "/api/mailboxes/" | "/dashboard/settings/mailboxes/" => place.mailbox,
         "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
         "/api/support/categories/" => place.category,
         "/api/support/attachments/" => place.attachment,

@@ -1,7 +1,7 @@
 //! Users, tenants, mailboxes, categories, coverage and the audit, over HTTP.
 
 use crate::harness::people::Person;
-use crate::harness::{Server, on_both};
+use crate::harness::{Server, on_both, on_both_with};
 use serde_json::{Value, json};
 use shared::access::Role;
 use shared::ids::TenantId;
@@ -177,6 +177,104 @@ async fn mailboxes_belong_to_one_tenant() {
         let within =
             s.get("/api/mailboxes").bearer(&c.owner.token).header("x-tenant", "alpha").send().await.expect(200);
         assert_eq!(column(&within, "address"), ["alpha@postroom.localhost", "Help@Alpha.example"]);
+        s
+    })
+    .await;
+}
+
+/// E6.6, E1.12, E3.8, E3.1: what a mailbox can be told, and what its probe has shown.
+#[tokio::test]
+async fn a_mailbox_is_told_about_its_mail() {
+    on_both(|s| async move {
+        let c = cast(&s).await;
+        let made =
+            s.ask(&c.admin, "POST", "/api/mailboxes", json!({"address": "help@alpha.example"})).await.expect(201);
+        let path = format!("/api/mailboxes/{}", made["id"]);
+        let settings = |m: &Value| [&m["split_per_mailbox"], &m["body_marker"], &m["ack_forms"]].map(|v| v == true);
+        assert_eq!((settings(&made), &made["gateways"]), ([false; 3], &json!([])));
+        // Captured mail cannot come back, so nobody is asked and tags are used.
+        let tags =
+            json!({"state": "untested", "used": true, "message_ids": null, "asked_at": null, "answered_at": null});
+        assert_eq!(made["tags"], tags);
+        s.ask(&c.admin, "POST", &format!("{path}/probe"), Value::Null).await.problem(422, "validation_failed");
+        let body = json!({
+            "splitPerMailbox": true, "body_marker": true, "ackForms": true,
+            "gateways": ["Forms@Shop.example", "forms@shop.example ", "web@shop.example"],
+        });
+        let changed = s.ask(&c.admin, "PATCH", &path, body).await.expect(200);
+        assert_eq!(settings(&changed), [true; 3]);
+        assert_eq!(changed["gateways"], json!(["forms@shop.example", "web@shop.example"]));
+        for wrong in [json!(["nobody"]), json!(["a@b.example", ""]), json!(vec!["a@b.example"; 101])] {
+            let problem =
+                s.ask(&c.admin, "PATCH", &path, json!({"gateways": wrong})).await.problem(422, "validation_failed");
+            assert_eq!(problem["errors"][0]["field"], "gateways");
+        }
+        let found = s.ask(&c.admin, "GET", &path, Value::Null).await.expect(200);
+        assert_eq!((settings(&found), &found["gateways"]), ([true; 3], &changed["gateways"]));
+        s
+    })
+    .await;
+}
+
+/// E6.6, E1.12, E3.8: the same by the page, which works without script.
+#[tokio::test]
+async fn a_mailbox_is_told_by_its_page() {
+    on_both(|s| async move {
+        let c = cast(&s).await;
+        let page = "/dashboard/settings/mailboxes";
+        let html = s.get(page).bearer(&c.admin.token).send().await.text();
+        assert!(html.contains("alpha@postroom.localhost") && !html.contains("beta@"), "{html}");
+        assert!(!html.contains("/probe\""), "captured mail cannot come back: {html}");
+        assert_eq!(s.get(page).bearer(&c.agent.token).send().await.status, 403);
+        let list = s.ask(&c.admin, "GET", "/api/mailboxes", Value::Null).await.expect(200);
+        let id = list["data"][0]["id"].clone();
+        let post = |fields: &str| {
+            let body = format!("csrf={}&{fields}", c.admin.csrf(&s));
+            let form = s.post(&format!("{page}/{id}")).bearer(&c.admin.token);
+            form.body("application/x-www-form-urlencoded", body).send()
+        };
+        let done = post("split_per_mailbox=1&gateways=forms%40shop.example%0D%0Aweb%40shop.example").await;
+        assert_eq!((done.status, done.header("location").is_some_and(|l| l.starts_with(page))), (303, true));
+        let path = format!("/api/mailboxes/{id}");
+        let found = s.ask(&c.admin, "GET", &path, Value::Null).await.expect(200);
+        assert_eq!((&found["split_per_mailbox"], &found["body_marker"]), (&json!(true), &json!(false)));
+        assert_eq!(found["gateways"], json!(["forms@shop.example", "web@shop.example"]));
+        let refused = post("gateways=nobody").await;
+        assert!(refused.status == 422 && refused.text().contains("alert"), "{}", refused.text());
+        // What is not ticked is off.
+        post("body_marker=1").await;
+        let found = s.ask(&c.admin, "GET", &path, Value::Null).await.expect(200);
+        assert_eq!((&found["split_per_mailbox"], &found["body_marker"]), (&json!(false), &json!(true)));
+        assert_eq!(found["gateways"], json!([]));
+        s
+    })
+    .await;
+}
+
+/// E3.1: on an instance that sends, a new mailbox is asked at once, and its mail bears no tags until the probe is back.
+#[tokio::test]
+async fn a_new_mailbox_is_probed() {
+    on_both_with(&[("SMTP_URL", "smtp://127.0.0.1:9?tls=off")], |s| async move {
+        let c = cast(&s).await;
+        let made =
+            s.ask(&c.admin, "POST", "/api/mailboxes", json!({"address": "help@alpha.example"})).await.expect(201);
+        assert_eq!((&made["tags"]["state"], &made["tags"]["used"]), (&json!("asked"), &json!(false)));
+        let path = format!("/api/mailboxes/{}", made["id"]);
+        let to_it = |list: &Value| -> Vec<String> {
+            let all = list["data"].as_array().expect("a list").iter().filter_map(|m| m["to"].as_str());
+            all.filter(|to| to.starts_with("help+")).map(str::to_owned).collect()
+        };
+        assert_eq!(to_it(&s.ask(&c.admin, "GET", "/api/outbox", Value::Null).await.expect(200)).len(), 1);
+        let again = s.ask(&c.admin, "POST", &format!("{path}/probe"), Value::Null).await.expect(200);
+        assert_eq!(again["tags"]["state"], "asked");
+        let probes = to_it(&s.ask(&c.admin, "GET", "/api/outbox", Value::Null).await.expect(200));
+        assert!(probes.len() == 2 && probes[0] != probes[1], "{probes:?}");
+        // Another separator makes other addresses; none makes nothing to ask.
+        let off = s.ask(&c.admin, "PATCH", &path, json!({"tag_separator": null})).await.expect(200);
+        assert_eq!((&off["tags"]["state"], &off["tags"]["used"]), (&json!("untested"), &json!(false)));
+        s.ask(&c.admin, "POST", &format!("{path}/probe"), Value::Null).await.problem(422, "validation_failed");
+        let other = s.ask(&c.admin, "PATCH", &path, json!({"tag_separator": "-"})).await.expect(200);
+        assert_eq!(other["tags"]["state"], "asked");
         s
     })
     .await;

@@ -130,6 +130,13 @@ impl Checks {
         }
     }
 
+    /// A list of at most `most`.
+    pub fn at_most(&mut self, field: &'static str, count: usize, most: usize) {
+        if count > most {
+            self.0.push(Wrong::new(field, "too_long", format!("must have at most {most} entries")));
+        }
+    }
+
     /// Anything else.
     pub fn check(&mut self, fine: bool, field: &'static str, message: &str) {
         if !fine {

@@ -9,14 +9,16 @@ use super::origin::{self, Origin};
 use super::outcome::Outcome;
 use super::senders::{self, Cell};
 use super::types::{Class, Classified, Mail, Verdict};
+use super::variants::Likeness;
 use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, forward, parse};
 use crate::address;
 use crate::app::App;
 use crate::ids::{MailId, OutboxId, TicketId};
 use crate::keys::Keys;
-use crate::mail_out::handle;
 use crate::mail_out::message_id::{self, OurId};
 use crate::mail_out::token::{self, Token, TokenError};
+use crate::mail_out::{handle, marker};
+use crate::mailboxes::IdState;
 use crate::store::Scope;
 use crate::tickets::{Folder, Status, Ticket};
 use chrono::Duration;
@@ -48,6 +50,10 @@ pub struct Read {
     pub ids: Vec<String>,
     /// PIDs in brackets in its subject.
     pub subject_pids: Vec<String>,
+    /// What its own Message-ID says, if that is ours.
+    pub own_id: Option<OurId>,
+    /// PIDs that marks of ours in its text name (E3.8).
+    pub marks: Vec<String>,
     /// What was seen so far.
     pub trace: Trace,
 }
@@ -56,6 +62,23 @@ impl Read {
     /// The sender's address key, if it has a sender.
     pub fn sender_key(&self) -> Option<String> {
         self.mail.from.as_ref().map(|f| address::key(&f.email))
+    }
+
+    /// The probe of ours that it is, by the address that it came to. Enclosed in another mail, a report on it for one, it is
+    /// none.
+    fn probe(&self) -> Option<OutboxId> {
+        if matches!(self.classified.class, Class::Dsn | Class::Mdn | Class::Arf | Class::AutoReply) {
+            return None;
+        }
+        self.tokens.iter().find_map(|t| match t {
+            Token::Probe { outbox } => Some(*outbox),
+            _ => None,
+        })
+    }
+
+    /// Whether its Message-ID is the one that we gave an outbox mail without a ticket.
+    fn is_mail_of_ours(&self, outbox: OutboxId) -> bool {
+        self.own_id.is_some_and(|id| matches!(id, OurId::Message { row, ticket: None, .. } if row == outbox.0))
     }
 
     /// Not readable as mail at all: no header names a sender, and nothing else speaks for a mail.
@@ -82,20 +105,39 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     trace.add("parse", "E1.4", if flags.is_empty() { "clean" } else { &flags }, "");
     // E1.10: two identical mails without any id or trace, in two SMTP sessions, are two.
     let session = matches!(kept.door, Door::Smtp | Door::Lmtp).then(|| kept.id.to_string());
-    let dedupe_key = fingerprint::dedupe_key(&mail, &kept.raw, session.as_deref(), &[]);
+    let own = kept.mailbox_id.filter(|_| kept.own_tickets);
+    let dedupe_key = fingerprint::within(own, fingerprint::dedupe_key(&mail, &kept.raw, session.as_deref(), &[]));
     let authentication = authenticate::check(app, &kept, &mail, &mut trace).await?;
     let verdict = authentication.verdict;
     let ours = OursOf { keys, kept: &kept, host: &app.config.smtp_hostname };
     let classified = classify::classify(&mail, &kept.facts, &ours);
     trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
     let tokens = tokens(app, &kept, &mail, &mut trace).await?;
-    let ids: Vec<String> = mail.in_reply_to.iter().chain(mail.references.iter().rev()).cloned().collect();
+    let named = mail.in_reply_to.iter().chain(mail.references.iter().rev());
+    let ids: Vec<String> = named.flat_map(|id| std::iter::once(id.clone()).chain(message_id::of_ses(id))).collect();
+    let own_id = mail.message_id.as_ref().and_then(|id| message_id::parse(keys, kept.tenant_id, id));
     // Mail of ours that came back names its ticket itself.
     let own = mail.message_id.iter().filter(|_| classified.class == Class::OwnLoop);
     let ours = |id: &String| Some((id.clone(), message_id::parse(keys, kept.tenant_id, id)?));
     let our_ids = own.chain(&ids).filter_map(ours).collect();
     let subject_pids = subject_pids(&mail.subject);
-    Ok(Read { kept, mail, dedupe_key, classified, verdict, authentication, tokens, our_ids, ids, subject_pids, trace })
+    let marker::Found { pids: marks, forged } = marker::find(keys, kept.tenant_id, &mail.body_text);
+    forged.into_iter().for_each(|pid| trace.add("match", "E3.8", "mark_invalid", pid));
+    Ok(Read {
+        kept,
+        mail,
+        dedupe_key,
+        classified,
+        verdict,
+        authentication,
+        tokens,
+        our_ids,
+        ids,
+        subject_pids,
+        own_id,
+        marks,
+        trace,
+    })
 }
 
 struct OursOf<'a> {
@@ -189,7 +231,7 @@ pub const DMARC_QUARANTINE: &str = "dmarc_quarantine";
 /// What is to become of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It came before.
+    /// It came before: the same mail, or a list's copy of it (E1.9).
     Duplicate {
         /// The first arrival.
         of: MailId,
@@ -219,6 +261,13 @@ pub enum Decision {
     Loop {
         /// The ticket it is about.
         ticket: Option<TicketId>,
+    },
+    /// A mailbox's probe came back (E3.1).
+    Probe {
+        /// The probe.
+        outbox: OutboxId,
+        /// Whether it still bears our Message-ID (E3.7).
+        ids: IdState,
     },
 }
 
@@ -266,7 +315,16 @@ pub fn decide(read: &Read, known: &Known, trace: &mut Trace) -> Decision {
         trace.add("dedupe", "E1.8", "duplicate", format!("first arrival {of}"));
         return Decision::Duplicate { of };
     }
-    trace.add("dedupe", "E1.8", "new", "");
+    if let Some(copy) = known.copy_of(read) {
+        let Likeness { same_lines, lines, .. } = copy.likeness;
+        let evidence = format!("{same_lines} of {lines} lines are those of arrival {}", copy.id);
+        trace.add("dedupe", "E1.9", "copy", evidence);
+        return Decision::Duplicate { of: copy.id };
+    }
+    match known.variant_of(read) {
+        None => trace.add("dedupe", "E1.8", "new", ""),
+        Some(first) => trace.add("dedupe", "E1.9", "variant", format!("arrival {} has the same Message-ID", first.id)),
+    }
     if read.is_not_mail() {
         trace.add("apply", "E1.5", "kept_unparsed", "no header names a sender");
         return Decision::Quarantine { reason: "not_mail" };
@@ -274,6 +332,11 @@ pub fn decide(read: &Read, known: &Known, trace: &mut Trace) -> Decision {
     for warning in impostor::warnings(read, known) {
         let name = read.mail.from.as_ref().and_then(|f| f.name.as_deref()).unwrap_or_default();
         trace.add("authenticate", impostor::RULE, warning, name);
+    }
+    if let Some(outbox) = read.probe() {
+        let ids = if read.is_mail_of_ours(outbox) { IdState::Kept } else { IdState::Replaced };
+        trace.add("match", "E3.1", "probe", format!("Message-ID {ids}"));
+        return Decision::Probe { outbox, ids };
     }
     let found = matching::find(read, known, trace);
     if read.kept.facts.is_sent() {
@@ -381,10 +444,16 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
 }
 
 /// A mail to another mailbox than its ticket's, without a token of it, opens a ticket there (E4.6): somebody handed it on,
-/// whatever the subject's prefix says. Automatic answers follow what they answer.
+/// whatever the subject's prefix says. So does one to several mailboxes, if one of them has tickets of its own (E1.12). Automatic answers follow what they answer.
 fn beside(read: &Read, known: &Known, ticket: &Ticket, found: &Match, trace: &mut Trace) -> Option<Decision> {
     let (to, of) = (read.kept.mailbox_id?, ticket.mailbox_id?);
-    let elsewhere = found.rule > 1 && to != of && !known.addresses(read, of);
+    // E1.12: where one of the two has tickets of its own, the mail comes to the other by itself.
+    let own = read.kept.own_tickets || known.has_own_tickets(read.kept.tenant_id, of);
+    let elsewhere = to != of
+        && match own {
+            true => found.rule > 1 || known.addresses(read, of),
+            false => found.rule > 1 && !known.addresses(read, of),
+        };
     if !elsewhere || read.classified.class == Class::AutoReply {
         return None;
     }

@@ -3,8 +3,9 @@
 use super::decide::{self, Decision, Read};
 use super::known::{self, Known};
 use super::outcome::Outcome;
+use super::senders::Cell;
 use super::trace::{Trace, TraceLine};
-use super::{Arrival, Error, InboundMail, keep};
+use super::{Arrival, Error, InboundMail, keep, variants};
 use crate::app::App;
 use crate::i18n::{self, Locale};
 use crate::ids::TicketId;
@@ -82,7 +83,9 @@ pub fn headline(locale: Locale, outcome: Option<Outcome>, trace: &Trace) -> Stri
     let rule = rules.filter_map(|l| l.rule.strip_prefix("E4.1(")?.strip_suffix(')')).next_back();
     let joined = matches!(outcome, Outcome::MessageAdded | Outcome::AutoReplyStored);
     let by_rule = rule.filter(|_| joined).and_then(|rule| i18n::lookup(locale, &format!("why-join-{rule}"), &[]));
-    let linked = outcome == Outcome::TicketCreated && rule.is_some();
+    // E4.4: what is found by a number in the subject alone is told in the trace, and linked with nothing.
+    let apart = trace.0.iter().any(|l| l.rule == "E4.4" && l.result == Cell::New.as_str());
+    let linked = outcome == Outcome::TicketCreated && rule.is_some() && !apart;
     let linked = || i18n::lookup(locale, "why-linked", &[]).filter(|_| linked);
     by_rule.or_else(linked).unwrap_or_else(|| i18n::word(locale, "why", outcome.as_str()))
 }
@@ -129,7 +132,7 @@ pub(super) fn outcome_of(read: &Read, decision: &Decision) -> Outcome {
         Decision::Join(_) | Decision::Sent { .. } => Outcome::MessageAdded,
         Decision::Report { .. } if read.classified.class == Class::Dsn => Outcome::BounceRecorded,
         Decision::Report { .. } => Outcome::ReportRecorded,
-        Decision::Loop { .. } => Outcome::LoopIgnored,
+        Decision::Loop { .. } | Decision::Probe { .. } => Outcome::LoopIgnored,
     }
 }
 
@@ -147,7 +150,8 @@ pub async fn foresee(app: &App, arrival: Arrival) -> Result<Vec<Foreseen>, Error
 
 /// Decides about a mail as it was read, and writes nothing.
 pub(super) async fn foresee_kept(app: &App, read: Read) -> Result<Foreseen, Error> {
-    let known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &[&read]).await?;
+    let mut known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &[&read]).await?;
+    variants::gather(app, &mut known, &[&read]).await?;
     let mut trace = read.trace.clone();
     let decision = decide::decide(&read, &known, &mut trace);
     Ok(Foreseen { read, decision, trace, known })
@@ -164,7 +168,6 @@ impl InboundMail {
 mod tests {
     use super::*;
     use crate::mail_in::authenticate::Source;
-    use crate::mail_in::senders::Cell;
 
     fn line(stage: &str, rule: &str, result: &str, evidence: &str) -> TraceLine {
         TraceLine { stage: stage.into(), rule: rule.into(), result: result.into(), evidence: evidence.into() }

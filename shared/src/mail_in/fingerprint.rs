@@ -3,6 +3,7 @@
 use super::types::Mail;
 use super::{headers, parse};
 use crate::address;
+use crate::ids::MailboxId;
 use sha2::{Digest, Sha256};
 
 /// Returns the message's key, hexadecimal SHA-256.
@@ -28,6 +29,16 @@ pub fn dedupe_key(mail: &Mail, raw: &[u8], session: Option<&str>, our_hosts: &[&
             }
         }
     }
+    data_encoding::HEXLOWER.encode(&hash.finalize())
+}
+
+/// Returns the key of a mail in a mailbox that keeps tickets of its own (E1.12): there it is another message than elsewhere.
+pub fn within(mailbox: Option<MailboxId>, key: String) -> String {
+    let Some(mailbox) = mailbox else { return key };
+    let mut hash = Sha256::new();
+    field(&mut hash, b"mailbox");
+    field(&mut hash, mailbox.to_string().as_bytes());
+    field(&mut hash, key.as_bytes());
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 

@@ -15,6 +15,8 @@ const MOST: usize = 32;
 const FRUITLESS: usize = 3;
 /// How many mails may wait for a loop before doors are made to wait.
 const QUEUE: usize = 1024;
+/// How often a batch is planned.
+const MOST_PLANS: usize = 8;
 
 /// The two loops. Cheap to clone; they end when the last clone is gone.
 #[derive(Clone)]
@@ -157,18 +159,28 @@ async fn apply_loop(app: App, mut jobs: mpsc::Receiver<ApplyJob>) {
 }
 
 async fn together(app: &App, reads: Vec<Arc<Read>>) -> Result<Vec<Result<Applied, Error>>, Error> {
+    for _ in 1..MOST_PLANS {
+        let (known, planned) = apply::plan(app, reads.clone()).await?;
+        match apply::commit(app, known, planned).await {
+            // Another process decided a variant of one of them first (E1.9).
+            Err(Error::Overtaken) => {}
+            done => return done,
+        }
+    }
     let (known, planned) = apply::plan(app, reads).await?;
     apply::commit(app, known, planned).await
 }
 
-/// Holds back the mails that answer an earlier mail of the same batch, or are answered by it: they are planned once that
-/// one is applied, so that a mail and its answer, come together in whatever order, are one ticket.
+/// Holds back the mails that answer an earlier mail of the same batch, are answered by it, or bear its Message-ID: they are
+/// planned once that one is applied, so that a mail and its answer, come together in whatever order, are one ticket, and
+/// variants are compared (E1.9).
 fn independent(batch: Vec<ApplyJob>) -> (Vec<ApplyJob>, Vec<ApplyJob>) {
     let (mut now, mut later): (VecDeque<ApplyJob>, Vec<_>) = (VecDeque::new(), Vec::new());
     for job in batch {
         let answers = now.iter().any(|earlier: &ApplyJob| {
             let same_tenant = earlier.input.kept.tenant_id == job.input.kept.tenant_id;
-            same_tenant && (names(&job.input, &earlier.input) || names(&earlier.input, &job.input))
+            let (one, other) = (&job.input, &earlier.input);
+            same_tenant && (names(one, other) || names(other, one) || are_variants(one, other))
         });
         if answers { later.push(job) } else { now.push_back(job) }
     }
@@ -178,4 +190,8 @@ fn independent(batch: Vec<ApplyJob>) -> (Vec<ApplyJob>, Vec<ApplyJob>) {
 /// Whether a mail names another one as what it answers.
 fn names(mail: &Read, other: &Read) -> bool {
     other.mail.message_id.as_ref().is_some_and(|id| mail.ids.contains(id))
+}
+
+fn are_variants(one: &Read, other: &Read) -> bool {
+    one.mail.message_id.is_some() && one.mail.message_id == other.mail.message_id && one.dedupe_key != other.dedupe_key
 }

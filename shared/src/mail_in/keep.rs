@@ -2,6 +2,7 @@
 //! forget the mail.
 
 use super::authenticate::Authentication;
+use super::recipients::Place;
 use super::types::Facts;
 use super::{Error, recipients, sql};
 use crate::address;
@@ -81,6 +82,8 @@ pub struct Kept {
     pub tenant_id: TenantId,
     /// The mailbox it was sent to, by its envelope, else its headers; None if it names none of ours.
     pub mailbox_id: Option<MailboxId>,
+    /// Whether that mailbox keeps tickets of its own of mail to it and to others (E1.12).
+    pub own_tickets: bool,
     /// Whether it names any recipient at all.
     pub has_recipients: bool,
     /// Which door.
@@ -102,11 +105,20 @@ struct Entry {
     arrival: usize,
     tenant_id: TenantId,
     mailbox_id: Option<MailboxId>,
+    own_tickets: bool,
+    door_ref: Option<String>,
     /// The envelope's recipients that this tenant may know of.
     envelope_to: Vec<String>,
     has_recipients: bool,
     sha256: String,
     stored: Stored,
+}
+
+/// Whose an arrival is.
+struct Home {
+    tenant: TenantId,
+    mailbox: Option<MailboxId>,
+    own_tickets: bool,
 }
 
 #[derive(Clone)]
@@ -153,7 +165,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             known.get(&(e.tenant_id, e.sha256.clone())).copied().unwrap_or(RawId(*raw_id)).into(),
             e.mailbox_id.into(),
             arrival.door.into(),
-            arrival.door_ref.clone().into(),
+            e.door_ref.clone().into(),
             facts.envelope_from.clone().into(),
             serde_json::json!(e.envelope_to).into(),
             facts.peer_ip.map(|ip| ip.to_string()).into(),
@@ -162,6 +174,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             facts.tls.clone().into(),
             sql::door_facts(facts).into(),
             received_at.into(),
+            e.own_tickets.into(),
         ]
     });
     let inserted: BTreeSet<MailId> = sql::insert_inbound(&mut tx, rows.collect()).await?.into_iter().collect();
@@ -170,7 +183,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
     for (e, id) in entries.into_iter().zip(ids.into_iter().map(MailId)) {
         let arrival = &arrivals[e.arrival];
         if !inserted.contains(&id) {
-            let door_ref = arrival.door_ref.as_deref().unwrap_or_default();
+            let door_ref = e.door_ref.as_deref().unwrap_or_default();
             before.push((e.arrival, sql::find_arrival(&mut tx, e.tenant_id, arrival.door, door_ref).await?));
             continue;
         }
@@ -178,6 +191,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             id,
             tenant_id: e.tenant_id,
             mailbox_id: e.mailbox_id,
+            own_tickets: e.own_tickets,
             has_recipients: e.has_recipients,
             door: arrival.door,
             facts: Facts { envelope_to: e.envelope_to, ..arrival.facts.clone() },
@@ -208,6 +222,7 @@ pub(super) async fn homes(app: &App, arrival: Arrival) -> Result<Vec<Kept>, Erro
         id: MailId(0),
         tenant_id: e.tenant_id,
         mailbox_id: e.mailbox_id,
+        own_tickets: e.own_tickets,
         has_recipients: e.has_recipients,
         door: arrival.door,
         facts: Facts { envelope_to: e.envelope_to, ..arrival.facts.clone() },
@@ -227,12 +242,16 @@ async fn entries(app: &App, arrivals: &[Arrival], store: bool) -> Result<Vec<Ent
     let mut default_tenant = None;
     let mut entries = Vec::new();
     for (i, arrival) in arrivals.iter().enumerate() {
-        let mut homes: Vec<(TenantId, Option<MailboxId>)> = Vec::new();
-        for address in &addresses[i] {
-            if let Some(&(tenant, mailbox)) = mailboxes.get(address)
-                && !homes.iter().any(|(t, _)| *t == tenant)
-            {
-                homes.push((tenant, Some(mailbox)));
+        // One for each tenant, and one for each mailbox that keeps tickets of its own (E1.12).
+        let mut homes: Vec<Home> = Vec::new();
+        for home in addresses[i].iter().filter_map(|a| mailboxes.get(a)) {
+            let same = |h: &Home| match home.own_tickets {
+                true => h.mailbox == Some(home.mailbox),
+                false => h.tenant == home.tenant && !h.own_tickets,
+            };
+            if !homes.iter().any(same) {
+                let Place { tenant, mailbox, own_tickets } = *home;
+                homes.push(Home { tenant, mailbox: Some(mailbox), own_tickets });
             }
         }
         if homes.is_empty() {
@@ -240,20 +259,29 @@ async fn entries(app: &App, arrivals: &[Arrival], store: bool) -> Result<Vec<Ent
                 Some(tenant) => tenant,
                 None => *default_tenant.insert(sql::default_tenant(&app.db).await?),
             };
-            homes.push((tenant, None));
+            homes.push(Home { tenant, mailbox: None, own_tickets: false });
         }
         let sha256 = crate::blobs::sha256_hex(&arrival.raw);
         let stored = encode(&arrival.raw);
-        for (tenant_id, mailbox_id) in homes {
+        for (n, home) in homes.iter().enumerate() {
+            let (tenant_id, mailbox_id) = (home.tenant, home.mailbox);
+            // The door knows one reference for all of a tenant's.
+            let further = homes[..n].iter().any(|h| h.tenant == tenant_id);
+            let door_ref = arrival.door_ref.as_ref().map(|door_ref| match mailbox_id.filter(|_| further) {
+                Some(mailbox) => format!("{door_ref} mailbox:{mailbox}"),
+                None => door_ref.clone(),
+            });
             if store && stored.encoding == "blob" {
                 app.blobs.put(tenant_id, arrival.raw.clone()).await?;
             }
             // Nobody learns which other tenants got it, too.
-            let of_others = |a: &&String| mailboxes.get(*a).is_some_and(|(tenant, _)| *tenant != tenant_id);
+            let of_others = |a: &&String| mailboxes.get(*a).is_some_and(|of| of.tenant != tenant_id);
             entries.push(Entry {
                 arrival: i,
                 tenant_id,
                 mailbox_id,
+                own_tickets: home.own_tickets,
+                door_ref,
                 envelope_to: arrival.facts.envelope_to.iter().filter(|a| !of_others(a)).cloned().collect(),
                 has_recipients: !addresses[i].is_empty(),
                 sha256: sha256.clone(),
@@ -313,6 +341,7 @@ pub async fn load(app: &App, id: MailId) -> Result<Kept, Error> {
         id,
         tenant_id: row.tenant_id,
         mailbox_id: row.mailbox_id,
+        own_tickets: row.own_tickets,
         has_recipients,
         door: row.door,
         facts,

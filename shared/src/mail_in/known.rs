@@ -3,6 +3,7 @@
 
 use super::decide::Read;
 use super::sql;
+use super::variants::Variant;
 use crate::access::Role;
 use crate::address;
 use crate::clock::Time;
@@ -74,6 +75,10 @@ pub struct Known {
     /// When our newest mail about a ticket went to an address; only for mail that looks like an automatic answer.
     mailed: HashMap<(TicketId, String), Time>,
     keys: Option<Keys>,
+    /// Of each mail, those with its Message-ID that it was compared with (E1.9).
+    pub(super) variants: HashMap<MailId, Vec<Variant>>,
+    /// The newest mail with a mail's Message-ID, as it was when they were compared.
+    pub(super) variants_seen: HashMap<MailId, MailId>,
 }
 
 /// The flag of mail whose subject alone says that it is an automatic answer (E5.9).
@@ -182,7 +187,7 @@ impl Known {
         for mail in mails {
             wanted.extend(mail.tokens.iter().filter_map(|t| match t {
                 Token::Reply { ticket, .. } | Token::Agent { ticket, .. } => Some(*ticket),
-                Token::Bounce { .. } => None,
+                Token::Bounce { .. } | Token::Probe { .. } => None,
             }));
             wanted.extend(mail.our_ids.iter().filter_map(|(_, id)| match id {
                 OurId::Message { ticket, .. } => *ticket,
@@ -242,6 +247,16 @@ impl Known {
     pub fn duplicate_of(&self, read: &Read) -> Option<MailId> {
         let first = self.duplicates.get(&(read.kept.tenant_id, read.dedupe_key.clone())).copied()?;
         (first != read.kept.id).then_some(first)
+    }
+
+    /// Returns the mail of which a mail is a list's copy (E1.9).
+    pub fn copy_of(&self, read: &Read) -> Option<&Variant> {
+        self.variants.get(&read.kept.id)?.iter().find(|v| v.likeness.is_copy())
+    }
+
+    /// Returns the first mail with a mail's Message-ID, if that is another one (E1.9).
+    pub fn variant_of(&self, read: &Read) -> Option<&Variant> {
+        self.variants.get(&read.kept.id)?.first()
     }
 
     /// Returns a tenant's facts.
@@ -376,6 +391,11 @@ impl Known {
             }
         }
         None
+    }
+
+    /// Whether mail to a mailbox and to others opens a ticket there for itself (E1.12).
+    pub fn has_own_tickets(&self, tenant: TenantId, mailbox: MailboxId) -> bool {
+        self.desks.iter().any(|d| d.tenant_id == tenant && d.mailbox_id == mailbox && d.split_per_mailbox)
     }
 
     /// Whether a mail names a mailbox among its recipients, tagged or not.

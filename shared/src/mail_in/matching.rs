@@ -4,8 +4,8 @@
 use super::Trace;
 use super::decide::{Read, is_live};
 use super::known::Known;
-use super::types::{Class, Classified, Verdict};
-use crate::ids::TicketId;
+use super::types::{Class, Classified};
+use crate::ids::{MailboxId, TicketId};
 use crate::mail_out::message_id::OurId;
 use crate::mail_out::token::Token;
 
@@ -24,9 +24,24 @@ pub struct Match {
 
 /// Finds the ticket that a mail belongs to.
 pub fn find(read: &Read, known: &Known, trace: &mut Trace) -> Match {
+    // E1.12: a mailbox with tickets of its own looks among those first.
+    if let Some(own) = read.kept.mailbox_id.filter(|_| read.kept.own_tickets) {
+        let mut tried = Trace::default();
+        let found = among(read, known, Some(own), &mut tried);
+        if found.ticket.is_some() {
+            trace.0.extend(tried.0);
+            return found;
+        }
+    }
+    among(read, known, None, trace)
+}
+
+/// Finds the ticket among those of one mailbox, or among all.
+fn among(read: &Read, known: &Known, mailbox: Option<MailboxId>, trace: &mut Trace) -> Match {
+    let is_its = |t: &TicketId| mailbox.is_none() || known.survivor(*t).is_some_and(|t| t.mailbox_id == mailbox);
     let report = matches!(read.classified.class, Class::Dsn | Class::Mdn | Class::Arf);
     let tokens = by_token(read);
-    if let Some((from, to)) = moved_answer(read, known, &tokens) {
+    if let Some((from, to)) = moved_answer(read, known, &tokens).filter(|(_, to)| is_its(to)) {
         let found = resolve(read, known, 1, vec![to], trace);
         if let Some(ticket) = found.ticket {
             let evidence = format!("{} was split from {}", known.pid(ticket), known.pid(from));
@@ -41,8 +56,10 @@ pub fn find(read: &Read, known: &Known, trace: &mut Trace) -> Match {
     rules.push((3, "ids of ours", by_our_ids(read, known)));
     rules.push((4, "stored ids", known.tickets_by_ids(read)));
     rules.push((5, "common ancestor", known.tickets_by_ancestor(read)));
+    rules.push((6, "mark in the text", by_marker(read, known)));
     rules.push((7, "PID in the subject", by_subject(read, known)));
-    for (rule, name, tickets) in rules {
+    for (rule, name, mut tickets) in rules {
+        tickets.retain(is_its);
         let found = resolve(read, known, rule, tickets, trace);
         if found.ticket.is_some() || !found.links.is_empty() {
             let list = found.ticket.iter().chain(&found.links).map(|t| known.pid(*t)).collect::<Vec<_>>().join(", ");
@@ -59,7 +76,7 @@ fn by_token(read: &Read) -> Vec<TicketId> {
         .iter()
         .filter_map(|t| match t {
             Token::Reply { ticket, .. } | Token::Agent { ticket, .. } => Some(*ticket),
-            Token::Bounce { .. } => None,
+            Token::Bounce { .. } | Token::Probe { .. } => None,
         })
         .collect()
 }
@@ -84,17 +101,18 @@ fn by_our_ids(read: &Read, known: &Known) -> Vec<TicketId> {
     read.our_ids.iter().filter_map(lead).collect()
 }
 
-/// Rule 7 needs a participant: a number in a subject proves nothing (E4.1(7)).
+/// A mark of ours in the text, quoted or not (E3.8).
+fn by_marker(read: &Read, known: &Known) -> Vec<TicketId> {
+    read.marks.iter().filter_map(|pid| known.ticket_by_pid(read.kept.tenant_id, pid)).collect()
+}
+
+/// A number in a subject proves nothing: only a proven participant joins by it (E4.1(7)), and what others get is no more
+/// than E4.4 says. Of several numbers one counts, the sender's before others'.
 fn by_subject(read: &Read, known: &Known) -> Vec<TicketId> {
-    if read.verdict == Verdict::Fail {
-        return Vec::new();
-    }
-    let sender = read.sender_key();
-    read.subject_pids
-        .iter()
-        .filter_map(|pid| known.ticket_by_pid(read.kept.tenant_id, pid))
-        .filter(|t| sender.as_deref().is_some_and(|s| known.is_participant(*t, s)))
-        .collect()
+    let sender = read.sender_key().unwrap_or_default();
+    let named = || read.subject_pids.iter().filter_map(|pid| known.ticket_by_pid(read.kept.tenant_id, pid));
+    let takes_part = |t: &TicketId| known.survivor(*t).is_some_and(|t| known.is_participant(t.id, &sender));
+    named().find(takes_part).or_else(|| named().next()).into_iter().collect()
 }
 
 /// Follows merges, passes over what is gone, and settles several hits (E4.3, E4.7).

@@ -40,6 +40,7 @@ mod tests;
 mod trace;
 pub mod types;
 pub mod unpack;
+pub mod variants;
 mod view;
 
 pub use fingerprint::dedupe_key;
@@ -66,6 +67,9 @@ pub enum Error {
     /// No mail has this id.
     #[error("no such mail")]
     NotFound,
+    /// Another arrival with the same Message-ID was decided since this one was compared with those there were.
+    #[error("another mail with this id came at the same moment")]
+    Overtaken,
     /// The engine is shutting down.
     #[error("shutting down")]
     Closed,
@@ -76,7 +80,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Error::Store(e) => e.is_transient(),
-            Error::Blobs(_) | Error::Closed => true,
+            Error::Blobs(_) | Error::Closed | Error::Overtaken => true,
             Error::NotFound => false,
         }
     }

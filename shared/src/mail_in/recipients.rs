@@ -22,6 +22,17 @@ pub enum Recipient {
     Foreign,
 }
 
+/// A mailbox, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Place {
+    #[sqlx(rename = "tenant_id")]
+    pub tenant: TenantId,
+    #[sqlx(rename = "id")]
+    pub mailbox: MailboxId,
+    #[sqlx(rename = "split_per_mailbox")]
+    pub own_tickets: bool,
+}
+
 /// Tells whether mail to an address is taken, for doors that can refuse a single recipient (E10.2). Behind `+` any tag
 /// is (RFC 5233); behind the other separators, which names have too, only a token of ours or its handle.
 ///
@@ -34,7 +45,7 @@ pub async fn recipient(app: &App, address: &str) -> Result<Recipient, Error> {
     if found.contains_key(own) {
         return Ok(Recipient::Known);
     }
-    for (mailbox, (tenant, _)) in &found {
+    for (mailbox, Place { tenant, .. }) in &found {
         let Some(tag) = token::split(own, mailbox) else { continue };
         let local = mailbox.rsplit_once('@').map_or(mailbox.len(), |(local, _)| local.len());
         let known = own[local..].starts_with('+')
@@ -71,7 +82,7 @@ pub async fn recipients_of_tenant(app: &App, tenant: TenantId, raw: &[u8]) -> Re
     let found = mailboxes_of(&app.db, named.iter()).await?;
     let mut ours: Vec<String> = Vec::new();
     for address in named {
-        if found.get(&address).is_some_and(|(of, _)| *of == tenant) && !ours.contains(&address) {
+        if found.get(&address).is_some_and(|of| of.tenant == tenant) && !ours.contains(&address) {
             ours.push(address);
         }
     }
@@ -85,7 +96,7 @@ pub async fn recipients_of_tenant(app: &App, tenant: TenantId, raw: &[u8]) -> Re
 pub(super) async fn mailboxes_of(
     db: &Db,
     addresses: impl Iterator<Item = &String> + Clone,
-) -> store::Result<HashMap<String, (TenantId, MailboxId)>> {
+) -> store::Result<HashMap<String, Place>> {
     let keys: BTreeSet<String> = addresses.clone().flat_map(|a| mailbox_keys(a)).collect();
     let mailboxes = sql::mailboxes_by_key(db, &keys).await?;
     let mut found = HashMap::new();
@@ -111,10 +122,10 @@ fn is_postmaster(key: &str) -> bool {
 }
 
 /// The first mailbox of the postmaster's domain; without a domain, the very first one.
-fn of_postmaster(key: &str, all: &[(String, TenantId, MailboxId)]) -> Option<(TenantId, MailboxId)> {
+fn of_postmaster(key: &str, all: &[(String, Place)]) -> Option<Place> {
     let domain = key.split_once('@').map(|(_, domain)| domain);
     let fits = |mailbox: &str| domain.is_none_or(|d| mailbox.rsplit_once('@').is_some_and(|(_, m)| m == d));
-    all.iter().find(|(mailbox, _, _)| fits(mailbox)).map(|(_, tenant, id)| (*tenant, *id))
+    all.iter().find(|(mailbox, _)| fits(mailbox)).map(|(_, place)| *place)
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ async fn by_token(app: &App, event: &RelayEvent) -> Result<Option<OutboxId>, Err
     let keys = keep::mailbox_keys(sender).into_iter().collect();
     let tenants = sql::mailboxes_by_key(&app.db, &keys).await?;
     let mut db = app.db.read(Scope::All);
-    for (tenant, _) in tenants.values() {
+    for crate::mail_in::recipients::Place { tenant, .. } in tenants.values() {
         let tags: Vec<&str> = super::decide::tags(sender).collect();
         let handles = crate::mail_out::handle::resolve(&mut db, *tenant, tags.iter().copied()).await?;
         for tag in tags {

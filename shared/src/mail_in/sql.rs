@@ -3,6 +3,7 @@
 use super::authenticate::Authentication;
 use super::decide::Read;
 use super::known::{FirstArrival, KnownUser, TenantFacts};
+use super::recipients::Place;
 use super::types::Facts;
 use super::{Door, MailState, Trace};
 use crate::access::Role;
@@ -17,27 +18,32 @@ use std::collections::{BTreeSet, HashMap};
 
 // ---- keep
 
-pub(super) async fn mailboxes_by_key(
-    db: &Db,
-    keys: &BTreeSet<String>,
-) -> Result<HashMap<String, (TenantId, MailboxId)>> {
+pub(super) async fn mailboxes_by_key(db: &Db, keys: &BTreeSet<String>) -> Result<HashMap<String, Place>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, TenantId, MailboxId)> =
-        sql("SELECT address_key, tenant_id, id FROM mailboxes WHERE active AND address_key IN ")
+    let rows: Vec<PlaceRow> =
+        sql("SELECT address_key, tenant_id, id, split_per_mailbox FROM mailboxes WHERE active AND address_key IN ")
             .among(keys.iter().map(String::as_str))
             .all(&mut db.read(Scope::All))
             .await?;
-    Ok(rows.into_iter().map(|(k, t, m)| (k, (t, m))).collect())
+    Ok(rows.into_iter().map(|r| (r.address_key, r.place)).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct PlaceRow {
+    address_key: String,
+    #[sqlx(flatten)]
+    place: Place,
 }
 
 /// Every active mailbox, the default tenant's first: few rows, read for mail to postmasters alone.
-pub(super) async fn all_mailboxes(db: &Db) -> Result<Vec<(String, TenantId, MailboxId)>> {
-    sql("SELECT m.address_key, m.tenant_id, m.id FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id \
+pub(super) async fn all_mailboxes(db: &Db) -> Result<Vec<(String, Place)>> {
+    let rows: Vec<PlaceRow> = sql("SELECT m.address_key, m.tenant_id, m.id, m.split_per_mailbox FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id \
          WHERE m.active ORDER BY CASE WHEN t.slug = 'default' THEN 0 ELSE 1 END, m.id")
     .all(&mut db.read(Scope::All))
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.address_key, r.place)).collect())
 }
 
 pub(super) async fn default_tenant(db: &Db) -> Result<TenantId> {
@@ -78,7 +84,7 @@ pub(super) async fn insert_inbound(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result
     let ids: Vec<(MailId,)> = insert_many_returning(
         tx,
         "INSERT INTO inbound_mails (id, tenant_id, raw_id, mailbox_id, door, door_ref, envelope_from, envelope_to, peer_ip, \
-         helo, vouched, tls, door_facts, received_at, state, flags, trace, tries)",
+         helo, vouched, tls, door_facts, received_at, own_tickets, state, flags, trace, tries)",
         rows,
         "ON CONFLICT (tenant_id, door, door_ref) DO NOTHING RETURNING id",
     )
@@ -122,6 +128,7 @@ pub struct RawRow {
 pub struct KeptRow {
     pub tenant_id: TenantId,
     pub mailbox_id: Option<MailboxId>,
+    pub own_tickets: bool,
     pub door: Door,
     pub envelope_from: Option<String>,
     pub envelope_to: String,
@@ -187,7 +194,7 @@ impl KeptRow {
 }
 
 pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
-    sql("SELECT m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, m.tls, \
+    sql("SELECT m.tenant_id, m.mailbox_id, m.own_tickets, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, m.tls, \
          m.authentication, m.door_facts, m.received_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
     .bind(id)
     .opt(&mut db.read(Scope::All))
@@ -294,6 +301,43 @@ pub(super) async fn find_keys(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec
         .await
 }
 
+/// The first and the newest mail of a Message-ID.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct VariantRow {
+    pub tenant_id: TenantId,
+    pub variant_key: String,
+    pub first_mail_id: MailId,
+    pub newest_mail_id: MailId,
+}
+
+pub(super) async fn find_variants(
+    ex: &mut impl Exec,
+    mails: &[&Read],
+) -> Result<HashMap<(TenantId, String), VariantRow>> {
+    let wanted: BTreeSet<(TenantId, String)> =
+        mails.iter().filter_map(|m| Some((m.kept.tenant_id, m.variant_key()?))).collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<VariantRow> = sql("SELECT tenant_id, variant_key, first_mail_id, newest_mail_id FROM mail_variants \
+         WHERE (tenant_id, variant_key) IN ")
+    .pairs(wanted)
+    .all(ex)
+    .await?;
+    Ok(rows.into_iter().map(|r| ((r.tenant_id, r.variant_key.clone()), r)).collect())
+}
+
+/// The newest mails that differ from the first with their Message-ID, newest first.
+pub(super) async fn newest_variants(ex: &mut impl Exec, first: MailId, n: i64) -> Result<Vec<MailId>> {
+    let rows: Vec<(MailId,)> = sql("SELECT id FROM inbound_mails WHERE variant_of = ")
+        .arg(first)
+        .push(" AND duplicate_of IS NULL ORDER BY id DESC LIMIT ")
+        .arg(n)
+        .all(ex)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result<HashMap<TenantId, TenantFacts>> {
     let rows: Vec<(TenantId, String, Option<String>, String)> =
         sql("SELECT id, name, pid_prefix, settings FROM tenants WHERE id IN ")
@@ -383,7 +427,8 @@ pub(super) async fn last_mailed(
 }
 
 pub(super) async fn find_pids(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, TicketId)>> {
-    let wanted: BTreeSet<&str> = mails.iter().flat_map(|m| m.subject_pids.iter().map(String::as_str)).collect();
+    let pids = |m: &&'_ Read| -> Vec<String> { m.subject_pids.iter().chain(&m.marks).cloned().collect() };
+    let wanted: BTreeSet<String> = mails.iter().flat_map(pids).collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
@@ -477,6 +522,48 @@ pub(super) async fn insert_keys(tx: &mut Tx, mut keys: Vec<(TenantId, &str, Mail
     )
     .await?;
     Ok(got.into_iter().map(|(id,)| id).collect())
+}
+
+/// Makes a row for each Message-ID that nobody bore before; returns those that are the first with theirs (E1.9). `rows` in
+/// sorted order, as all take these locks.
+pub(super) async fn insert_variants(tx: &mut Tx, rows: &[(TenantId, String, MailId)]) -> Result<BTreeSet<MailId>> {
+    let rows = rows.iter().map(|(t, k, m)| vec![(*t).into(), k.as_str().into(), (*m).into(), (*m).into()]).collect();
+    let got: Vec<(MailId,)> = insert_many_returning(
+        tx,
+        "INSERT INTO mail_variants (tenant_id, variant_key, first_mail_id, newest_mail_id)",
+        rows,
+        "ON CONFLICT (tenant_id, variant_key) DO NOTHING RETURNING first_mail_id",
+    )
+    .await?;
+    Ok(got.into_iter().map(|(id,)| id).collect())
+}
+
+/// Locks the rows of these Message-IDs; returns the newest mail of each.
+pub(super) async fn lock_variants(
+    tx: &mut Tx,
+    rows: &[(TenantId, String, MailId)],
+) -> Result<HashMap<(TenantId, String), MailId>> {
+    let lock = dialect::for_update(tx);
+    let found: Vec<(TenantId, String, MailId)> =
+        sql("SELECT tenant_id, variant_key, newest_mail_id FROM mail_variants WHERE (tenant_id, variant_key) IN ")
+            .pairs(rows.iter().map(|(t, k, _)| (*t, k.as_str())))
+            .push(" ORDER BY tenant_id, variant_key")
+            .push(lock)
+            .all(tx)
+            .await?;
+    Ok(found.into_iter().map(|(t, k, m)| ((t, k), m)).collect())
+}
+
+/// Writes down the newest mail of each of these Message-IDs.
+pub(super) async fn renew_variants(tx: &mut Tx, rows: &[(TenantId, String, MailId)]) -> Result<u64> {
+    let rows = rows.iter().map(|(t, k, m)| vec![(*t).into(), k.as_str().into(), (*m).into()]).collect();
+    update_many(
+        tx,
+        "UPDATE mail_variants SET newest_mail_id = v.column3",
+        rows,
+        "mail_variants.tenant_id = v.column1 AND mail_variants.variant_key = v.column2",
+    )
+    .await
 }
 
 /// Makes users of addresses that never wrote before; returns those that were made, not those that were there.

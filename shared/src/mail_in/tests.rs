@@ -78,6 +78,30 @@ async fn many_at_once_lose_and_double_nothing() {
     .await;
 }
 
+/// E1.9: copies and variants that come at the same moment by several processes: the copies are one message, and whoever
+/// differs has their own.
+#[tokio::test]
+async fn variants_at_once_are_compared_with_each_other() {
+    on_both_apps(async |app| {
+        let processes: Vec<Ingest> = (0..3).map(|_| Ingest::start(app.clone())).collect();
+        let mails = (0..9).map(|i| {
+            let (list, text) = (format!("List-Id: <l{i}.lists.example>\n"), if i < 6 { "Ours" } else { "Theirs" });
+            let raw = mail("Ada <ada@customer.example>", "1@customer.example", "Broken", &list);
+            let raw = String::from_utf8(raw.raw.to_vec()).unwrap().replace("Hello", &format!("{text} {}", i.max(5)));
+            arrival(&format!("{}-----\nl{i}@lists.example\n", raw.replace("\r\n", "\n")))
+        });
+        let receive = |(i, m)| receive(&app, &processes[i % 3], m);
+        let results = futures::future::join_all(mails.enumerate().map(receive)).await;
+        let outcomes: Vec<_> = results.iter().map(|r| r.as_ref().unwrap().outcome).collect();
+        let n = |o| outcomes.iter().filter(|found| **found == Some(o)).count();
+        assert_eq!((n(Outcome::TicketCreated), n(Outcome::Duplicate)), (4, 5), "{outcomes:?}");
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_messages").await, 4);
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM inbound_mails WHERE variant_of IS NOT NULL").await, 8);
+        assert_eq!(count(&app, "SELECT COUNT(*) FROM mail_variants").await, 1);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_no_mail_is_kept_and_visible() {
     on_both_apps(async |app| {

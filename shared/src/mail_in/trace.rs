@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the pipeline: higher whenever the same octets may be understood or decided otherwise than before. It is
 /// stored with each arrival, so that what an older one could not read is read again (E14.4).
-pub const PIPELINE: i64 = 2;
+pub const PIPELINE: i64 = 3;
 
 /// One step of the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,6 +40,8 @@ pub struct InboundMail {
     pub pid: Option<String>,
     pub ticket_message_id: Option<MessageId>,
     pub duplicate_of: Option<MailId>,
+    /// An earlier arrival with the same Message-ID and other content (E1.9).
+    pub variant_of: Option<MailId>,
     pub tries: i64,
     pub next_try_at: Option<Time>,
     pub error: Option<String>,
@@ -77,7 +79,7 @@ pub struct MailFilter {
 
 const COLUMNS: &str = "SELECT m.id, m.tenant_id, m.mailbox_id, m.door, m.envelope_from, m.envelope_to, m.received_at, \
      m.state, m.outcome, m.class, m.verdict, m.reason, m.message_id, m.from_email, m.from_name, m.subject, m.flags, m.trace, \
-     m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.tries, m.next_try_at, m.error, m.decided_at, \
+     m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.variant_of, m.tries, m.next_try_at, m.error, m.decided_at, \
      COALESCE(r.size_bytes, 0) AS size_bytes, m.erased_at, \
      m.authentication, m.pipeline, m.checks, m.check_due_at \
      FROM inbound_mails m LEFT JOIN raw_mails r ON r.id = m.raw_id LEFT JOIN tickets t ON t.id = m.ticket_id WHERE 1 = 1";

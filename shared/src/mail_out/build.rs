@@ -10,7 +10,7 @@ use crate::keys::Keys;
 use crate::mail_in::types::Address;
 use crate::mail_out::compose::{File, Letter, Sender, compose};
 use crate::mail_out::contents::{
-    AccountLink, Ack, Content, Digest, LinkedFile, Mention, Notice, NoticeEvent, Quoted, Reply, Solved, excerpt,
+    AccountLink, Ack, Content, Digest, LinkedFile, Mention, Notice, NoticeEvent, Probe, Quoted, Reply, Solved, excerpt,
 };
 use crate::mail_out::dkim::{Signer, Signers};
 use crate::mail_out::headers;
@@ -162,8 +162,9 @@ impl Material {
             let files = fetch(app, row, &attached).await?;
             // A fault of ours in one mail must not stop all others.
             let built = catch_unwind(AssertUnwindSafe(|| {
-                let rendered =
-                    templates.render(draft.locale, &content).map_err(|e| BuildError::Never(e.to_string()))?;
+                let rendered = templates
+                    .render_marked(draft.locale, &content, draft.marker.as_deref())
+                    .map_err(|e| BuildError::Never(e.to_string()))?;
                 let mut letter = letter(app, row, relay, draft, content.form(), customer.as_deref(), rendered, files)?;
                 letter.list_unsubscribe = content.stop_url().map(str::to_owned);
                 let octets = compose(&letter).map_err(|e| BuildError::Never(e.to_string()))?;
@@ -436,6 +437,7 @@ impl Known<'_> {
             Template::Invite => Content::Invite(account(row, draft, team)?),
             Template::Password => Content::Password(account(row, draft, team)?),
             Template::Link => Content::Link(account(row, draft, team)?),
+            Template::Probe => Content::Probe(Probe { address: draft.from.email.clone() }),
         })
     }
 

@@ -31,6 +31,8 @@ pub enum Content {
     Password(AccountLink),
     /// A sign-in link.
     Link(AccountLink),
+    /// To a mailbox's own tagged address.
+    Probe(Probe),
 }
 
 impl Content {
@@ -46,6 +48,7 @@ impl Content {
             Content::Invite(_) => "invite",
             Content::Password(_) => "password",
             Content::Link(_) => "link",
+            Content::Probe(_) => "probe",
         }
     }
 
@@ -54,6 +57,7 @@ impl Content {
         match self {
             Content::Invite(c) | Content::Password(c) | Content::Link(c) => &c.team,
             Content::Digest(c) => &c.team,
+            Content::Probe(c) => &c.address,
             _ => self.pid().unwrap_or_default(),
         }
     }
@@ -66,7 +70,9 @@ impl Content {
             Content::Notice(c) => Some(&c.pid),
             Content::Mention(c) => Some(&c.pid),
             Content::Solved(c) => Some(&c.pid),
-            Content::Digest(_) | Content::Invite(_) | Content::Password(_) | Content::Link(_) => None,
+            Content::Digest(_) | Content::Invite(_) | Content::Password(_) | Content::Link(_) | Content::Probe(_) => {
+                None
+            }
         }
     }
 
@@ -92,6 +98,7 @@ impl Content {
             Content::Invite(AccountLink::sample()),
             Content::Password(AccountLink::sample()),
             Content::Link(AccountLink::sample()),
+            Content::Probe(Probe { address: "support@example.com".to_owned() }),
         ];
         others.into_iter().chain(notices).collect()
     }
@@ -115,6 +122,13 @@ pub struct Reply {
     /// Files that are too large to go along (E8.5).
     #[serde(default)]
     pub files: Vec<LinkedFile>,
+}
+
+/// A mail of ours to ourselves (E3.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The mailbox.
+    pub address: String,
 }
 
 /// A file that the mail leads to.

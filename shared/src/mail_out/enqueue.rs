@@ -17,7 +17,7 @@ use crate::mail_out::handle::{self, Handle};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::mail_out::outbox::{Draft, NewOutbox, Template};
 use crate::mail_out::token::{self, Token};
-use crate::mail_out::{message_id, threading};
+use crate::mail_out::{marker, message_id, threading};
 use crate::store::{Result, Tx, dialect};
 use crate::tenants::{PidInSubject, Settings};
 use crate::tickets::{NewMessageId, Ticket, Work};
@@ -35,7 +35,7 @@ pub struct Desk {
     pub address: String,
     /// The team's name.
     pub name: String,
-    /// What stands between its name and a token; None if its host takes no tags (E3.1).
+    /// What stands between its name and a token; None if its host takes no tags, or is not known to take them yet (E3.1).
     pub tag_separator: Option<String>,
     /// The tenant's settings, as stored.
     pub settings: String,
@@ -45,6 +45,8 @@ pub struct Desk {
     pub gateways: String,
     /// Whether requesters of web forms get an acknowledgement.
     pub ack_forms: bool,
+    /// Whether mail to it and to others opens a ticket here for itself (E1.12).
+    pub split_per_mailbox: bool,
 }
 
 impl Desk {
@@ -80,6 +82,11 @@ impl Desk {
             true => threading::subject_line(&ticket.subject, "", is_reply),
             false => threading::subject_line(&ticket.subject, &ticket.pid, is_reply),
         }
+    }
+
+    /// Returns the last line of mail about a ticket, where the mailbox wants it (E3.8).
+    fn marker(&self, keys: &Keys, ticket: &Ticket) -> Option<String> {
+        self.body_marker.then(|| marker::mint(keys, self.tenant_id, &ticket.pid))
     }
 
     fn domain(&self) -> &str {
@@ -196,6 +203,7 @@ pub fn reply(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, reply: Reply<'_>
                 digest: None,
                 thread: thread.clone(),
                 bcc,
+                marker: desk.marker(keys, ticket),
             },
             state,
             due_at: (!suppressed).then_some(reply.due_at),
@@ -276,6 +284,7 @@ pub fn automatic(work: &mut Work<'_>, desk: &Desk, ticket: &Ticket, mail: Automa
             digest: None,
             thread: None,
             bcc: false,
+            marker: desk.marker(keys, ticket).filter(|_| !mail.to_agent),
         },
         state: OutboxState::Queued,
         due_at: Some(mail.due_at),
@@ -347,6 +356,56 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
             digest: None,
             thread: None,
             bcc: false,
+            marker: None,
+        },
+        state: OutboxState::Queued,
+        due_at: Some(now),
+        handles,
+        pattern: None,
+    };
+    crate::mail_out::outbox::insert(tx, vec![row], crate::clock::now()).await?;
+    Ok(id)
+}
+
+/// Queues a mailbox's probe in `tx`: a mail to its tagged address (E3.1). Its own envelope sender is the plain address, as
+/// nobody knows yet whether others work. Returns its id, for the doorbell after commit.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn probe(tx: &mut Tx, keys: &Keys, tenant: TenantId, mailbox: MailboxId) -> Result<OutboxId> {
+    let desk = Desk { tag_separator: sql::separator(tx, mailbox).await?, ..desk(tx, tenant, Some(mailbox)).await? };
+    let now = dialect::now(tx).await?;
+    let id = OutboxId(dialect::take_ids(tx, dialect::IdTable::Outbox, 1).await?[0]);
+    let mut handles = Vec::new();
+    let to = desk.tagged(keys, Token::Probe { outbox: id }, &mut handles);
+    let row = NewOutbox {
+        id,
+        tenant_id: desk.tenant_id,
+        kind: Kind::Notice,
+        ticket_id: None,
+        ticket_message_id: None,
+        user_id: None,
+        cause_mail_id: None,
+        to_email: to.clone(),
+        to_name: None,
+        subject: i18n::text(desk.locale, "mail-probe-subject", &[]),
+        message_id: message_id::mint(keys, desk.tenant_id, Kind::Notice, id.0, None, desk.domain()),
+        envelope_from: desk.address.clone(),
+        draft: Draft {
+            template: Template::Probe,
+            locale: desk.locale,
+            from: Address { name: Some(desk.name.clone()), email: desk.address.clone() },
+            reply_to: None,
+            to: Address { name: None, email: to },
+            cc: Vec::new(),
+            in_reply_to: None,
+            references: Vec::new(),
+            row: id.0,
+            link: None,
+            digest: None,
+            thread: None,
+            bcc: false,
+            marker: None,
         },
         state: OutboxState::Queued,
         due_at: Some(now),
@@ -403,6 +462,7 @@ pub async fn digest(tx: &mut Tx, keys: &Keys, desk: &Desk, to: &Recipient, mail:
             digest: Some((mail.lines, mail.more)),
             thread: None,
             bcc: false,
+            marker: None,
         },
         state: OutboxState::Queued,
         due_at: Some(mail.due_at),

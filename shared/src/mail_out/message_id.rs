@@ -57,6 +57,26 @@ pub fn parse(keys: &Keys, tenant: TenantId, id: &str) -> Option<OurId> {
     fields.next().is_none().then_some(found)
 }
 
+/// The domain that ids of Amazon SES are kept under: it tells its id bare, and sends it with its region's domain behind it.
+const SES: &str = "amazonses.com";
+
+/// Returns the Message-ID that a mail has since its relay gave it another one, from the id in the relay's final 250 (E3.7);
+/// None if that id is only the relay's own name for the mail.
+pub fn relayed(relay_id: &str) -> Option<String> {
+    let id = relay_id.trim_matches(['<', '>']);
+    match id.contains('@') {
+        true => Some(id.to_owned()),
+        false => id.ends_with("-000000").then(|| format!("{id}@{SES}")),
+    }
+}
+
+/// Returns the form in which an id of Amazon SES is kept, whatever region sent it.
+pub fn of_ses(id: &str) -> Option<String> {
+    let (local, domain) = id.rsplit_once('@')?;
+    let of_a_region = domain.strip_suffix(SES).is_some_and(|region| region.ends_with('.'));
+    of_a_region.then(|| format!("{local}@{SES}"))
+}
+
 /// Returns the value of X-Loop-Guard: `{instance}.{tenant}.{row}.{mac}`, `row` being that
 /// of its Message-ID.
 pub fn mint_loop_guard(keys: &Keys, tenant: TenantId, row: i64) -> String {

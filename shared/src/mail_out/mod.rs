@@ -13,6 +13,7 @@ pub mod handle;
 pub mod headers;
 pub mod kinds;
 pub mod links;
+pub mod marker;
 pub mod message_id;
 pub mod outbox;
 pub mod relays;

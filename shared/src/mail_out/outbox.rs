@@ -54,6 +54,8 @@ text_enum! {
         Password = "password",
         /// A sign-in link.
         Link = "link",
+        /// To a mailbox's own tagged address.
+        Probe = "probe",
     }
 }
 
@@ -102,6 +104,9 @@ pub struct Draft {
     /// Whether its recipient stands in none of its headers.
     #[serde(default)]
     pub bcc: bool,
+    /// The ticket's signed mark, its last line (E3.8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
 }
 
 /// A row to insert.

@@ -25,7 +25,7 @@ macro_rules! builtin {
 
 /// The templates that the program brings along: text's name and source, HTML's name and source.
 const BUILTIN: &[(&str, &str, &str, &str)] =
-    builtin!("reply", "ack", "notice", "mention", "digest", "solved", "invite", "password", "link");
+    builtin!("reply", "ack", "notice", "mention", "digest", "solved", "invite", "password", "link", "probe");
 const LAYOUT: (&str, &str) = ("layout", include_str!("../../../templates/mail/layout.html.hbs"));
 
 /// The compiled templates.
@@ -102,13 +102,30 @@ impl Templates {
     /// # Errors
     /// `Broken` if a template names what the content does not have.
     pub fn render(&self, locale: Locale, content: &Content) -> Result<Rendered, TemplateError> {
-        let page = Page { locale, title: content.title(), content };
+        self.render_marked(locale, content, None)
+    }
+
+    /// The same, with the ticket's mark as the last line of both (E3.8).
+    ///
+    /// # Errors
+    /// As [`Templates::render`].
+    pub fn render_marked(
+        &self,
+        locale: Locale,
+        content: &Content,
+        marker: Option<&str>,
+    ) -> Result<Rendered, TemplateError> {
+        let page = Page { locale, title: content.title(), marker, content };
         let name = content.template();
         let render = |registry: &Handlebars<'_>, name: String| {
             registry.render(&name, &page).map_err(|e| TemplateError::Broken { name, reason: e.to_string() })
         };
         let text = render(&self.text, format!("{name}.txt"))?;
-        Ok(Rendered { text: format!("{}\n", text.trim_end()), html: render(&self.html, format!("{name}.html"))? })
+        let marked = marker.map(|m| format!("\n{m}\n")).unwrap_or_default();
+        Ok(Rendered {
+            text: format!("{}\n{marked}", text.trim_end()),
+            html: render(&self.html, format!("{name}.html"))?,
+        })
     }
 
     fn register(&mut self, name: &str, file: &str, source: &str) -> Result<(), TemplateError> {
@@ -141,6 +158,7 @@ impl Templates {
 struct Page<'a> {
     locale: Locale,
     title: &'a str,
+    marker: Option<&'a str>,
     #[serde(flatten)]
     content: &'a Content,
 }
@@ -226,7 +244,7 @@ impl Content {
         match self {
             Content::Reply(_) => Form::Reply,
             Content::Ack(_) => Form::Ack,
-            Content::Solved(_) => Form::RequesterNotice,
+            Content::Solved(_) | Content::Probe(_) => Form::RequesterNotice,
             Content::Notice(_) | Content::Mention(_) => Form::AgentNotice,
             Content::Digest(_) => Form::Digest,
             Content::Invite(_) | Content::Password(_) | Content::Link(_) => Form::Account,

@@ -14,7 +14,7 @@ fn templates() -> Templates {
 fn letter(locale: Locale, content: &Content) -> Letter {
     let rendered = templates().render(locale, content).unwrap();
     let form = content.form();
-    let about_ticket = !matches!(form, Form::Account | Form::Digest);
+    let about_ticket = !matches!(form, Form::Account | Form::Digest) && !matches!(content, Content::Probe(_));
     let agent = Address { name: Some("Jonas".into()), email: "jonas@kaiwerk.example".into() };
     let customer = Address { name: Some("佐藤 美咲".into()), email: "misaki@customer.example".into() };
     let subject = match content {
@@ -22,6 +22,7 @@ fn letter(locale: Locale, content: &Content) -> Letter {
             let key = format!("mail-{}-subject", content.template());
             i18n::text(locale, &key, &[("team", "Kaiwerk Hosting")])
         }
+        Content::Probe(_) => i18n::text(locale, "mail-probe-subject", &[]),
         Content::Digest(_) => {
             i18n::text(locale, "mail-digest-subject", &[("count", "12"), ("team", "Kaiwerk Hosting")])
         }
@@ -146,4 +147,20 @@ fn a_folder_overrides_single_templates() {
     assert!(error.starts_with("acknowledge.html.hbs overrides no mail template; there are: reply.txt.hbs"), "{error}");
     let missing = folder.path().join("none");
     assert!(matches!(Templates::load(Some(&missing)), Err(TemplateError::Folder { .. })));
+}
+
+/// E3.8: the mark is the last line of the text and of the page, in sight.
+#[test]
+fn the_mark_is_the_last_line_in_sight() {
+    let templates = Templates::load(None).unwrap();
+    let mark = "ref:202611-0004.aaaaaaaaaaaaaaaa";
+    for content in Content::samples() {
+        let with = templates.render_marked(Locale::En, &content, Some(mark)).unwrap();
+        assert_eq!(with.text.lines().last(), Some(mark));
+        let style = with.html.split(mark).next().unwrap().rsplit('<').next().unwrap();
+        assert_eq!(style, "p style=\"margin:16px 0 0;font-size:12px\">");
+        assert_eq!(crate::mail_in::html::to_text(&with.html).trim().lines().last(), Some(mark));
+        let without = templates.render(Locale::En, &content).unwrap();
+        assert!(!without.html.contains("ref:") && !without.text.contains("ref:"));
+    }
 }

@@ -28,12 +28,15 @@ pub enum Token {
     Agent { ticket: TicketId, agent: UserId },
     /// A report about one outbox mail (purpose `b`).
     Bounce { outbox: OutboxId },
+    /// A mailbox's probe (E3.1), which comes back as what it is (purpose `p`).
+    Probe { outbox: OutboxId },
 }
 
 // Part of the format: never renumber.
 const REPLY: u8 = 0;
 const AGENT: u8 = 1;
 const BOUNCE: u8 = 2;
+const PROBE: u8 = 3;
 
 impl Token {
     fn purpose(self) -> u8 {
@@ -41,6 +44,7 @@ impl Token {
             Token::Reply { .. } => REPLY,
             Token::Agent { .. } => AGENT,
             Token::Bounce { .. } => BOUNCE,
+            Token::Probe { .. } => PROBE,
         }
     }
 }
@@ -64,7 +68,7 @@ pub fn mint(keys: &Keys, tenant: TenantId, token: Token) -> String {
             push_varint(&mut bytes, ticket.0);
             push_varint(&mut bytes, user.0);
         }
-        Token::Bounce { outbox } => push_varint(&mut bytes, outbox.0),
+        Token::Bounce { outbox } | Token::Probe { outbox } => push_varint(&mut bytes, outbox.0),
     }
     let mac = keys.tenant_mac(tenant, DOMAIN, &[&bytes]);
     bytes.extend_from_slice(&mac[..MAC_OCTETS]);
@@ -115,7 +119,7 @@ fn read(body: &[u8]) -> Option<Token> {
         REPLY => Token::Reply { ticket: TicketId(id()?), participant: UserId(id()?) },
         AGENT => Token::Agent { ticket: TicketId(id()?), agent: UserId(id()?) },
         BOUNCE => Token::Bounce { outbox: OutboxId(id()?) },
-        _ => return None,
+        _ => Token::Probe { outbox: OutboxId(id()?) },
     };
     rest.is_empty().then_some(token)
 }

@@ -1,9 +1,10 @@
 //! Mailboxes: the addresses by which tenants receive and send.
 
+pub mod probe;
 mod sql;
 mod types;
 
-pub use types::{Mailbox, MailboxChange, NewMailbox, TagSeparator};
+pub use types::{Gateways, IdState, Mailbox, MailboxChange, NewMailbox, TagSeparator, TagState};
 
 use crate::access::refused::Checks;
 use crate::access::{Actor, Capability, Noun, Refused};
@@ -14,6 +15,7 @@ use crate::ids::{MailboxId, TenantId};
 use crate::store::{self, Db, Scope, Tx};
 use crate::tenants;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Makes the default tenant's first mailbox, if it has none.
 ///
@@ -112,7 +114,10 @@ pub async fn create(db: &Db, actor: &Actor, new: NewMailbox) -> Result<Mailbox, 
     Ok(mailbox)
 }
 
-/// Changes a mailbox's name, tag separator, or whether it is active. Its address stays: mail in the world names it.
+/// The most senders of web forms that a mailbox may have.
+const MOST_GATEWAYS: usize = 100;
+
+/// Changes how a mailbox is. Its address stays: mail in the world names it.
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong values.
@@ -122,15 +127,31 @@ pub async fn update(db: &Db, actor: &Actor, id: MailboxId, change: MailboxChange
     mailbox.name = change.name.map_or(mailbox.name, |n| n.trim().to_owned());
     mailbox.tag_separator = change.tag_separator.unwrap_or(mailbox.tag_separator);
     mailbox.active = change.active.unwrap_or(mailbox.active);
+    mailbox.split_per_mailbox = change.split_per_mailbox.unwrap_or(mailbox.split_per_mailbox);
+    mailbox.body_marker = change.body_marker.unwrap_or(mailbox.body_marker);
+    mailbox.ack_forms = change.ack_forms.unwrap_or(mailbox.ack_forms);
     let mut checks = Checks::default();
     checks.line("name", &mailbox.name, 200);
+    if let Some(gateways) = change.gateways {
+        checks.at_most("gateways", gateways.len(), MOST_GATEWAYS);
+        if let Some(wrong) = gateways.iter().find(|g| !address::is_valid(g.trim())) {
+            checks.email("gateways", wrong);
+        }
+        let keys: BTreeSet<String> = gateways.iter().map(|g| address::key(g.trim())).collect();
+        mailbox.gateways = Gateways(keys.into_iter().collect());
+    }
     checks.done()?;
+    if mailbox.tag_separator != before.tag_separator {
+        // What was found out is about other addresses.
+        mailbox.tags = TagState::Untested;
+    }
     if mailbox == before {
         return Ok(mailbox);
     }
     let mut tx = db.write(Scope::Tenant(mailbox.tenant_id)).await?;
     sql::update(&mut tx, &mailbox).await?;
-    let data = json!({"active": mailbox.active});
+    let data =
+        json!({"active": mailbox.active, "gateways": mailbox.gateways, "split_per_mailbox": mailbox.split_per_mailbox});
     audit::record(&mut tx, actor, entry(&mailbox, AuditKind::MailboxChanged, data)).await?;
     tx.commit().await?;
     Ok(mailbox)
@@ -148,6 +169,14 @@ fn made(tenant_id: TenantId, email: &str, name: String, tag_separator: Option<Ta
         tag_separator,
         active: true,
         created_at: now(),
+        split_per_mailbox: false,
+        body_marker: false,
+        gateways: Gateways::default(),
+        ack_forms: false,
+        tags: TagState::Untested,
+        ids: None,
+        asked_at: None,
+        answered_at: None,
     }
 }
 

@@ -15,17 +15,21 @@
 //!   one leaves now.
 //! - `requester A: address`: whose it is. `split A: B`: its last message becomes ticket B. `join A: B`, `apart A: B`: the
 //!   agent says what the tray asks about it; B is where the message is then.
+//! - `desk address field ...`: these switches of the mailbox are on, `body_marker=off` is off. `copy`, `variant` behind `=`:
+//!   it is linked with an earlier mail of its Message-ID, which it repeats or differs from (E1.9).
 //! - `mailbox address`, `gateway address`, `settings {...}`: the tenant has this. `flood 500 address`: so many mails of one
 //!   sender, at once. `rest A`: it is solved, by nobody. `revive A 5`: so often it is, and a mail brings it back.
 //! - `sent A`: what waited to be sent for the ticket has left.
 //! - `days A 31`: so many days pass for the ticket. `merge A B`: A was merged into B.
 //! - `check A key=value ...`: `status`, `folder`, `subject`, `messages`, `participants`, `awaiting` (participants whom nobody
 //!   accepted yet), `replies` (queued copies of replies), `event` (kind that the timeline has), `no_event`, `due` (whether the
-//!   latest reply has a time to leave at), `text` (what the last message shows), `files` (its files' names), `view` (what its
+//!   latest reply has a time to leave at), `text` (what the last message shows), `shows` (what is in that), `tagged` and `marked` (whether
+//!   the latest reply has a signed Reply-To, and the mark in its text), `tags` and `ids` (what the mailbox's probe has shown), `files` (its files' names), `view` (what its
 //!   flags, defects and cards hold). `check - tickets=2 arrivals=3`.
 
 mod run;
 mod script;
+mod senders;
 
 use script::Script;
 
@@ -43,6 +47,12 @@ macro_rules! cases {
 
 cases! {
     e10_2_no_mailbox
+    e1_12_split_per_mailbox
+    e1_9_list_footer
+    e1_9_pre_empted_and_reused_ids
+    e3_1_probe
+    e3_8_body_marker
+    t48_shown_whole
     e11_4_names_of_others
     e11_5_agents_address_without_proof
     e11_6_agent_answers_by_mail

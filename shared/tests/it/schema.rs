@@ -9,7 +9,7 @@ use shared::imap_accounts::{AfterFetch, ImapAuth, ImapTls};
 use shared::mail_in::types::{Class, Verdict};
 use shared::mail_in::{Door, MailState, Outcome};
 use shared::mail_out::kinds::{Kind, OutboxState};
-use shared::mailboxes::TagSeparator;
+use shared::mailboxes::{IdState, TagSeparator, TagState};
 use shared::messages::{MessageKind, Side};
 use shared::sessions::LinkKind;
 use shared::store::testing::on_both;
@@ -95,6 +95,8 @@ async fn every_enum_is_one_in_the_database() {
         "inbound_mails.outcome" = Outcome;
         "inbound_mails.class" = Class;
         "inbound_mails.verdict" = Verdict;
+        "mailboxes.tags" = TagState;
+        "mailboxes.ids" = IdState;
         "imap_accounts.tls" = ImapTls;
         "imap_accounts.auth" = ImapAuth;
         "imap_accounts.after_fetch" = AfterFetch;

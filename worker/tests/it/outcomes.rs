@@ -5,7 +5,8 @@ use std::time::Duration;
 use mail_parser::{MessageParser, MimeHeaders};
 use shared::app::App;
 use shared::ids::TicketId;
-use shared::mail_in::Ingest;
+use shared::mail_in::types::Facts;
+use shared::mail_in::{Arrival, Door, Ingest, Outcome, receive};
 use shared::mail_out::kinds::OutboxState::{Dead, Deferred, MaybeSent, Queued, Sending, Sent};
 use shared::mail_out::outbox;
 use shared::store::testing::{on_both_apps, on_both_apps_with};
@@ -507,6 +508,48 @@ async fn a_domain_that_asks_for_less_gets_less() {
         assert_eq!(drain(&one(&sink)).await.of(Sent), 1, "one mail in its turn");
         change(&app, "DELETE FROM slow_domains").await;
         assert_eq!(drain(&one(&sink)).await.of(Sent), 2);
+    })
+    .await;
+}
+
+/// T23, E3.7, E3.1: the relay gave our reply another id, the mailbox takes no tags, and the customer's program names nothing
+/// but that id: the answer joins by it.
+#[tokio::test]
+async fn t23_an_answer_names_the_relays_id_alone() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        let ingest = Ingest::start(app.clone());
+        desk::change(&app, "UPDATE mailboxes SET tag_separator = NULL").await;
+        let dispatcher = dispatcher(&app, &sink);
+        for (n, (said, named)) in [
+            ("250 Ok 0102018f1a2b3c4d-5e6f7a8b-9c0d-000000", "0102018f1a2b3c4d-5e6f7a8b-9c0d-000000@eu-west-1.amazonses.com"),
+            ("250 2.6.0 <AM0PR1@eurprd.example> [InternalId=123, Hostname=h] Queued mail", "AM0PR1@eurprd.example"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let customer = format!("apple{n}@customer{n}.example");
+            let made = ticket(&app, &ingest, &customer).await;
+            drain(&dispatcher).await;
+            sink.add_rule(Rule::answer(Step::Dot, said).times(1));
+            answer(&app, Answer { ticket: made.ticket_id.unwrap(), body: "Try again.", cc: &[], file: None }).await;
+            assert_eq!(drain(&dispatcher).await.of(Sent), 1);
+            let sent = String::from_utf8_lossy(&sink.received().pop().unwrap().data).into_owned();
+            assert!(sent.contains("Reply-To: <support@desk.example>") || !sent.contains("support+"), "{sent}");
+            let raw = format!(
+                "From: <{customer}>\r\nTo: support@desk.example\r\nSubject: Quite new\r\nMessage-ID: <{n}@apple.example>\r\n\
+                 In-Reply-To: <{named}>\r\nReferences: <{named}>\r\n\r\nIt works.\r\n"
+            );
+            let arrival = Arrival {
+                door: Door::Raw,
+                door_ref: None,
+                tenant: None,
+                facts: Facts::default(),
+                raw: raw.into(),
+            };
+            let applied = receive(&app, &ingest, arrival).await.unwrap();
+            assert_eq!((applied.outcome, applied.ticket_id), (Some(Outcome::MessageAdded), made.ticket_id), "{said}");
+        }
     })
     .await;
 }

@@ -119,6 +119,14 @@ async fn postfix_carries_mail_from_the_worker_to_the_door_and_bounces_back() {
     let tenant = json!({"slug": "beta", "name": "Beta", "mailbox": "help@beta.example"});
     desk.ask("POST", "/api/tenants", "default", tenant).await;
 
+    // E3.1, E3.7: both mailboxes' probes come back by the way that all mail goes.
+    eventually("the probes", PATIENCE, async || {
+        let list = desk.server.request("GET", "/api/mailboxes").bearer(&desk.token).send().await.json();
+        let back = |m: &Value| m["tags"]["state"] == "works" && m["tags"]["message_ids"] == "kept";
+        list["data"].as_array().filter(|all| all.len() == 2 && all.iter().all(back)).map(drop)
+    })
+    .await;
+
     let (ours, _) = desk.answered("help@beta.example").await;
     let (no_reply, nobody) = desk.answered("nobody@beta.example").await;
 

@@ -35,6 +35,7 @@ use crate::mail_out::enqueue::Recipient;
 use crate::mail_out::outbox::Template;
 use crate::mail_out::schedule::{self, Scheduled};
 use crate::mail_out::{digest, suppress};
+use crate::mailboxes::probe;
 use crate::store::dialect::{self, IdTable};
 use crate::store::{Scope, Tx};
 use crate::tickets::{self, Ticket, Work};
@@ -129,6 +130,7 @@ async fn write(
         .collect();
     let first = sql::insert_keys(tx, keys).await?;
     let late = rows::late_duplicates(tx, mails, &undecided, &first).await?;
+    rows::lock_variants(tx, known, mails, &undecided, &late).await?;
     let users = people::ensure_users(tx, known, mails).await?;
     let mut work = Work::new(&app.keys);
     work.lock(tx, &touched(mails)).await?;
@@ -180,6 +182,7 @@ async fn write(
             if storms {
                 batch.mark_storm(mail, &mut line);
             }
+            line.variant_of = line.variant_of.or_else(|| batch.known.variant_of(&mail.read).map(|v| v.id));
             if !mail.read.kept.facts.is_sent() && origin::is_unverified_agent(&mail.read, batch.known) {
                 line.flags.push("agent_unverified");
             }
@@ -269,7 +272,10 @@ impl Batch<'_> {
     async fn one(&mut self, tx: &mut Tx, mail: &Planned, trace: &mut Trace) -> Result<Line, Error> {
         let id = mail.read.kept.id;
         match self.current(mail, Some(trace)) {
-            Decision::Duplicate { of } => rows::duplicate(tx, id, of).await,
+            Decision::Duplicate { of } => {
+                let copy = self.known.copy_of(&mail.read).map(|v| v.id);
+                Ok(Line { variant_of: copy, ..rows::duplicate(tx, id, of).await? })
+            }
             Decision::Quarantine { reason } => Ok(Line {
                 state: MailState::Quarantined,
                 applied: Applied { outcome: Some(decide::held_as(reason)), ..Applied::not_yet(id) },
@@ -290,6 +296,11 @@ impl Batch<'_> {
             }
             Decision::Sent { ticket } => Ok(self.sent_elsewhere(mail, ticket)),
             Decision::Report { ticket, outbox } => self.report(tx, mail, ticket, outbox, trace).await,
+            Decision::Probe { outbox, ids } => {
+                let is_latest = probe::came_back(tx, outbox, ids, self.now).await?;
+                trace.add("apply", "E3.1", if is_latest { "tags work" } else { "an older probe" }, "");
+                Ok(self.line(mail, Outcome::LoopIgnored, None, None))
+            }
             Decision::Loop { ticket } => {
                 if let Some(ticket) = ticket {
                     self.work.event(ticket, EventKind::LoopIgnored, By::SYSTEM, json!({"mail_id": id}), None);

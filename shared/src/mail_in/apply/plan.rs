@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::ids::TicketId;
 use crate::mail_in::decide::{self, Decision, Read};
 use crate::mail_in::known::{self, Known};
-use crate::mail_in::{Error, Trace};
+use crate::mail_in::{Error, Trace, variants};
 use crate::store::Scope;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,8 @@ pub struct Planned {
 /// If a store refuses.
 pub async fn plan(app: &App, reads: Vec<Arc<Read>>) -> Result<(Known, Vec<Planned>), Error> {
     let refs: Vec<&Read> = reads.iter().map(|r| &**r).collect();
-    let known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &refs).await?;
+    let mut known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &refs).await?;
+    variants::gather(app, &mut known, &refs).await?;
     let mut planned = Vec::with_capacity(reads.len());
     for read in reads {
         let mut trace = read.trace.clone();
@@ -52,7 +53,7 @@ pub(super) fn touched(mails: &[Planned]) -> Vec<TicketId> {
             Decision::Join(j) => ids.extend(j.links.iter().chain([&j.ticket])),
             Decision::Sent { ticket } => ids.extend([ticket]),
             Decision::Report { ticket, .. } | Decision::Loop { ticket } => ids.extend(ticket),
-            Decision::Duplicate { .. } | Decision::Quarantine { .. } => {}
+            Decision::Duplicate { .. } | Decision::Quarantine { .. } | Decision::Probe { .. } => {}
         }
     }
     ids.into_iter().collect()

@@ -60,6 +60,40 @@ pub(super) async fn late_duplicates(
         .collect())
 }
 
+/// Holds the row of each Message-ID until the batch is committed, and writes down who bears it now (E1.9). Whoever decided
+/// a variant since these were compared with those there were, their mail must be looked at again.
+pub(super) async fn lock_variants(
+    tx: &mut Tx,
+    known: &Known,
+    mails: &[Planned],
+    undecided: &BTreeSet<MailId>,
+    late: &HashMap<MailId, MailId>,
+) -> Result<(), Error> {
+    let is_new = |m: &&Planned| {
+        let id = m.read.kept.id;
+        undecided.contains(&id) && !late.contains_key(&id) && !matches!(m.decision, Decision::Duplicate { .. })
+    };
+    let mut rows: Vec<(TenantId, String, MailId)> = mails
+        .iter()
+        .filter(is_new)
+        .filter_map(|m| Some((m.read.kept.tenant_id, m.read.variant_key()?, m.read.kept.id)))
+        .collect();
+    rows.sort_unstable();
+    let first = sql::insert_variants(tx, &rows).await?;
+    rows.retain(|(_, _, id)| !first.contains(id));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let newest = sql::lock_variants(tx, &rows).await?;
+    for (tenant, key, id) in &rows {
+        if newest.get(&(*tenant, key.clone())) != known.variants_seen.get(id) {
+            return Err(Error::Overtaken);
+        }
+    }
+    sql::renew_variants(tx, &rows).await?;
+    Ok(())
+}
+
 pub(super) async fn duplicate(tx: &mut Tx, id: MailId, of: MailId) -> Result<Line, Error> {
     let first = sql::first_arrivals(tx, &BTreeSet::from([of])).await?.pop();
     Ok(Line {

@@ -1,8 +1,12 @@
 //! Message ids, normalised as E1.11 and E4.2 say.
 
+use sha2::{Digest, Sha256};
+
 /// Most ids kept of the front and of the end of a list (E4.2).
 const FIRST: usize = 10;
 const NEWEST: usize = 90;
+/// The longest id that is kept as it is.
+const LONGEST: usize = 998;
 
 /// Reads a list of ids: the `<…>` groups, or, without any, what white space and commas separate. Doubles are
 /// dropped; the first 10 and the newest 90 are kept.
@@ -48,6 +52,10 @@ pub fn normalise(id: &str) -> Option<String> {
         let domain = id[at..].to_lowercase();
         id.replace_range(at.., &domain);
     }
+    if id.len() > LONGEST {
+        // E1.6: no header line can carry it (RFC 5322 2.1.1), and no index of a database.
+        id = format!("long.{}", data_encoding::HEXLOWER.encode(&Sha256::digest(&id)));
+    }
     let blank = id.trim_matches(|c| matches!(c, '"' | '\'' | '@' | '.')).is_empty();
     (!blank).then_some(id)
 }
@@ -55,6 +63,16 @@ pub fn normalise(id: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// E1.6: what no database can index is told apart by its digest.
+    #[test]
+    fn endless_ids_stay_apart() {
+        let (one, other) =
+            (format!("<{}1@b.example>", "x".repeat(60_000)), format!("<{}2@b.example>", "x".repeat(60_000)));
+        let (one, other) = (normalise(&one).unwrap(), normalise(&other).unwrap());
+        assert!(one != other && one.len() < 100, "{one}");
+        assert_eq!(normalise(&"x".repeat(998)).unwrap().len(), 998);
+    }
 
     /// E1.11.
     #[test]

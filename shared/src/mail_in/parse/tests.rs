@@ -363,3 +363,21 @@ fn a_panic_degrades_one_mail() {
     assert_eq!((mail.subject.as_str(), mail.body_text.as_str(), names(&mail)), ("s", "kept\n", vec!["original.eml"]));
     assert!(!parse(b"From: a@b.example\nSubject: s\n\nfine\n").flags.contains(&"degraded".to_owned()));
 }
+
+/// T49, E1.4, E7.9: read to the end on a small stack, nothing trimmed, nothing lost.
+#[test]
+fn t49_huge_lines_and_deep_trees_are_whole() {
+    let line = format!("{} end", "x".repeat(5 << 20));
+    let nested = format!("{}deep words{}", "<div>".repeat(100_000), "</div>".repeat(100_000));
+    let read = move || {
+        let text = parse(format!("From: a@b.example\nMessage-ID: <1@b.example>\n\nNew.\n> {line}\n").as_bytes());
+        let html = parse(format!("From: a@b.example\nContent-Type: text/html\n\n<p>New.</p>{nested}").as_bytes());
+        (text, html)
+    };
+    let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(read).unwrap();
+    let (text, html) = small.join().expect("no overflow");
+    assert_eq!(text.visible_text, text.body_text.trim());
+    assert!(text.visible_text.ends_with(" end") && text.visible_text.len() > 5 << 20, "{}", text.visible_text.len());
+    assert!(!text.flags.iter().chain(&html.flags).any(|f| f == "degraded"));
+    assert_eq!(html.visible_text.split_whitespace().collect::<Vec<_>>(), ["New.", "deep", "words"]);
+}

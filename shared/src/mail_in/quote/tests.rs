@@ -82,3 +82,33 @@ fn long_lines_and_big_bodies_are_cheap() {
     visible(&many, None);
     assert!(started.elapsed().as_secs() < 5);
 }
+
+/// T48, E7.3, E7.5: a bare quote is the writer's own words; a forward in a quote's container is what the mail is about.
+#[test]
+fn t48_bare_quotes_and_forwards_are_shown_whole() {
+    let whole = |html: &str| {
+        let raw = format!("From: a@b.example\nSubject: x\nContent-Type: text/html\n\n{html}\n");
+        let mail = crate::mail_in::parse::parse(raw.as_bytes());
+        assert_eq!(mail.visible_text, mail.body_text.trim(), "{html}");
+        assert!(mail.visible_text.len() > 15, "{html}");
+    };
+    whole("<p>It says:</p><blockquote>Error 7</blockquote>");
+    whole("<p>It says:</p><blockquote><p>Error 7</p></blockquote><p>What is that?</p>");
+    whole(
+        "<div>See below.</div><div class=\"gmail_quote\"><div class=\"gmail_attr\">---------- Forwarded message ---------<br>\
+         From: <b>Shop</b> &lt;shop@shop.example&gt;<br>Date: Fri, 20 Nov 2026 at 10:00<br>Subject: Invoice<br>\
+         To: &lt;ada@customer.example&gt;<br></div><p>You owe us 5.</p></div>",
+    );
+}
+
+/// T49, E7.9: by limits, not by clocks. A line of 5 MiB is not trimmed and whole; 10⁵ nested containers lose no word.
+#[test]
+fn t49_what_is_too_large_is_shown_whole() {
+    let long = format!("New.\n\n> {}\n", "x".repeat(5 << 20));
+    let trimmed = visible(&long, None);
+    assert_eq!((trimmed.visible.len(), trimmed.hidden.len()), (long.trim().len(), 0));
+    let html = format!("{}deep words{}", "<div class=\"gmail_quote\">".repeat(100_000), "</div>".repeat(100_000));
+    let text = html::to_text(&html);
+    assert_eq!(text.trim(), "deep words");
+    assert_eq!(visible(&text, Some(&html)).visible, "deep words");
+}

@@ -200,7 +200,7 @@ async fn of_thread(app: &App, stored: &InboundMail, read: Read) -> Result<Vec<Di
         Decision::Sent { ticket } => Some(*ticket),
         Decision::Report { ticket, .. } | Decision::Loop { ticket } => *ticket,
         Decision::Open(_) => opened,
-        Decision::Duplicate { .. } | Decision::Quarantine { .. } => now_in,
+        Decision::Duplicate { .. } | Decision::Quarantine { .. } | Decision::Probe { .. } => now_in,
     };
     if today == now_in {
         return Ok(Vec::new());

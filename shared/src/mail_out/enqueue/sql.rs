@@ -6,8 +6,9 @@ use crate::ids::{MailboxId, TenantId, TicketId, UserId};
 use crate::store::{Exec, Result, sql};
 use std::collections::HashMap;
 
-const DESK: &str = "SELECT m.tenant_id, t.locale, m.id AS mailbox_id, m.address, m.name, m.tag_separator, t.settings, \
-     m.body_marker, m.gateways, m.ack_forms \
+const DESK: &str = "SELECT m.tenant_id, t.locale, m.id AS mailbox_id, m.address, m.name, \
+     CASE WHEN m.tags IN ('untested', 'works') THEN m.tag_separator END AS tag_separator, t.settings, \
+     m.body_marker, m.gateways, m.ack_forms, m.split_per_mailbox \
      FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id WHERE ";
 
 /// Returns whom a tenant sends as: the given mailbox if it is its own, else the tenant's first.
@@ -23,6 +24,13 @@ pub async fn desk(ex: &mut impl Exec, tenant: TenantId, mailbox: Option<MailboxI
         .push(" THEN 0 ELSE 1 END, m.id LIMIT 1")
         .one(ex)
         .await
+}
+
+/// Returns what a mailbox puts in front of a tag, whether that is known to work or not.
+pub(super) async fn separator(ex: &mut impl Exec, mailbox: MailboxId) -> Result<Option<String>> {
+    let (found,): (Option<String>,) =
+        sql("SELECT tag_separator FROM mailboxes WHERE id = ").arg(mailbox).one(ex).await?;
+    Ok(found)
 }
 
 /// Returns all desks of the given tenants, each tenant's first one first.

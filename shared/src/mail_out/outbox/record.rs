@@ -6,6 +6,7 @@ use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId, TicketId};
 use crate::keys::Keys;
 use crate::mail_out::kinds::OutboxState;
+use crate::mail_out::message_id;
 use crate::mail_out::outbox::Kept;
 use crate::mail_out::suppress::{self, FailureKind};
 use crate::store::{Db, Result, Scope, Tx, Value, dialect, insert_many, sql, update_many};
@@ -251,10 +252,10 @@ fn add_event(work: &mut Work<'_>, r: &Record) {
     };
     let data = json!({"outbox_id": r.id, "attempt": r.attempt, "result": result, "code": code, "enhanced": enhanced});
     work.event(ticket, kind, By::WORKER, data, None);
-    if let Some(alias) = relay_id.as_deref().filter(|id| id.contains('@')) {
+    if let Some(alias) = relay_id.as_deref().and_then(message_id::relayed) {
         work.message_id(NewMessageId {
             tenant_id: r.tenant_id,
-            message_id: alias.trim_matches(['<', '>']).to_owned(),
+            message_id: alias,
             ticket_id: ticket,
             ticket_message_id: None,
             kind: "alias",

@@ -6,11 +6,13 @@ use chrono::Duration;
 use shared::access::{Actor, Capabilities, Role};
 use shared::app::App;
 use shared::clock::Time;
-use shared::ids::{MailId, MessageId, TenantId, TicketId};
+use shared::ids::{MailId, MailboxId, MessageId, TenantId, TicketId};
 use shared::mail_in::replay::{self, Mode};
 use shared::mail_in::types::Facts;
 use shared::mail_in::{self, Applied, Arrival, Door, InboundMail, Ingest, TraceLine};
+use shared::mail_out::marker;
 use shared::mail_out::outbox::Draft;
+use shared::mailboxes::{self, MailboxChange, probe};
 use shared::messages::{self, Post};
 use shared::store::testing::on_both_apps_with;
 use shared::store::{Scope, Value, sql};
@@ -174,6 +176,12 @@ impl Stage {
 
     /// `A.reply_to`: of the latest reply; `A.ack.message_id`, `A.notice.reply_to`: of another kind of mail.
     async fn value(&self, name: &str) -> String {
+        if let Some(field) = name.strip_prefix("probe.") {
+            let text =
+                "SELECT to_email, message_id FROM outbox WHERE id = (SELECT probe_id FROM mailboxes WHERE id = 1)";
+            let found: (String, String) = sql(text).one(&mut self.app.db.read(Scope::All)).await.expect("a probe");
+            return if field == "to" { found.0 } else { found.1 };
+        }
         let mut parts = name.split('.');
         let ticket = self.ticket(parts.next().expect("a ticket"));
         let (kind, field) = match (parts.next(), parts.next()) {
@@ -181,6 +189,10 @@ impl Stage {
             (Some(kind), Some(field)) => (kind, field),
             _ => panic!("{name}: A.field or A.kind.field"),
         };
+        if field == "marker" {
+            let pid = self.text("SELECT pid FROM tickets WHERE id = ", ticket.0).await;
+            return marker::mint(&self.app.keys, TENANT, &pid);
+        }
         if field == "pid" {
             return self.text("SELECT pid FROM tickets WHERE id = ", ticket.0).await;
         }
@@ -216,6 +228,8 @@ impl Stage {
             }
             ("class", name) => assert_eq!(row.class.map(|c| c.as_str()), Some(name), "{about}"),
             ("reason", name) => assert_eq!(row.reason.as_deref(), Some(name), "{about}"),
+            ("copy", "") => assert!(row.variant_of.is_some() && row.variant_of == row.duplicate_of, "{about}"),
+            ("variant", "") => assert!(row.variant_of.is_some() && row.duplicate_of.is_none(), "{about}"),
             ("flag", name) => assert!(row.flags.contains(name), "{}: {about}", row.flags),
             ("ack" | "notice", "") => assert_eq!(self.caused(wanted).await, 1, "{about}"),
             ("no", kind) => assert_eq!(self.caused(kind).await, 0, "{about}"),
@@ -246,9 +260,12 @@ impl Stage {
     async fn happens(&mut self, verb: &str, name: &str) -> bool {
         match verb {
             "gateway" => {
-                let list = serde_json::json!([name]).to_string();
-                self.change("UPDATE mailboxes SET gateways = $1 WHERE id = 1", vec![list.into()]).await;
+                let change = MailboxChange { gateways: Some(vec![name.to_owned()]), ..MailboxChange::default() };
+                let changed = mailboxes::update(&self.app.db, &Actor::system(), MailboxId(1), change).await;
+                changed.expect("the mailbox is changed");
             }
+            "desk" => self.desk(name).await,
+            "probe" => self.probe().await,
             "mailbox" => {
                 self.change(
                     "INSERT INTO mailboxes (tenant_id, address, address_key, name, tag_separator, active, created_at) \
@@ -373,6 +390,32 @@ impl Stage {
         done.unwrap_or_else(|e| panic!("{at}: {e}"));
     }
 
+    /// `address field field=off`: switches of a mailbox.
+    async fn desk(&self, text: &str) {
+        let (address, fields) = text.split_once(' ').expect("desk ADDRESS FIELD");
+        let mut change = MailboxChange::default();
+        for field in fields.split(' ') {
+            let (field, on) = field.strip_suffix("=off").map_or((field, true), |field| (field, false));
+            match field {
+                "split_per_mailbox" => change.split_per_mailbox = Some(on),
+                "body_marker" => change.body_marker = Some(on),
+                "ack_forms" => change.ack_forms = Some(on),
+                other => panic!("a mailbox has no {other}"),
+            }
+        }
+        let (db, all) = (&self.app.db, Actor::system());
+        let found = mailboxes::list(db, &all, None, 100, 0).await.expect("they are listed");
+        let id = found.iter().find(|m| m.address == address).unwrap_or_else(|| panic!("no mailbox {address}")).id;
+        mailboxes::update(db, &all, id, change).await.expect("the mailbox is changed");
+    }
+
+    /// A probe of the first mailbox leaves.
+    async fn probe(&self) {
+        let mut tx = self.app.db.write(Scope::All).await.expect("a transaction begins");
+        probe::send(&mut tx, &self.app.keys, TENANT, MailboxId(1)).await.expect("it is queued");
+        tx.commit().await.expect("it commits");
+    }
+
     /// The ticket is solved, and nobody did it.
     async fn rests(&self, name: &str) {
         let id = self.ticket(name);
@@ -427,6 +470,18 @@ impl Stage {
     async fn look(&self, name: &str, key: &str, value: &str) -> String {
         let count = |text: &'static str| self.text(text, if name == "-" { 0 } else { self.ticket(name).0 });
         match key {
+            "tags" => count("SELECT tags FROM mailboxes WHERE id = 1 AND id > ").await,
+            "ids" => count("SELECT COALESCE(ids, 'unknown') FROM mailboxes WHERE id = 1 AND id > ").await,
+            "marked" => {
+                let (letter,) = self.last_reply(self.ticket(name)).await;
+                let draft: Draft = serde_json::from_str(&letter).expect("a draft");
+                if draft.marker.is_some() { "yes" } else { "no" }.to_owned()
+            }
+            "tagged" => {
+                let (letter,) = self.last_reply(self.ticket(name)).await;
+                let draft: Draft = serde_json::from_str(&letter).expect("a draft");
+                if draft.reply_to.is_some_and(|r| r.contains('+')) { "yes" } else { "no" }.to_owned()
+            }
             "tickets" => count("SELECT CAST(COUNT(*) AS TEXT) FROM tickets WHERE id > ").await,
             "arrivals" => count("SELECT CAST(COUNT(*) AS TEXT) FROM inbound_mails WHERE id > ").await,
             "suppressed" => count("SELECT CAST(COUNT(*) AS TEXT) FROM suppressions WHERE tenant_id > ").await,
@@ -484,6 +539,12 @@ impl Stage {
                 let id = self.text("SELECT CAST(MAX(id) AS TEXT) FROM ticket_messages WHERE ticket_id = ", self.ticket(name).0);
                 let id = id.await.parse().expect("a message");
                 self.text("SELECT visible_text FROM ticket_messages WHERE id = ", id).await.trim().to_owned()
+            }
+            "shows" => {
+                let last = "SELECT visible_text FROM ticket_messages WHERE id = (SELECT MAX(id) FROM ticket_messages WHERE ticket_id = ";
+                let q = sql(last).arg(self.ticket(name)).push(")");
+                let (text,): (String,) = q.one(&mut self.app.db.read(Scope::All)).await.expect("a message");
+                if text.contains(value) { value.to_owned() } else { text }
             }
             "files" => {
                 let q = sql("SELECT filename FROM attachments WHERE ticket_message_id = (SELECT MAX(id) FROM ticket_messages \
