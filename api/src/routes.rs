@@ -326,6 +326,7 @@ fn mail(r: Routes) -> Routes {
         .get("/api/mails/{id}/raw", User, mails::raw)
         .get("/api/mails/{id}/explain", User, mails::explain)
         .post("/api/mails/{id}/replay", User, mails::replay)
+        .post("/api/mails/{id}/release", User, mails::release)
         .get("/api/outbox", User, outbox::index)
         .get("/api/outbox/{id}", User, outbox::show)
         .get("/api/outbox/{id}/raw", User, outbox::raw)
@@ -404,6 +405,9 @@ fn dashboard(r: Routes) -> Routes {
         .get("/dashboard/mail/outbox/{id}", Who::User, web::mail::outbox_one)
         .post("/dashboard/mail/outbox/{id}/retry", Who::User, web::mail::retry)
         .post("/dashboard/mail/outbox/{id}/cancel", Who::User, web::mail::cancel)
+        .get("/dashboard/settings/spam", Who::User, web::spam_rules::show)
+        .post("/dashboard/settings/spam", Who::User, web::spam_rules::save)
         .get("/dashboard/mail/{id}", Who::User, web::mail::inbound_one)
         .post("/dashboard/mail/{id}/replay", Who::User, web::replay::replay_one)
+        .post("/dashboard/mail/{id}/release", Who::User, web::mail::release)
 }

@@ -53,6 +53,12 @@ async fn flow(app: &App) -> anyhow::Result<String> {
         text.push_str(&format!("mail  the oldest unsent mail has been due for {age} s\n"));
     }
     text.push_str(&spooled(&app.config.doors.spool));
+    for found in flow.complaints.iter().filter(|c| c.is_alarm()) {
+        let (slug, readers, sent, percent) = (&found.slug, found.readers, found.sent, found.percent());
+        text.push_str(&format!(
+            "mail  ALARM {slug}: {readers} readers call our mail abuse, of {sent} mails in 24 hours ({percent} %)\n"
+        ));
+    }
     for account in shared::imap_accounts::all(app).await? {
         text.push_str(&format!("imap  {}\n", super::imap::line(&account)));
     }

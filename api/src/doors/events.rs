@@ -72,6 +72,7 @@ fn of_mailgun(told: &Value) -> Option<RelayEvent> {
         is_lasting: lasting && told["reason"] == "suppress-bounce",
         envelope_from: text(&told["envelope"]["sender"]),
         relay_id: None,
+        row: text(&told["user-variables"]["x-row"]),
         message_id: text(&told["message"]["headers"]["message-id"]),
     })
 }
@@ -126,6 +127,7 @@ fn of_postmark(told: &Value) -> Option<RelayEvent> {
         is_lasting: lasting,
         envelope_from: None,
         relay_id: text(&told["MessageID"]),
+        row: text(&told["Metadata"]["x-row"]),
         message_id: text(&told["Metadata"]["message-id"]),
     })
 }
@@ -154,6 +156,7 @@ pub fn of_ses(id: &str, told: &Value) -> Option<Vec<RelayEvent>> {
         is_lasting: false,
         envelope_from: text(&mail["source"]),
         relay_id: text(&mail["messageId"]),
+        row: header("x-row"),
         message_id: header("message-id").or_else(|| text(&mail["commonHeaders"]["messageId"])),
     };
     let list = |v: &Value| -> Vec<Value> { v.as_array().cloned().unwrap_or_default() };

@@ -5,6 +5,7 @@ use super::answer::{Manners, deliver, unusable};
 use super::call::{Call, Signature};
 use super::form::{Field, Form};
 use super::rebuild::{Piece, Pieces, RECONSTRUCTED, rebuild};
+use super::vouch::{self, Head};
 use super::{path, verify};
 use crate::Api;
 use crate::problem::{Problem, codes};
@@ -30,13 +31,16 @@ async fn receive(api: &Api, request: Request) -> Result<Response, Problem> {
     let form = Form::read(&call).await?;
     let part = |name: &str| form.text(name).unwrap_or_default();
     let signed = Signed { timestamp: part("timestamp"), token: part("token"), signature: part("signature") };
-    let deliverer = call.admit(api, MANNERS.door, signed.check(&api.app.config.doors.mailgun)).await?;
+    let signature = signed.check(&api.app.config.doors.mailgun);
+    let is_signed = matches!(signature, Signature::Fits);
+    let deliverer = call.admit(api, MANNERS.door, signature).await?;
     let (raw, flags) = octets(&form)?;
     let sender = path(&part("sender")).to_owned();
     let recipient = form.required("recipient")?;
     let door_ref = verify::digest(&[sender.as_bytes(), recipient.as_bytes(), &raw]);
     signed.claim(api, &door_ref).await?;
     let facts = Facts {
+        vouched: is_signed.then(|| vouch::mailgun(&head(&form, &raw), &sender)),
         envelope_from: form.bytes("sender").is_some().then_some(sender),
         envelope_to: recipient.split(',').map(path).filter(|a| !a.is_empty()).map(str::to_owned).collect(),
         flags,
@@ -87,6 +91,15 @@ impl Signed {
                 Err(Problem::new(codes::SIGNATURE_INVALID).detail("the token was used for another delivery"))
             }
         }
+    }
+}
+
+/// The mail's head: as it stands in the octets, or as the parsed form lists it.
+fn head(form: &Form, raw: &[u8]) -> Head {
+    let listed = form.text("message-headers").filter(|_| form.bytes("body-mime").is_none());
+    match listed.and_then(|h| serde_json::from_str::<Vec<(String, String)>>(&h).ok()) {
+        Some(fields) => Head::listed(&fields),
+        None => Head::of(raw),
     }
 }
 

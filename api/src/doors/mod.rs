@@ -22,6 +22,7 @@ mod signed;
 pub mod smtp;
 mod sns;
 mod verify;
+mod vouch;
 
 pub use cloudflare::cloudflare;
 pub use mailgun::mailgun;

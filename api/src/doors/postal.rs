@@ -7,6 +7,7 @@ use super::form::Form;
 use super::path;
 use super::rebuild::{Piece, Pieces, RECONSTRUCTED, rebuild};
 use super::verify::{self, Scheme};
+use super::vouch::{self, Head};
 use crate::Api;
 use crate::problem::{Problem, REQUEST_ID, codes, request_id};
 use axum::extract::{Request, State};
@@ -42,12 +43,17 @@ pub async fn postal(State(api): State<Api>, request: Request) -> Response {
 async fn receive(api: &Api, request: Request, manners: Manners) -> Result<Response, Problem> {
     let mut call = Call::read(request).await?;
     let signature = check(&call, &api.app.config.doors.postal);
+    let is_signed = matches!(signature, Signature::Fits);
     let deliverer = call.admit(api, manners.door, signature).await?;
     let told = fields(&call).await?;
     let part = |name: &str| told.get(name).and_then(text).unwrap_or_default();
     let (raw, flags) = octets(&told)?;
     let digest = verify::digest(&[part("rcpt_to").as_bytes(), &raw]);
+    let status = told.get("spam_status").and_then(text);
+    let vouched = vouch::postal(&Head::of(&raw), status.as_deref());
     let facts = Facts {
+        // It says nothing about the sender: without a word on spam the mail is looked at as any other.
+        vouched: Some(vouched).filter(|v| is_signed && v.spam.is_some()),
         envelope_from: told.get("mail_from").map(|_| path(&part("mail_from")).to_owned()),
         envelope_to: Some(path(&part("rcpt_to")).to_owned()).filter(|a| !a.is_empty()).into_iter().collect(),
         flags,

@@ -4,6 +4,7 @@
 use super::answer::{Manners, deliver, unusable};
 use super::call::{Call, Signature};
 use super::rebuild::{Piece, Pieces, RECONSTRUCTED, rebuild};
+use super::vouch::{self, Head};
 use super::{path, verify};
 use crate::Api;
 use crate::problem::Problem;
@@ -28,6 +29,7 @@ struct Inbound {
     message_id: String,
     original_recipient: String,
     from: String,
+    from_full: Option<FromFull>,
     to: String,
     cc: String,
     reply_to: String,
@@ -38,6 +40,13 @@ struct Inbound {
     headers: Vec<Header>,
     attachments: Vec<Attachment>,
     raw_email: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FromFull {
+    #[serde(default)]
+    email: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +76,7 @@ pub async fn postmark(State(api): State<Api>, request: Request) -> Response {
 async fn receive(api: &Api, request: Request) -> Result<Response, Problem> {
     let mut call = Call::read(request).await?;
     let shown = credentials(&call, &api.app.config.doors.postmark);
+    let is_shown = matches!(shown, Signature::Fits);
     let deliverer = call.admit(api, MANNERS.door, shown).await?;
     let inbound: Inbound =
         serde_json::from_slice(&call.body).map_err(|e| unusable("the body is not what Postmark sends").caused_by(e))?;
@@ -78,13 +88,20 @@ async fn receive(api: &Api, request: Request) -> Result<Response, Problem> {
         envelope_to: Some(path(&inbound.original_recipient).to_owned()).filter(|a| !a.is_empty()).into_iter().collect(),
         ..Facts::default()
     };
+    let from = inbound.from_full.as_ref().map_or(inbound.from.as_str(), |f| f.email.as_str()).to_owned();
+    let listed: Vec<(String, String)> = inbound.headers.iter().map(|h| (h.name.clone(), h.value.clone())).collect();
+    let mut head = Head::listed(&listed);
     let raw = match inbound.raw_email.as_deref().filter(|r| !r.trim().is_empty()) {
-        Some(raw) => Bytes::copy_from_slice(raw.as_bytes()),
+        Some(raw) => {
+            head = Head::of(raw.as_bytes());
+            Bytes::copy_from_slice(raw.as_bytes())
+        }
         None => {
             facts.flags = vec![RECONSTRUCTED.to_owned()];
             rebuild(pieces(inbound)?)?
         }
     };
+    facts.vouched = is_shown.then(|| vouch::postmark(&head, &from));
     let arrival = Arrival { door: Door::Postmark, door_ref: Some(door_ref), tenant: deliverer.tenant, facts, raw };
     deliver(api, arrival, MANNERS).await
 }

@@ -26,6 +26,9 @@ const MANNERS: Manners = Manners::SENDGRID;
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
 const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
 
+/// SendGrid tells SpamAssassin's score and no verdict: this is where SpamAssassin itself sees spam, unless told otherwise.
+const SPAM_SCORE: f64 = 5.0;
+
 /// The form's `envelope`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -94,7 +97,7 @@ fn vouched(form: &Form, sender: Option<&str>) -> Vouched {
     Vouched {
         by: "sendgrid".to_owned(),
         results: Results { dkim: dkim.collect(), spf, dmarc: None, arc: None },
-        spam: None,
+        spam: form.text("spam_score").and_then(|s| s.trim().parse::<f64>().ok()).map(|score| score >= SPAM_SCORE),
         spam_score: form.text("spam_score").filter(|s| !s.is_empty()),
     }
 }

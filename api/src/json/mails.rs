@@ -19,9 +19,10 @@ use shared::i18n::Locale;
 use shared::ids::MailId;
 use shared::mail_in::decide::Read;
 use shared::mail_in::explain;
+use shared::mail_in::release::{self, Released};
 use shared::mail_in::replay;
-use shared::mail_in::types::{Address, Mail};
-use shared::mail_in::{self, InboundMail, MailFilter, cards, parse};
+use shared::mail_in::types::{Address, Mail, Spam};
+use shared::mail_in::{self, Applied, InboundMail, MailFilter, cards, parse};
 use shared::store::Scope;
 use shared::tickets;
 
@@ -30,13 +31,14 @@ use shared::tickets;
 pub struct Params {
     state: Option<String>,
     outcome: Option<String>,
+    spam: Option<String>,
     ticket_id: Option<String>,
 }
 
 /// `GET /api/mails`: newest first.
 ///
 /// # Errors
-/// 400, 401, 403, 422 for an unknown state or outcome.
+/// 400, 401, 403, 422 for an unknown state, outcome or spam.
 pub async fn index(State(api): State<Api>, caller: Caller, page: Page, Query(p): Query<Params>) -> Answer {
     let (app, actor) = (&api.app, caller.actor());
     actor.require(Capability::MailRead)?;
@@ -48,6 +50,7 @@ pub async fn index(State(api): State<Api>, caller: Caller, page: Page, Query(p):
     let filter = MailFilter {
         state: given(p.state).map(|s| parsed("state", &s)).transpose()?,
         outcome: given(p.outcome).map(|s| parsed("outcome", &s)).transpose()?,
+        spam: given(p.spam).map(|s| parsed("spam", &s)).transpose()?,
         ticket,
         before: page.after()?,
     };
@@ -63,7 +66,7 @@ pub async fn index(State(api): State<Api>, caller: Caller, page: Page, Query(p):
 fn brief(m: &InboundMail) -> Value {
     json!({
         "id": m.id, "state": m.state, "outcome": m.outcome, "class": m.class, "verdict": m.verdict, "door": m.door,
-        "reason": m.reason, "received_at": m.received_at, "envelope_from": m.envelope_from,
+        "reason": m.reason, "spam": m.spam.unwrap_or(Spam::None), "received_at": m.received_at, "envelope_from": m.envelope_from,
         "envelope_to": listed(&m.envelope_to), "message_id": m.message_id,
         "from": m.from_email.as_ref().map(|email| json!({"email": email, "name": m.from_name})),
         "subject": m.subject, "size_bytes": m.size_bytes, "ticket_id": m.ticket_id, "pid": m.pid,
@@ -158,10 +161,10 @@ fn whole(m: &InboundMail, read: &Read) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut shape = json!({
         "id": m.id, "state": m.state, "outcome": m.outcome, "reason": m.reason,
         "class": m.class.unwrap_or(read.classified.class), "verdict": m.verdict.unwrap_or(read.verdict),
-        "spam": "none", "door": m.door, "received_at": m.received_at, "size_bytes": m.size_bytes,
+        "spam": m.spam.unwrap_or(Spam::None), "door": m.door, "received_at": m.received_at, "size_bytes": m.size_bytes,
         "envelope_from": m.envelope_from, "envelope_to": listed(&m.envelope_to),
         "message_id": mail.message_id, "in_reply_to": mail.in_reply_to.first(), "references": mail.references,
         "date": mail.date, "from": mail.from.as_ref().map(person),
@@ -173,7 +176,9 @@ fn whole(m: &InboundMail, read: &Read) -> Value {
         "authentication": m.authentication(), "pipeline": m.pipeline,
         "duplicate_of": m.duplicate_of, "variant_of": m.variant_of, "tries": m.tries, "next_try_at": m.next_try_at, "error": m.error,
         "decided_at": m.decided_at,
-    })
+    });
+    shape["released_at"] = json!(m.released_at);
+    shape
 }
 
 fn person(a: &Address) -> Value {
@@ -248,4 +253,31 @@ pub async fn replay(State(api): State<Api>, caller: Caller, Path(id): Path<i64>,
     let mode = asked.mode.as_deref().map(|m| parsed("mode", m)).transpose()?.unwrap_or(replay::Mode::Diff);
     let done = replay::replay_by(&api.app, &api.ingest, caller.actor(), &found, mode).await?;
     Ok(axum::Json(json(done)))
+}
+
+/// `POST /api/mails/{id}/release`: lets a held mail out of quarantine, to land where it would have; again, it tells what
+/// became of it (E5.10).
+///
+/// # Errors
+/// 401, 403 without `support.mail.replay`, 404, 409 `mail_not_releasable` if it is not held or can be no message.
+pub async fn release(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Answer {
+    let found = find(&api.app, caller.actor(), id, Capability::MailReplay).await?;
+    let applied = released(&api, caller.actor(), &found).await?;
+    let mail = mail_in::get(&api.app, caller.actor().rows(), found.id).await?;
+    let mail = mail.ok_or_else(|| Problem::new(codes::MAIL_NOT_FOUND))?;
+    Ok(axum::Json(json!({
+        "id": mail.id, "state": mail.state, "outcome": mail.outcome, "released_at": mail.released_at,
+        "ticket_id": applied.ticket_id, "pid": applied.pid, "ticket_message_id": applied.ticket_message_id,
+    })))
+}
+
+/// Releases a mail, or says that it was released before.
+///
+/// # Errors
+/// 409 `mail_not_releasable`.
+pub async fn released(api: &Api, actor: &Actor, mail: &InboundMail) -> Result<Applied, Problem> {
+    match release::release(&api.app, &api.ingest, actor, mail).await? {
+        Released::Now(applied) | Released::Before(applied) => Ok(applied),
+        Released::Never => Err(Problem::new(codes::MAIL_NOT_RELEASABLE)),
+    }
 }

@@ -39,6 +39,8 @@ pub struct PostBody {
     /// Who gets it unseen by the others.
     #[serde(default)]
     bcc: Addresses,
+    /// The address outside the customer's domain that a message's `reply_to_offered` names (E8.2).
+    reply_to: Option<String>,
 }
 
 /// Addresses as a list, or as one text with commas.
@@ -97,6 +99,7 @@ pub async fn create(
         attachments: files,
         force: b.force,
         bcc: b.bcc.list(),
+        answer_to: b.reply_to.filter(|a| !a.trim().is_empty()),
     };
     let message = messages::post(app, actor, &id.into(), post).await?;
     let message = messages::get(app, actor, id, message).await?;

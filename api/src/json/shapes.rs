@@ -116,6 +116,8 @@ pub struct MessageShape {
     pub attachments: Vec<FileShape>,
     pub mail_id: Option<MailId>,
     pub cards: Vec<Card>,
+    /// An address outside the sender's domain that the mail wants its answers at; used only if a reply names it (E8.2).
+    reply_to_offered: Option<String>,
     pub delivery: Vec<DeliveryShape>,
     pub withdrawn_at: Option<Time>,
     /// The agent who forwarded it (E6.3).
@@ -259,6 +261,7 @@ pub fn messages(actor: &Actor, all: Vec<Message>, files: Vec<Attachment>, mails:
                 .map(|d| DeliveryShape { outbox_id: d.id, to: d.to_email.clone(), state: d.state, due_at: d.due_at })
                 .collect();
             let hide = m.side == Side::Agent && !actor.is_agent();
+            let view = MailView::from_json(m.mail_view.as_deref());
             MessageShape {
                 body_html: m.body_html.as_deref().map(|html| safe_html(html, &own)),
                 attachments: own.into_iter().cloned().map(file).collect(),
@@ -276,7 +279,8 @@ pub fn messages(actor: &Actor, all: Vec<Message>, files: Vec<Attachment>, mails:
                 body: m.body,
                 visible_text: m.visible_text,
                 mail_id: m.mail_id,
-                cards: MailView::from_json(m.mail_view.as_deref()).cards,
+                cards: view.cards,
+                reply_to_offered: view.reply_to.filter(|_| actor.is_agent() && m.forwarded_by.is_none()),
                 withdrawn_at: m.withdrawn_at,
                 forwarded_by: m.forwarded_by.filter(|_| actor.is_agent()),
                 written_at: m.written_at,

@@ -11,6 +11,7 @@ use shared::imap_accounts;
 use shared::mail_in::MailState;
 use shared::mail_out::kinds::OutboxState;
 use shared::store;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -53,6 +54,9 @@ const COUNTED_FOR: Duration = Duration::from_secs(10);
 
 static COUNTED: Mutex<Option<(Instant, Flow)>> = Mutex::const_new(None);
 
+/// The tenants whose readers complained since this process began.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::const_new(BTreeSet::new());
+
 /// Sets the gauges that any process can read from the database, whoever changes it.
 async fn gauges(app: &App) -> Result<(), store::Error> {
     let mut counted = COUNTED.lock().await;
@@ -77,6 +81,18 @@ async fn gauges(app: &App) -> Result<(), store::Error> {
         let lag = flow.door_lag_s.iter().find(|(d, _)| d == door).map_or(0, |(_, lag)| *lag);
         metrics::gauge!("mail_door_lag_seconds", "door" => door.as_str()).set(lag as f64);
     }
+    for found in &flow.complaints {
+        metrics::gauge!("mail_complaint_ratio", "tenant" => found.slug.clone()).set(found.share());
+        metrics::gauge!("mail_complaint_alarm", "tenant" => found.slug.clone()).set(f64::from(found.is_alarm()));
+    }
+    // Whoever was told of before and is no more: a gauge keeps its last value else.
+    let mut told = TOLD.lock().await;
+    for slug in told.iter().filter(|slug| !flow.complaints.iter().any(|c| c.slug == **slug)) {
+        metrics::gauge!("mail_complaint_ratio", "tenant" => slug.clone()).set(0.0);
+        metrics::gauge!("mail_complaint_alarm", "tenant" => slug.clone()).set(0.0);
+    }
+    told.extend(flow.complaints.iter().map(|c| c.slug.clone()));
+    drop(told);
     metrics::gauge!("mail_oldest_unsent_seconds").set(flow.oldest_unsent_s.unwrap_or(0) as f64);
     match shared::spool::backlog(&app.config.doors.spool) {
         Ok(found) => {

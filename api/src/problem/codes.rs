@@ -56,6 +56,7 @@ codes! {
     STALE_TICKET = 409 "stale_ticket" "The ticket changed since you read it";
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
     TENANT_REQUIRED = 409 "tenant_required" "The address belongs to several tenants: name one";
+    MAIL_NOT_RELEASABLE = 409 "mail_not_releasable" "The mail is not held back, or can never be a message";
     TOO_LATE = 409 "too_late" "The mail has left already";
     NOT_CONFIRMED = 422 "not_confirmed" "What was typed to confirm it is something else: nothing was changed";
     TICKET_ERASED = 409 "ticket_erased" "The ticket was erased for good";

@@ -22,6 +22,7 @@ const TOLD: &[&str] = &[
     "no_from",
     "parse_timeout",
     "signed",
+    "spam_suspected",
 ];
 /// Flags that make the original worth looking at.
 const PECULIAR: &[&str] = &["degraded", "guessed_charset", "limit", "parse_timeout"];
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn chips_are_in_words() {
         let flags = TOLD.iter().map(|f| (*f).to_owned()).chain(["limit:parts".to_owned(), "text_derived".to_owned()]);
-        let view = MailView { flags: flags.collect(), defects: vec!["bad_base64".into()], cards: vec![] };
+        let view = MailView { flags: flags.collect(), defects: vec!["bad_base64".into()], ..MailView::default() };
         for locale in [Locale::En, Locale::De] {
             let chips = chips(locale, &view);
             assert_eq!(chips.len(), TOLD.len() + 1);

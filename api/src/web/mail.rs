@@ -8,10 +8,11 @@ use super::parts::{Choice, Fact, Step, TicketLink, choices};
 use super::reader::{self, Visit};
 use super::render::{self, Page};
 use super::replay::{self, Replay};
+use super::spam_rules;
 use super::words::{self, Fate};
 use crate::Api;
 use crate::extract::{Path, Query};
-use crate::json::mails::view_as;
+use crate::json::mails::{released, view_as};
 use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,6 +25,7 @@ use shared::i18n::{self, Locale};
 use shared::ids::{MailId, OutboxId};
 use shared::imap_accounts;
 use shared::mail_in::explain::{self, Sentence};
+use shared::mail_in::types::Spam;
 use shared::mail_in::{self, InboundMail, MailFilter, MailState, Trace, deceit};
 use shared::mail_out::kinds::OutboxState;
 use shared::mail_out::outbox::read::{self, Listed, OutboxFilter};
@@ -81,6 +83,8 @@ pub struct InboundList {
     pub flow: Vec<FlowLine>,
     /// The filters.
     pub states: Vec<StateFilter>,
+    /// Where the rules on spam are, for who may set them.
+    pub spam_rules: Option<&'static str>,
     /// The rows.
     pub rows: Vec<InboundRow>,
 }
@@ -137,6 +141,8 @@ pub struct Inbound {
     pub reading: Option<Reading>,
     /// Reading it again, on its own page, for who may.
     pub replay: Option<Replay>,
+    /// Where to let it out of quarantine, for who may.
+    pub release: Option<String>,
 }
 
 /// A mail's text, read with a charset of choice (E2.1).
@@ -313,6 +319,7 @@ impl Inbound {
             original: (raw && mail.erased_at.is_none()).then(|| format!("/api/mails/{}/raw", mail.id)),
             reading: None,
             replay: None,
+            release: None,
         }
     }
 }
@@ -463,7 +470,9 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
         "kept" => Some(MailState::Kept),
         _ => None,
     };
-    let filter = MailFilter { state, before: params.before.map(MailId), ..MailFilter::default() };
+    // What was held as spam, not what was released since (E5.10).
+    let spam = (params.state() == "spam").then_some(Spam::Held);
+    let filter = MailFilter { state, spam, before: params.before.map(MailId), ..MailFilter::default() };
     let mut mails = mail_in::list(&api.app, actor.rows(), &filter, PAGE + 1).await?;
     let more = mails.len() as i64 > PAGE;
     mails.truncate(PAGE as usize);
@@ -476,17 +485,20 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
         false => Vec::new(),
     };
     let row = |m: &InboundMail| InboundRow::new(visit.locale, visit.now, m, Some(m.id) == id);
+    let may_release = actor.can(Capability::MailReplay);
     let page = MailPage {
         inbound: Some(InboundList {
             failures,
             flow: mail_flow::lines(visit.locale, visit.now, &flow, &accounts),
-            states: filters("/dashboard/mail", &["all", "quarantined", "failed", "kept"], params.state()),
+            states: filters("/dashboard/mail", &["all", "quarantined", "spam", "failed", "kept"], params.state()),
+            spam_rules: actor.can(Capability::SettingsManage).then_some(spam_rules::HERE),
             rows: mails.iter().map(row).collect(),
         }),
         side: open.is_some(),
         mail: open.map(|m| Inbound {
             reading,
             replay,
+            release: (may_release && m.is_releasable()).then(|| format!("/dashboard/mail/{}/release", m.id)),
             ..Inbound::new(visit.locale, visit.now, &m, actor.can(Capability::MailRaw))
         }),
         done: done(visit.locale, params.did.as_deref()),
@@ -521,6 +533,24 @@ async fn reading(api: &Api, visit: &Visit, id: MailId, charset: Option<&str>) ->
         subject: deceit::shown(&mail.subject),
         text: format::text_html(mail.body_text.trim()),
     })
+}
+
+/// `POST /dashboard/mail/{id}/release`
+///
+/// # Errors
+/// 401, 403 without `support.mail.replay`, 404 `mail_not_found`, 409 `mail_not_releasable`.
+pub async fn release(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(id): Path<MailId>,
+    _: FormData,
+) -> Result<Response, Problem> {
+    let actor = visit.actor()?;
+    let mail = mail_in::get(&api.app, actor.rows(), id).await?;
+    let mail = mail.ok_or_else(|| Problem::new(codes::MAIL_NOT_FOUND))?;
+    actor.require(Capability::MailReplay)?;
+    released(&api, actor, &mail).await?;
+    Ok(Redirect::to(&with_did(&format!("/dashboard/mail/{id}"), "release")).into_response())
 }
 
 /// `GET /dashboard/mail/outbox`
@@ -682,6 +712,7 @@ pub mod tests {
                 text: "text".into(),
             }),
             replay: Some(replay::sample()),
+            release: Some("/dashboard/mail/17/release".into()),
         }
     }
 
@@ -709,6 +740,7 @@ pub mod tests {
             failures: 2,
             flow: vec![line(true), line(false)],
             states: vec![filter("all")],
+            spam_rules: Some(spam_rules::HERE),
             rows: vec![row, bad],
         };
         let out = OutboxRow {
@@ -749,7 +781,7 @@ pub mod tests {
                 ..MailPage::default()
             },
             MailPage {
-                inbound: Some(InboundList { failures: 0, flow: vec![], rows: vec![], ..list }),
+                inbound: Some(InboundList { failures: 0, flow: vec![], rows: vec![], spam_rules: None, ..list }),
                 ..MailPage::default()
             },
             MailPage {

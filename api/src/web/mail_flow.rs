@@ -44,6 +44,11 @@ pub fn lines(locale: Locale, now: Time, flow: &Flow, accounts: &[ImapAccount]) -
     if let Some(late) = flow.oldest_unsent_s.filter(|late| *late > SLOW_S) {
         line(i18n::text(locale, "oldest-unsent", &[("age", &age(late))]), true);
     }
+    for found in flow.complaints.iter().filter(|c| c.is_alarm()) {
+        let (count, sent, percent) = (found.readers.to_string(), found.sent.to_string(), found.percent());
+        let args = [("tenant", found.slug.as_str()), ("count", &count), ("sent", &sent), ("percent", &percent)];
+        line(i18n::text(locale, "mail-complaints", &args), true);
+    }
     for account in accounts {
         let (mailbox, host) = (account.mailbox.as_str(), account.host.as_str());
         let (count, error) = (account.waiting.to_string(), account.error.clone().unwrap_or_default());

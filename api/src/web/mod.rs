@@ -31,6 +31,7 @@ pub mod render;
 pub mod replay;
 pub mod samples;
 pub mod settings;
+pub mod spam_rules;
 pub mod story;
 pub mod ticket;
 pub mod ticket_acts;

@@ -61,6 +61,8 @@ pub struct TicketPage {
     pub closed_text: Option<String>,
     /// Who will get a reply.
     pub recipients: Vec<Person>,
+    /// An address outside the customer's domain that their last mail wants its answer at (E8.2).
+    pub answer_to: Option<String>,
     /// The composer is open for a note.
     pub note_mode: bool,
     /// A reply that was not sent.
@@ -479,6 +481,7 @@ mod tests {
             agent: true,
             closed_text: None,
             recipients: vec![mara],
+            answer_to: Some("billing@other.example".into()),
             note_mode: false,
             reply_draft: String::new(),
             note_draft: String::new(),

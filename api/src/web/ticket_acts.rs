@@ -41,6 +41,7 @@ pub async fn message(
         send_after: form.some("send_after").and_then(minute),
         force: form.get("force") == "1",
         bcc: form.get("bcc").split([',', ';']).map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
+        answer_to: form.some("reply_to").map(str::to_owned),
     };
     let which = ticket(&which);
     match messages::post(&api.app, visit.actor()?, &which, post).await {

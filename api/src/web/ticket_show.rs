@@ -15,10 +15,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use shared::access::{Actor, Capability};
+use shared::address;
 use shared::i18n;
 use shared::ids::{MessageId, UserId};
+use shared::mail_in::cards::MailView;
 use shared::mail_out::outbox;
-use shared::messages;
+use shared::messages::{self, Side};
 use shared::tickets::{self, EventView, ParticipantKind, ParticipantState, Priority, Status, TicketRef, TicketView};
 use shared::users::{self, User};
 use std::collections::HashMap;
@@ -160,6 +162,7 @@ pub async fn answer(
         agent: visit.is_agent(),
         closed_text: (!can.write && can.reopen).then(|| i18n::text(locale, "closed-customer", &[])),
         recipients: if visit.is_agent() { recipients(&people) } else { Vec::new() },
+        answer_to: if visit.is_agent() { offered(&view, &page.messages) } else { None },
         can,
         note_mode: left.note_mode,
         reply_draft: left.reply,
@@ -245,6 +248,15 @@ fn recipients(people: &[tickets::Participant]) -> Vec<Person> {
     let accepted = people.iter().filter(|p| p.state == ParticipantState::Accepted);
     let mailed = accepted.filter(|p| p.kind != ParticipantKind::Follower);
     mailed.map(|p| Person::new(p.name.as_deref(), &p.email, false)).collect()
+}
+
+/// The address that the customer's newest mail wants its answer at, where that is outside their domain.
+fn offered(view: &TicketView, messages: &[messages::Message]) -> Option<String> {
+    let of_requester = |m: &&messages::Message| m.mail_id.is_some() && matches!(m.side, Side::Customer | Side::Staff);
+    let newest = messages.iter().filter(of_requester).max_by_key(|m| m.seq)?;
+    let own = newest.author_id == Some(view.ticket.requester_id) && newest.forwarded_by.is_none();
+    let reply_to = MailView::from_json(newest.mail_view.as_deref()).reply_to?;
+    (own && address::key(&reply_to) != address::key(&view.requester_email)).then_some(reply_to)
 }
 
 /// What users are called, as far as the page names any.

@@ -22,4 +22,5 @@ mod providers;
 mod round_trip;
 mod sending;
 mod smtp;
+mod spam;
 mod tickets;

@@ -4,6 +4,7 @@
 use super::parse;
 use super::types::{Address, Mail, Part};
 use crate::clock::Time;
+use crate::mail_out::answered;
 use serde::{Deserialize, Serialize};
 
 /// Enclosed mails within each other that get a card (E2.9); deeper ones are files.
@@ -77,12 +78,20 @@ pub struct MailView {
     pub defects: Vec<String>,
     /// Cards of its files.
     pub cards: Vec<Card>,
+    /// The address that its answers are wanted at, outside From's domain: offered to agents, not used (E8.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
 }
 
 impl MailView {
     /// Returns what there is to tell of a mail.
     pub fn of(mail: &Mail) -> MailView {
-        MailView { flags: mail.flags.clone(), defects: mail.defects.clone(), cards: of(mail) }
+        MailView {
+            flags: mail.flags.clone(),
+            defects: mail.defects.clone(),
+            cards: of(mail),
+            reply_to: foreign_reply_to(mail),
+        }
     }
 
     /// Adds what was found out about it beside reading it.
@@ -94,6 +103,7 @@ impl MailView {
     /// Returns it as it is stored; None if there is nothing to tell.
     pub fn to_json(&self) -> Option<String> {
         let nothing = self.flags.is_empty() && self.defects.is_empty() && self.cards.is_empty();
+        let nothing = nothing && self.reply_to.is_none();
         (!nothing).then(|| serde_json::to_string(self).expect("a view is made of texts and numbers"))
     }
 
@@ -101,6 +111,11 @@ impl MailView {
     pub fn from_json(json: Option<&str>) -> MailView {
         json.and_then(|j| serde_json::from_str(j).ok()).unwrap_or_default()
     }
+}
+
+fn foreign_reply_to(mail: &Mail) -> Option<String> {
+    let (Some(from), [reply_to]) = (&mail.from, mail.reply_to.as_slice()) else { return None };
+    answered::is_foreign(&from.email, &reply_to.email).then(|| reply_to.email.clone())
 }
 
 /// Returns the cards of a mail's files, in order. What a delivery report encloses is the report's business.

@@ -8,9 +8,9 @@ use super::matching::{self, Match};
 use super::origin::{self, Origin};
 use super::outcome::Outcome;
 use super::senders::{self, Cell};
-use super::types::{Class, Classified, Mail, Verdict};
+use super::types::{Class, Classified, Mail, Spam, Verdict};
 use super::variants::Likeness;
-use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, forward, parse};
+use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, forward, parse, spam};
 use crate::address;
 use crate::app::App;
 use crate::ids::{MailId, OutboxId, TicketId};
@@ -42,6 +42,8 @@ pub struct Read {
     pub verdict: Verdict,
     /// By whom, and how.
     pub authentication: Authentication,
+    /// What those whom we believe say about spam (E5.10).
+    pub spam_told: Option<spam::Told>,
     /// Valid tokens in its recipient addresses, in order (E3.4).
     pub tokens: Vec<Token>,
     /// Ids of ours that it names, In-Reply-To first, then References from the right (E4.1(3)).
@@ -109,6 +111,7 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     let dedupe_key = fingerprint::within(own, fingerprint::dedupe_key(&mail, &kept.raw, session.as_deref(), &[]));
     let authentication = authenticate::check(app, &kept, &mail, &mut trace).await?;
     let verdict = authentication.verdict;
+    let spam_told = authenticate::told_of_spam(app, &kept, &mail).await?;
     let ours = OursOf { keys, kept: &kept, host: &app.config.smtp_hostname };
     let classified = classify::classify(&mail, &kept.facts, &ours);
     trace.add("classify", classified.rule, classified.class.as_str(), classified.evidence.clone());
@@ -130,6 +133,7 @@ pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
         classified,
         verdict,
         authentication,
+        spam_told,
         tokens,
         our_ids,
         ids,
@@ -172,7 +176,7 @@ impl classify::Ours for OursOf<'_> {
 pub(super) fn held_as(reason: &str) -> Outcome {
     match reason {
         "not_mail" => Outcome::KeptUnparsed,
-        DMARC_QUARANTINE => Outcome::SpamHeld,
+        DMARC_QUARANTINE | SPAM => Outcome::SpamHeld,
         _ => Outcome::Quarantined,
     }
 }
@@ -227,6 +231,9 @@ fn subject_pids(subject: &str) -> Vec<String> {
 pub const DMARC_REJECT: &str = "dmarc_reject";
 /// Held as spam, because From's domain asks for that (E11.3).
 pub const DMARC_QUARANTINE: &str = "dmarc_quarantine";
+
+/// Held as spam, by the tenant's rules or by those whom we believe (E5.10).
+pub const SPAM: &str = "spam";
 
 /// What is to become of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,6 +306,8 @@ pub struct Joining {
     pub cell: Cell,
     /// The class whose effects it has (E5.11).
     pub class: Class,
+    /// Whether it is marked as what may be spam (E5.10).
+    pub spam: Spam,
     /// Whether it brings the ticket back to work.
     pub revive: Option<&'static str>,
     /// Tickets of further tokens: they get a linking event (E4.3).
@@ -383,8 +392,10 @@ fn report(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decisi
 }
 
 fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
-    // E2.4, E10.2: who wrote it and for whom must be known, unless a recipient token of ours says where it belongs.
-    if found.rule != 1 {
+    // E2.4, E10.2: who wrote it and for whom must be known, unless a recipient token of ours says where it belongs, or
+    // somebody looked at it and released it.
+    let is_released = read.kept.released.is_some();
+    if found.rule != 1 && !is_released {
         if read.mail.from.is_none() {
             trace.add("apply", "E2.4", "quarantined", "no_sender");
             return Decision::Quarantine { reason: "no_sender" };
@@ -397,6 +408,11 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
     if let Some(reason) = refused_by_owner(read, known) {
         trace.add("apply", "E11.3", "quarantined", reason);
         return Decision::Quarantine { reason };
+    }
+    let spam = spam::decide(read, known, &found, trace);
+    if spam == Spam::Held {
+        trace.add("apply", "E5.10", "quarantined", SPAM);
+        return Decision::Quarantine { reason: SPAM };
     }
     let Some(ticket) = found.ticket.and_then(|id| known.tickets.get(&id)) else {
         return unmatched(read, known, found, trace);
@@ -413,8 +429,10 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
     trace.add("match", "E4.4", cell.as_str(), "");
     let opening = Opening { rule: found.rule, ..Opening::new() };
     match cell {
-        Cell::Quarantine => return Decision::Quarantine { reason: "stranger_failed" },
-        Cell::NewLinked => return open(read, known, Opening { links: vec![ticket.id], ..opening }, &found, trace),
+        Cell::Quarantine if !is_released => return Decision::Quarantine { reason: "stranger_failed" },
+        Cell::Quarantine | Cell::NewLinked => {
+            return open(read, known, Opening { links: vec![ticket.id], ..opening }, &found, trace);
+        }
         Cell::New => return open(read, known, opening, &found, trace),
         _ => {}
     }
@@ -436,6 +454,7 @@ fn conversation(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> 
         rule: found.rule,
         cell,
         class,
+        spam,
         revive: senders::revives(class, ticket, cell).filter(|_| !read.kept.quiet),
         links: found.links,
         merged: found.merged,
@@ -489,7 +508,8 @@ fn subject_words(subject: &str) -> BTreeSet<String> {
 /// What the owner of the From address's domain asks to be done with a mail that fails authentication (E11.3), unless the
 /// tenant only wants to be warned. Held mail can be released.
 fn refused_by_owner(read: &Read, known: &Known) -> Option<&'static str> {
-    if read.verdict != Verdict::Fail || known.tenant(read.kept.tenant_id).auth_warn_only {
+    let is_warning = known.tenant(read.kept.tenant_id).auth_warn_only || read.kept.released.is_some();
+    if read.verdict != Verdict::Fail || is_warning {
         return None;
     }
     match read.authentication.policy() {
@@ -512,7 +532,8 @@ fn treated_as(read: &Read, known: &Known, ticket: TicketId, found: &Match, trace
 
 /// No ticket was found, or none that the mail may join.
 fn unmatched(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
-    if read.classified.class == Class::AutoReply && !matching::envelope_only(&read.classified) {
+    let is_auto = read.classified.class == Class::AutoReply && !matching::envelope_only(&read.classified);
+    if is_auto && read.kept.released.is_none() {
         // E5.5: an automatic answer to nothing of ours is nobody's problem.
         trace.add("apply", "E5.5", "quarantined", "auto_unmatched");
         return Decision::Quarantine { reason: "auto_unmatched" };

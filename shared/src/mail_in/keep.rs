@@ -98,6 +98,8 @@ pub struct Kept {
     pub authentication: Option<Authentication>,
     /// It is replayed: nothing is sent, and no clock moves (E14.3).
     pub quiet: bool,
+    /// When somebody let it out of quarantine: nothing holds it any more (E5.10).
+    pub released: Option<Time>,
 }
 
 /// One row to be: an arrival for one tenant.
@@ -199,6 +201,7 @@ pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Er
             received_at,
             authentication: None,
             quiet: false,
+            released: None,
         });
     }
     tx.commit().await?;
@@ -230,6 +233,7 @@ pub(super) async fn homes(app: &App, arrival: Arrival) -> Result<Vec<Kept>, Erro
         received_at,
         authentication: None,
         quiet: false,
+        released: None,
     };
     Ok(entries.into_iter().map(kept).collect())
 }
@@ -349,6 +353,7 @@ pub async fn load(app: &App, id: MailId) -> Result<Kept, Error> {
         received_at: row.received_at,
         authentication: row.authentication(),
         quiet: false,
+        released: row.released_at,
     })
 }
 

@@ -13,6 +13,7 @@ use crate::mail_out::enqueue::Desk;
 use crate::mail_out::message_id::{self, OurId};
 use crate::mail_out::token::Token;
 use crate::store::{Exec, Result};
+use crate::tenants::spam_rules::SpamRule;
 use crate::tickets::{self, Participant, Status, Ticket};
 use chrono::Duration;
 use std::collections::{BTreeSet, HashMap};
@@ -28,6 +29,8 @@ pub struct TenantFacts {
     pub reopen_days: i64,
     /// Whether mail that fails authentication is only shown with a warning.
     pub auth_warn_only: bool,
+    /// What is spam and what is none (E5.10).
+    pub spam_rules: Vec<SpamRule>,
 }
 
 /// A user as the pipeline needs it.

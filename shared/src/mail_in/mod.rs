@@ -31,9 +31,11 @@ pub mod parse;
 pub mod quote;
 mod recipients;
 pub mod relay_events;
+pub mod release;
 pub mod replay;
 pub mod sanitise;
 mod senders;
+pub mod spam;
 mod sql;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! What a relay tells of mail that it took over: bounced, complained about, delayed, delivered (E9.11). Its word counts
 //! as a delivery report with a token of ours, as it is signed; it never resends anything.
 //!
-//! A mail is recognised by the envelope sender that it was sent with (the bounce token), else by the id that the relay
-//! gave it, else by our Message-ID. What is about no mail of ours changes nothing.
+//! A mail is recognised by the envelope sender that it was sent with (the bounce token), else by the same token in its
+//! `X-Row`, else by the id that the relay gave it, else by our Message-ID. What is about no mail of ours changes nothing.
 
 use super::types::BounceKind;
 use super::{Error, bounce, keep, sql};
@@ -55,6 +55,8 @@ pub struct RelayEvent {
     pub envelope_from: Option<String>,
     /// The id that the relay gave the mail.
     pub relay_id: Option<String>,
+    /// The mail's `X-Row`, as we sent it: signed, whatever else the relay replaced.
+    pub row: Option<String>,
     /// The mail's Message-ID, as we sent it.
     pub message_id: Option<String>,
 }
@@ -107,6 +109,18 @@ async fn one(app: &App, event: &RelayEvent) -> Result<Option<Shown>, Error> {
         RelayNews::Complained => Some(OutboxState::Complained),
         RelayNews::Delayed | RelayNews::Delivered => None,
     };
+    // E9.9: whoever tells of it has it. It is never sent again.
+    if state.is_none() && sql::settle_maybe(&mut tx, sent.id, now).await? {
+        tracing::info!(
+            outbox.id = sent.id.0,
+            relay = event.relay,
+            "a relay's event settles a mail that may have been sent"
+        );
+        if let Some(ticket) = sent.ticket_id.filter(|t| work.ticket(*t).is_some()) {
+            let data = json!({"outbox_id": sent.id, "relay": event.relay, "result": "settled"});
+            work.event(ticket, EventKind::MailSent, By::SYSTEM, data, None);
+        }
+    }
     if let Some(state) = state {
         sql::report_outbox(&mut tx, sent.id, state, event.diagnostic.as_deref(), now).await?;
     }
@@ -158,6 +172,14 @@ async fn find(app: &App, event: &RelayEvent) -> Result<Option<sql::OutboxRef>, E
     if let Some(id) = by_token(app, event).await? {
         return Ok(sql::find_outbox(&mut db, &[id], &[]).await?.pop());
     }
+    // What is ours is signed by its tenant: only that one's rows are looked at.
+    let tenants = sql::tenant_ids(&mut db).await?;
+    if let Some((tenant, id)) = event.row.as_deref().and_then(|row| by_row(app, &tenants, row)) {
+        let found = sql::find_outbox(&mut db, &[id], &[]).await?;
+        if let Some(found) = found.into_iter().find(|o| o.tenant_id == tenant) {
+            return Ok(Some(found));
+        }
+    }
     if let Some(relay_id) = &event.relay_id {
         let bare = relay_id.trim().trim_start_matches('<').trim_end_matches('>');
         let short = bare.split('@').next().unwrap_or(bare);
@@ -166,8 +188,6 @@ async fn find(app: &App, event: &RelayEvent) -> Result<Option<sql::OutboxRef>, E
             return Ok(Some(found));
         }
     }
-    // Ids of ours are signed by their tenant: only that one's rows are looked at.
-    let tenants = sql::tenant_ids(&mut db).await?;
     if let Some(id) = event.message_id.as_deref().and_then(super::parse::ids::normalise) {
         let ours: Vec<(TenantId, String)> = tenants
             .iter()
@@ -180,6 +200,14 @@ async fn find(app: &App, event: &RelayEvent) -> Result<Option<sql::OutboxRef>, E
         }
     }
     Ok(None)
+}
+
+/// The outbox mail that an `X-Row` names, and whose key signed that.
+fn by_row(app: &App, tenants: &[TenantId], row: &str) -> Option<(TenantId, OutboxId)> {
+    tenants.iter().find_map(|tenant| match token::parse(&app.keys, *tenant, row.trim()) {
+        Ok(Token::Bounce { outbox }) => Some((*tenant, outbox)),
+        _ => None,
+    })
 }
 
 /// Returns the outbox mail that the envelope sender's bounce token names.

@@ -177,6 +177,11 @@ pub fn ack_allowed(read: &Read, known: &Known, origin: &Origin) -> Result<(), &'
     if matches!(read.kept.door, super::Door::Imap) && read.mail.date.is_some_and(old) {
         return Err("old_mail");
     }
+    // Released after days: whoever wrote it no longer waits for this.
+    let waited = |at: crate::clock::Time| at - read.kept.received_at > chrono::Duration::days(3);
+    if read.kept.released.is_some_and(waited) {
+        return Err("old_mail");
+    }
     if !address::is_valid(&from.email) {
         return Err("address_invalid");
     }

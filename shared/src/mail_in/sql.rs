@@ -139,6 +139,7 @@ pub struct KeptRow {
     pub tls: Option<String>,
     pub door_facts: Option<String>,
     pub received_at: Time,
+    pub released_at: Option<Time>,
     pub sha256: String,
     pub size_bytes: i64,
     pub encoding: String,
@@ -195,7 +196,7 @@ impl KeptRow {
 
 pub(super) async fn load(db: &Db, id: MailId) -> Result<Option<KeptRow>> {
     sql("SELECT m.tenant_id, m.mailbox_id, m.own_tickets, m.door, m.envelope_from, m.envelope_to, m.peer_ip, m.helo, m.vouched, m.tls, \
-         m.authentication, m.door_facts, m.received_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
+         m.authentication, m.door_facts, m.received_at, m.released_at, r.sha256, r.size_bytes, r.encoding, r.bytes FROM inbound_mails m JOIN raw_mails r ON r.id = m.raw_id WHERE m.id = $1")
     .bind(id)
     .opt(&mut db.read(Scope::All))
     .await
@@ -236,6 +237,18 @@ pub(super) async fn undecided(db: &Db, n: i64) -> Result<Vec<MailId>> {
     .all(&mut db.read(Scope::All))
     .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Takes a mail out of quarantine, to be decided again; false if it is not there any more.
+pub(super) async fn release(tx: &mut Tx, id: MailId, at: Time) -> Result<bool> {
+    let n =
+        sql("UPDATE inbound_mails SET state = 'kept', outcome = NULL, reason = NULL, spam = NULL, released_at = $1 \
+                 WHERE id = $2 AND state = 'quarantined'")
+        .bind(at)
+        .bind(id)
+        .exec(tx)
+        .await?;
+    Ok(n > 0)
 }
 
 /// The authserv-ids that a tenant trusts beside the instance's (E11.2).
@@ -347,10 +360,9 @@ pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result
     Ok(rows
         .into_iter()
         .map(|(id, name, pid_prefix, settings)| {
-            let settings: serde_json::Value = serde_json::from_str(&settings).unwrap_or_default();
-            let reopen_days = settings["reopen_days"].as_i64().unwrap_or(30);
-            let auth_warn_only = settings["auth_warn_only"].as_bool().unwrap_or(false);
-            (id, TenantFacts { name, pid_prefix, reopen_days, auth_warn_only })
+            let crate::tenants::Settings { reopen_days, auth_warn_only, spam_rules, .. } =
+                crate::tenants::Settings::from_json(&settings);
+            (id, TenantFacts { name, pid_prefix, reopen_days, auth_warn_only, spam_rules })
         })
         .collect())
 }
@@ -628,6 +640,18 @@ pub(super) async fn report_outbox(
          WHERE id = $4 AND state IN ('sent', 'maybe_sent', 'sending', 'bounced')")
         .bind(state)
         .bind(text)
+        .bind(at)
+        .bind(id)
+        .exec(tx)
+        .await?;
+    Ok(changed > 0)
+}
+
+/// Settles a mail of which nobody knew whether the relay took it, also where it waits for its second try: it did.
+pub(super) async fn settle_maybe(tx: &mut Tx, id: OutboxId, at: Time) -> Result<bool> {
+    let changed =
+        sql("UPDATE outbox SET state = 'sent', due_at = NULL, sent_at = COALESCE(sent_at, $1), updated_at = $1 \
+                       WHERE id = $2 AND (state = 'maybe_sent' OR state = 'queued' AND maybes > 0)")
         .bind(at)
         .bind(id)
         .exec(tx)

@@ -6,7 +6,7 @@
 use super::authenticate::Authentication;
 use super::decide::{self, Read};
 use super::outcome::{MailState, Outcome};
-use super::types::{Class, Verdict};
+use super::types::{Class, Spam, Verdict};
 use super::{Door, Error, keep};
 use crate::app::App;
 use crate::clock::Time;
@@ -55,6 +55,8 @@ pub struct InboundMail {
     pub pipeline: i64,
     pub checks: i64,
     pub check_due_at: Option<Time>,
+    pub spam: Option<Spam>,
+    pub released_at: Option<Time>,
 }
 
 impl InboundMail {
@@ -71,6 +73,8 @@ pub struct MailFilter {
     pub state: Option<MailState>,
     /// Only those with this outcome.
     pub outcome: Option<Outcome>,
+    /// Only those taken for spam so (E5.10).
+    pub spam: Option<Spam>,
     /// Only those that led to this ticket.
     pub ticket: Option<TicketId>,
     /// Only those before this one: the cursor.
@@ -81,7 +85,7 @@ const COLUMNS: &str = "SELECT m.id, m.tenant_id, m.mailbox_id, m.door, m.envelop
      m.state, m.outcome, m.class, m.verdict, m.reason, m.message_id, m.from_email, m.from_name, m.subject, m.flags, m.trace, \
      m.ticket_id, t.pid, m.ticket_message_id, m.duplicate_of, m.variant_of, m.tries, m.next_try_at, m.error, m.decided_at, \
      COALESCE(r.size_bytes, 0) AS size_bytes, m.erased_at, \
-     m.authentication, m.pipeline, m.checks, m.check_due_at \
+     m.authentication, m.pipeline, m.checks, m.check_due_at, m.spam, m.released_at \
      FROM inbound_mails m LEFT JOIN raw_mails r ON r.id = m.raw_id LEFT JOIN tickets t ON t.id = m.ticket_id WHERE 1 = 1";
 
 fn within(scope: Scope) -> crate::store::Q {
@@ -102,6 +106,9 @@ pub async fn list(app: &App, scope: Scope, filter: &MailFilter, limit: i64) -> S
     }
     if let Some(outcome) = filter.outcome {
         q = q.push(" AND m.outcome = ").arg(outcome);
+    }
+    if let Some(spam) = filter.spam {
+        q = q.push(" AND m.spam = ").arg(spam);
     }
     if let Some(ticket) = filter.ticket {
         q = q.push(" AND m.ticket_id = ").arg(ticket);

@@ -70,6 +70,22 @@ impl Answered {
         let same = domain(reply_to).is_some() && domain(reply_to) == domain(requester);
         (own && same && address::key(reply_to) != address::key(requester)).then_some(reply_to)
     }
+
+    /// Returns the mail's Reply-To, if the mail is `requester`'s and wants its answers outside their domain: an agent may
+    /// choose it, having looked.
+    pub fn offered_address(&self, requester: &str) -> Option<&str> {
+        let (from, reply_to) = (self.from.as_deref()?, self.reply_to.as_deref()?);
+        (address::key(from) == address::key(requester) && is_foreign(from, reply_to)).then_some(reply_to)
+    }
+}
+
+/// Whether a Reply-To is another address than From's, and in another domain or in one that everybody can have an address in.
+pub fn is_foreign(from: &str, reply_to: &str) -> bool {
+    let (from, reply_to) = (address::key(from), address::key(reply_to));
+    let domain = |a: &str| address::domain(a).filter(|d| !address::is_freemail(d));
+    address::is_valid(&reply_to)
+        && reply_to != from
+        && (domain(&reply_to).is_none() || domain(&reply_to) != domain(&from))
 }
 
 #[cfg(test)]
@@ -90,6 +106,14 @@ mod tests {
         let ann = "ann@firm.example";
         assert_eq!(better(ann, "Billing <billing@Firm.example>", ann).as_deref(), Some("billing@Firm.example"));
         assert_eq!(better(ann, "billing@else.example", ann), None, "a foreign one");
+        let offered = |from: &str, reply_to: &str| {
+            let found = of(&format!("From: {from}\r\nReply-To: {reply_to}"));
+            found.offered_address(ann).map(str::to_owned)
+        };
+        assert_eq!(offered(ann, "billing@else.example").as_deref(), Some("billing@else.example"));
+        assert_eq!(offered(ann, "billing@firm.example"), None, "used as it is");
+        assert_eq!(offered("eve@firm.example", "billing@else.example"), None, "somebody else's mail");
+        assert_eq!(offered(ann, "Ann@Firm.example"), None, "the same");
         assert_eq!(better(ann, "billing@sub.firm.example", ann), None);
         assert_eq!(better("ann@gmail.com", "bob@gmail.com", "ann@gmail.com"), None, "anybody's domain");
         assert_eq!(better(ann, "a@firm.example, b@firm.example", ann), None, "not one address");

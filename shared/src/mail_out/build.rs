@@ -8,7 +8,7 @@ use crate::blobs;
 use crate::ids::{AttachmentId, MessageId, TicketId};
 use crate::keys::Keys;
 use crate::mail_in::types::Address;
-use crate::mail_out::compose::{File, Letter, Sender, compose};
+use crate::mail_out::compose::{Echo, File, Letter, Sender, compose};
 use crate::mail_out::contents::{
     AccountLink, Ack, Content, Digest, LinkedFile, Mention, Notice, NoticeEvent, Probe, Quoted, Reply, Solved, excerpt,
 };
@@ -17,6 +17,7 @@ use crate::mail_out::headers;
 use crate::mail_out::links;
 use crate::mail_out::outbox::{Claimed, Draft, Kept, Template};
 use crate::mail_out::render::Templates;
+use crate::mail_out::token::{self, Token};
 use crate::mail_out::unsubscribe::{Sort, Unsubscribe};
 use crate::mail_out::{compose::Form, message_id, threading};
 use crate::messages::types::MessageKind;
@@ -312,6 +313,8 @@ fn letter(
         html: Some(rendered.html),
         files,
         loop_guard: message_id::mint_loop_guard(&app.keys, row.tenant_id, draft.row),
+        row: Some(token::mint(&app.keys, row.tenant_id, Token::Bounce { outbox: row.id })),
+        relay: app.config.smtp_url.as_ref().and_then(|u| u.host_str()).map(Echo::of_host).unwrap_or_default(),
         list_unsubscribe: None,
         thread_index: draft.thread.as_ref().map(|(index, _)| index.clone()),
         thread_topic: draft.thread.as_ref().and_then(|(_, topic)| topic.clone()),

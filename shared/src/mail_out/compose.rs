@@ -127,6 +127,39 @@ fn bare_name(name: &str) -> String {
     words.map(|w| w.split('@').next().unwrap_or_default().trim_matches(['<', '"'])).collect::<Vec<_>>().join(" ")
 }
 
+/// A relay that does not repeat a mail's headers in its events, but a field of its own (E9.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Echo {
+    /// None of these: it tells headers, or the envelope sender.
+    #[default]
+    Headers,
+    /// Mailgun: `user-variables` of `X-Mailgun-Variables`.
+    Mailgun,
+    /// Postmark: `Metadata` of `X-PM-Metadata-…`.
+    Postmark,
+}
+
+impl Echo {
+    /// Returns how the relay with this host name repeats things.
+    pub fn of_host(host: &str) -> Echo {
+        let host = host.to_ascii_lowercase();
+        let is_of = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        match () {
+            () if is_of("mailgun.org") => Echo::Mailgun,
+            () if is_of("postmarkapp.com") => Echo::Postmark,
+            () => Echo::Headers,
+        }
+    }
+
+    fn echoes(self, row: &str) -> Option<(&'static str, String)> {
+        match self {
+            Echo::Headers => None,
+            Echo::Mailgun => Some(("X-Mailgun-Variables", format!("{{\"x-row\":\"{row}\"}}"))),
+            Echo::Postmark => Some(("X-PM-Metadata-x-row", row.to_owned())),
+        }
+    }
+}
+
 /// A file that goes with a letter.
 #[derive(Debug, Clone)]
 pub struct File {
@@ -171,6 +204,10 @@ pub struct Letter {
     pub files: Vec<File>,
     /// The value of X-Loop-Guard.
     pub loop_guard: String,
+    /// Value of X-Row: names this delivery's row to us alone, where a relay replaces what else does (E9.11).
+    pub row: Option<String>,
+    /// Whose relay takes it, as far as that one must be told what to repeat in its events.
+    pub relay: Echo,
     /// The one-click address (RFC 8058).
     pub list_unsubscribe: Option<String>,
     /// Thread-Index, if the answered mail has one.
@@ -254,6 +291,12 @@ fn write_headers(fields: &mut Fields, letter: &Letter) -> Result<(), ComposeErro
         }
     }
     fields.word("X-Loop-Guard", &letter.loop_guard)?;
+    if let Some(row) = &letter.row {
+        fields.word("X-Row", row)?;
+        if let Some((name, value)) = letter.relay.echoes(row) {
+            fields.word(name, &value)?;
+        }
+    }
     fields.fixed("MIME-Version", "1.0");
     Ok(())
 }

@@ -52,6 +52,8 @@ fn letter(form: Form) -> Letter {
             },
         ],
         loop_guard: "instance.1.12.mac".into(),
+        row: None,
+        relay: Echo::Headers,
         list_unsubscribe: if_allowed(rules.list_unsubscribe, "https://help.example/u/opaque"),
         thread_index: if_allowed(rules.threads, "AdxQ"),
         thread_topic: if_allowed(rules.threads, "Störung"),

@@ -3,6 +3,7 @@
 pub mod answered;
 pub mod build;
 pub mod caps;
+pub mod complaints;
 pub mod compose;
 pub mod contents;
 pub mod digest;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mail_in::types::Address;
-use crate::mail_out::compose::{Letter, Sender, compose};
+use crate::mail_out::compose::{Echo, Letter, Sender, compose};
 use crate::mail_out::contents::{AccountLink, Quoted, Reply};
 use crate::mail_out::threading::subject_line;
 
@@ -52,6 +52,8 @@ fn letter(locale: Locale, content: &Content) -> Letter {
         html: Some(rendered.html),
         files: vec![],
         loop_guard: "instance.1.12.abcdefghijklmnop".into(),
+        row: None,
+        relay: Echo::Headers,
         list_unsubscribe: None,
         thread_index: None,
         thread_topic: None,

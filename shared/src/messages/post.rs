@@ -41,6 +41,9 @@ pub struct Post {
     pub force: bool,
     /// Who gets a reply unseen by the others (E8.8).
     pub bcc: Vec<String>,
+    /// The address outside the customer's domain that their mail wants its answer at, if the agent chose it (E8.2); None: the
+    /// answer goes to From.
+    pub answer_to: Option<String>,
 }
 
 /// How many may get a reply unseen.
@@ -124,6 +127,9 @@ fn check(post: &Post) -> Result<()> {
     if post.bcc.iter().any(|a| !address::is_valid(a.trim()) || a.chars().any(char::is_control)) {
         return Err(Error::invalid("bcc", "address_invalid", "not a mail address"));
     }
+    if post.note && post.answer_to.is_some() {
+        return Err(Error::invalid("reply_to", "not_offered", "a note is not sent"));
+    }
     if !(0..=60).contains(&post.undo_seconds) {
         return Err(Error::invalid("undo_seconds", "out_of_range", "between 0 and 60"));
     }
@@ -146,6 +152,15 @@ async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post, answered: &A
         && let Some(better) = answered.better_address(&requester.email)
     {
         requester.email = better.to_owned();
+    }
+    if let Some(chosen) = &post.answer_to {
+        let wrong = || Error::invalid("reply_to", "not_offered", "the customer's mail does not ask for answers there");
+        let requester = to.iter_mut().find(|r| r.user_id == ticket.requester_id).ok_or_else(wrong)?;
+        let offered = answered.offered_address(&requester.email).map(str::to_owned).ok_or_else(wrong)?;
+        if address::key(&offered) != address::key(chosen) {
+            return Err(wrong());
+        }
+        requester.email = offered;
     }
     let bcc = unseen(change, &all, &post.bcc).await?;
     let keys: Vec<String> = to.iter().chain(&bcc).map(|r| address::key(&r.email)).collect();

@@ -1,5 +1,6 @@
 //! Tenants: made, found, changed. A default one exists from the first start.
 
+pub mod spam_rules;
 mod sql;
 mod types;
 

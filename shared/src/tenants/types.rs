@@ -1,5 +1,6 @@
 //! What a tenant is: data, no I/O.
 
+use super::spam_rules::{self, SpamRule};
 use crate::access::Wrong;
 use crate::clock::Time;
 use crate::i18n::Locale;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub auth_warn_only: bool,
     /// Whether the ticket's number stands in the subjects of mail.
     pub pid_in_subject: PidInSubject,
+    /// What is spam and what is none, from the top (E5.10).
+    pub spam_rules: Vec<SpamRule>,
     /// Settings of a newer version.
     #[serde(flatten)]
     pub more: Map<String, Json>,
@@ -88,6 +91,7 @@ impl Default for Settings {
             trusted_authserv: Vec::new(),
             auth_warn_only: false,
             pid_in_subject: PidInSubject::Always,
+            spam_rules: Vec::new(),
             more: Map::new(),
         }
     }
@@ -129,6 +133,7 @@ impl Settings {
                 .filter(|d| crate::address::is_valid(&format!("x@{d}")) && !crate::address::is_freemail(d))
                 .ok_or_else(|| wrong(format!("{domain} is no domain of one organisation")))?;
         }
+        merged.spam_rules = spam_rules::checked(std::mem::take(&mut merged.spam_rules))?;
         crate::mail_in::authenticate::Border::read(&merged.trusted_authserv.join(","), "").map_err(wrong)?;
         Ok(merged)
     }

@@ -7,24 +7,27 @@
 //!   `{A.reply_to^}` for capitals and `{A.reply_to~}` for a changed letter.
 //!   `auth=pass`, `auth=weak`, `auth=fail` and `auth=fail:reject` are what the desk's own border host, whose
 //!   Authentication-Results are trusted, found out about the sender (From's domain): two header lines above the mail's own.
+//!   `spam=yes` is what the mail's door says about it.
 //! - `= a, b, ...`: what became of it: its outcome; `ticket A` (named at first sight, the same or another later), `class X`,
-//!   `reason X`, `ack`, `no ack`, `notice`, `no notice`.
+//!   `reason X`, `spam X`, `ack`, `no ack`, `notice`, `no notice`.
 //! - `? text` and `! text`: a line of its trace has, or none has, this text.
 //! - `reply A: text`, `note A: text`, `take A`, `close A`, `solve A`, `trash A`, `spam A`: an agent acts.
 //! - `schedule A: text`, `undo A: text`: an agent's reply for in an hour, or with an undo window; `send_now A`: the latest
 //!   one leaves now.
+//! - `answer_at A: address`: an answer to the address that the customer's mail asks for (E8.2).
 //! - `requester A: address`: whose it is. `split A: B`: its last message becomes ticket B. `join A: B`, `apart A: B`: the
 //!   agent says what the tray asks about it; B is where the message is then.
 //! - `desk address field ...`: these switches of the mailbox are on, `body_marker=off` is off. `copy`, `variant` behind `=`:
 //!   it is linked with an earlier mail of its Message-ID, which it repeats or differs from (E1.9).
 //! - `mailbox address`, `gateway address`, `settings {...}`: the tenant has this. `flood 500 address`: so many mails of one
 //!   sender, at once. `rest A`: it is solved, by nobody. `revive A 5`: so often it is, and a mail brings it back.
+//! - `release`: somebody lets the last mail out of quarantine.
 //! - `sent A`: what waited to be sent for the ticket has left.
 //! - `days A 31`: so many days pass for the ticket. `merge A B`: A was merged into B.
 //! - `check A key=value ...`: `status`, `folder`, `subject`, `messages`, `participants`, `awaiting` (participants whom nobody
 //!   accepted yet), `replies` (queued copies of replies), `event` (kind that the timeline has), `no_event`, `due` (whether the
 //!   latest reply has a time to leave at), `text` (what the last message shows), `shows` (what is in that), `tagged` and `marked` (whether
-//!   the latest reply has a signed Reply-To, and the mark in its text), `tags` and `ids` (what the mailbox's probe has shown), `files` (its files' names), `view` (what its
+//!   the latest reply has a signed Reply-To, and the mark in its text), `tags` and `ids` (what the mailbox's probe has shown), `files` (its files' names), `to` (whom the latest reply is for), `view` (what its
 //!   flags, defects and cards hold). `check - tickets=2 arrivals=3`.
 
 mod run;
@@ -66,11 +69,14 @@ cases! {
     e4_7_merged
     e4_8_split
     e4_9_trash_and_spam
+    e5_10_spam_by_rules
+    e5_10_spam_by_trusted_fields
     e5_11_who_is_told
     e5_12_floods
     e5_14_who_is_never_answered
     e5_15_notices_obey_suppression
     e5_2_own_loop
+    e8_2_foreign_reply_to
     t02_webhook_retry
     t03_two_alarms_in_two_sessions
     t04_same_mail_by_two_doors

@@ -1,6 +1,7 @@
 //! The worker's edges against real peers: an SMTP server and a Redis server of this test's own.
 
 mod desk;
+mod digest;
 mod imap;
 mod inbound;
 mod outcomes;

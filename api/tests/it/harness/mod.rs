@@ -5,7 +5,7 @@ pub mod http;
 pub mod people;
 
 pub use database::Database;
-pub use http::Request;
+pub use http::{Request, Response};
 use shared::app::App;
 use shared::config::Config;
 use shared::mail_in::Ingest;

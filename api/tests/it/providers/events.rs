@@ -214,6 +214,7 @@ async fn e9_11_one_of_several_recipients() {
             is_lasting: true,
             envelope_from: None,
             relay_id: None,
+            row: None,
             message_id: Some(format!("<{}>", sent.message_id)),
         };
         let told = shared::mail_in::relay_events::record(&s.app, &[event("bob@example.com")]).await.expect("recorded");
@@ -222,6 +223,91 @@ async fn e9_11_one_of_several_recipients() {
         let told = shared::mail_in::relay_events::record(&s.app, &[event("Ann@Example.com")]).await.expect("recorded");
         assert_eq!((told.recorded, told.unmatched), (1, 0));
         assert_eq!(state(&s, &boss, &sent).await, "bounced");
+        s
+    })
+    .await;
+}
+
+/// The `X-Row` of a mail as it was sent.
+async fn row_of(s: &Server, boss: &Person, sent: &Sent) -> String {
+    let raw = s.get(&format!("/api/outbox/{}/raw", sent.id)).bearer(&boss.token).send().await.text();
+    let line = raw.lines().find_map(|l| l.strip_prefix("X-Row: ")).unwrap_or_else(|| panic!("no X-Row: {raw}"));
+    line.trim().to_owned()
+}
+
+async fn may_have_left(s: &Server, sent: &Sent) {
+    let mut tx = s.app.db.write(shared::store::Scope::All).await.expect("a transaction");
+    shared::store::sql("UPDATE outbox SET state = 'maybe_sent', maybes = 1, sent_at = NULL, due_at = $1 WHERE id = $2")
+        .bind(shared::clock::now() - chrono::Duration::minutes(1))
+        .bind(shared::ids::OutboxId(sent.id))
+        .exec(&mut tx)
+        .await
+        .expect("it is written");
+    tx.commit().await.expect("it commits");
+}
+
+/// E9.11, E9.9: where a relay replaced envelope sender and Message-ID, `X-Row` names the mail, and a mail that may have been
+/// sent is settled by whoever tells of it: its second try never comes.
+#[tokio::test]
+async fn e9_11_x_row_finds_and_settles_a_mail() {
+    on_both(|s| async move {
+        let boss = s.boss().await;
+        let (ses, mailgun, postmark, other) = (
+            answered(&s, &boss, "ses@example.com").await,
+            answered(&s, &boss, "mailgun@example.com").await,
+            answered(&s, &boss, "postmark@example.com").await,
+            answered(&s, &boss, "other@example.com").await,
+        );
+        for sent in [&ses, &mailgun, &postmark, &other] {
+            may_have_left(&s, sent).await;
+        }
+        let (row, mailgun_row, postmark_row) =
+            (row_of(&s, &boss, &ses).await, row_of(&s, &boss, &mailgun).await, row_of(&s, &boss, &postmark).await);
+        assert_ne!(row, mailgun_row, "one for each delivery");
+        // SES tells the headers that the mail had.
+        let of_ses = |row: &str| {
+            let told = json!({
+                "notificationType": "Delivery",
+                "mail": {
+                    "timestamp": "2026-11-21T10:00:00.000Z", "source": "0101018-00@eu-west-1.amazonses.com",
+                    "messageId": "0101018-00", "destination": [ses.to], "headersTruncated": false,
+                    "headers": [{"name": "From", "value": "Support <support@postroom.localhost>"}, {"name": "X-Row", "value": row}],
+                },
+                "delivery": {"timestamp": "2026-11-21T10:00:01.000Z", "processingTimeMillis": 546,
+                    "recipients": [ses.to], "smtpResponse": "250 ok", "reportingMTA": "a8-70.smtp-out.amazonses.com"},
+            });
+            json!({"Type": "Notification", "MessageId": format!("{:x}", rand::random::<u64>()),
+                "TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": told.to_string(), "Timestamp": "2026-11-21T10:00:00.000Z"})
+        };
+        let post = async |path: &str, body: Value| s.post(path).body("text/plain", body.to_string()).send().await.expect(200);
+        let forged = format!("{}{}", if row.starts_with('a') { "b" } else { "a" }, &row[1..]);
+        assert_eq!(post("/api/relay-events/ses", of_ses(&forged)).await["unmatched"], 1);
+        assert_eq!(post("/api/relay-events/ses", of_ses(&row)).await["recorded"], 1);
+        // Mailgun repeats what X-Mailgun-Variables said.
+        let told = json!({"signature": {}, "event-data": {
+            "id": "W3X4JOhFT-OZidZGKKr9iA", "event": "delivered", "timestamp": 1795255200.5, "log-level": "info",
+            "recipient": mailgun.to, "recipient-domain": "example.com",
+            "message": {"headers": {"message-id": "20261121.1@mg.example.com", "from": "x", "to": mailgun.to}, "size": 111},
+            "delivery-status": {"code": 250, "message": "OK", "attempt-no": 1, "tls": true},
+            "envelope": {"sender": "bounce+x@mg.example.com", "transport": "smtp", "targets": mailgun.to},
+            "user-variables": {"x-row": mailgun_row},
+        }});
+        assert_eq!(s.post("/api/relay-events/mailgun").json(told).send().await.expect(200)["recorded"], 1);
+        // Postmark its metadata.
+        let told = json!({
+            "RecordType": "Delivery", "ServerID": 23, "MessageStream": "outbound", "Tag": "",
+            "MessageID": "00000000-0000-0000-0000-000000000000", "Recipient": postmark.to,
+            "DeliveredAt": "2026-11-21T10:00:00Z", "Details": "Test delivery webhook details", "Metadata": {"x-row": postmark_row},
+        });
+        assert_eq!(s.post("/api/relay-events/postmark").json(told).send().await.expect(200)["recorded"], 1);
+        for sent in [&ses, &mailgun, &postmark] {
+            assert_eq!(state(&s, &boss, sent).await, "sent", "{}", sent.to);
+        }
+        s.drain().await;
+        for (sent, tries) in [(&ses, 1), (&mailgun, 1), (&postmark, 1), (&other, 2)] {
+            let mail = s.get(&format!("/api/outbox/{}", sent.id)).bearer(&boss.token).send().await.expect(200);
+            assert_eq!(mail["attempts"].as_array().map(Vec::len), Some(tries), "{mail}");
+        }
         s
     })
     .await;

@@ -200,3 +200,42 @@ async fn t61_a_store_that_is_away_is_503() {
     })
     .await;
 }
+
+/// E11.2, E5.10: what Mailgun itself found out counts, where it signs; never what is there twice.
+#[tokio::test]
+async fn e11_2_mailguns_own_fields_count() {
+    on_both_with(SETTINGS, |s| async move {
+        let boss = s.boss().await;
+        let ask = async |token: &str, subject: &str, fields: &str| {
+            let raw = MAIL.replace("p1@", &format!("{token}@")).replace("Printer on fire", subject);
+            let raw = format!("{fields}{raw}");
+            let got = post(&s, "/api/inbound/mailgun/mime", &signed(token, 0, &raw_form(&raw))).send().await.expect(200);
+            s.mail(&boss, &got).await
+        };
+        let own = "X-Mailgun-Spf: Pass\r\nX-Mailgun-Dkim-Check-Result: Pass\r\nX-Mailgun-Sflag: No\r\nX-Mailgun-Sscore: 0.1\r\n";
+        let fine = ask("f1", "Fine", own).await;
+        assert_eq!((&fine["verdict"], &fine["spam"]), (&json!("weak"), &json!("none")));
+        assert_eq!((&fine["authentication"]["by"], &fine["authentication"]["spf"]["domain"]), (&json!("mailgun"), &json!("example.com")));
+        let spam = ask("f2", "Win", "X-Mailgun-Spf: Neutral\r\nX-Mailgun-Sflag: Yes\r\nX-Mailgun-Sscore: 7.1\r\n").await;
+        assert_eq!((&spam["outcome"], &spam["spam"]), (&json!("spam_held"), &json!("held")));
+        let twice = ask("f3", "Twice", &format!("{own}X-Mailgun-Spf: Fail\r\nX-Mailgun-Sflag: Yes\r\n")).await;
+        assert_eq!((&twice["verdict"], &twice["spam"]), (&json!("none"), &json!("none")));
+        // The parsed form lists them.
+        let headers = json!([["X-Mailgun-Incoming", "Yes"], ["X-Mailgun-Spf", "Pass"], ["X-Mailgun-Sflag", "No"],
+            ["From", "Ann <ann@example.com>"], ["To", "support@postroom.localhost"], ["Subject", "Parsed"],
+            ["Message-Id", "<f4@example.com>"]]);
+        let headers = headers.to_string();
+        let parsed = [("recipient", "support@postroom.localhost"), ("sender", "ann@example.com"),
+            ("message-headers", headers.as_str()), ("body-plain", "Please help.")];
+        let got = post(&s, "/api/inbound/mailgun", &signed("f4", 0, &parsed)).send().await.expect(200);
+        assert_eq!(s.mail(&boss, &got).await["verdict"], "weak");
+        // Who comes by an operator's token alone is not Mailgun.
+        let raw = format!("{own}{}", MAIL.replace("p1@", "f5@").replace("Printer on fire", "By token"));
+        let plain: Vec<(String, String)> =
+            raw_form(&raw).iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let got = post(&s, "/api/inbound/mailgun", &plain).bearer(INBOUND_TOKEN).send().await.expect(200);
+        assert_eq!(s.mail(&boss, &got).await["verdict"], "none");
+        s
+    })
+    .await;
+}

@@ -105,3 +105,48 @@ async fn t61_a_store_that_is_away_is_503() {
     })
     .await;
 }
+
+/// E11.2, E5.10: what Postmark wrote on top counts, from octets and from the parsed form; what stands beneath the line of
+/// the host that handed the mail in is the sender's.
+#[tokio::test]
+async fn e11_2_postmarks_own_fields_count() {
+    on_both_with(SETTINGS, |s| async move {
+        let boss = s.boss().await;
+        let auth = format!("Basic {}", STANDARD.encode("postmark:secret-words"));
+        let ask = async |id: &str, body: Value| {
+            let mut body = body;
+            body["MessageID"] = id.into();
+            let got = s.post("/api/inbound/postmark").header("authorization", &auth).json(body).send().await.expect(200);
+            s.mail(&boss, &got).await
+        };
+        let fields = |spam: &str| {
+            format!(
+                "Received: by p-pm-inbound01a.postmarkapp.com (Postfix, from userid 996)\r\n\tid 1; Sat, 21 Nov 2026 10:00:00 +0000\r\n\
+                 X-Spam-Checker-Version: SpamAssassin 3.4.0 (2014-02-07) on\r\n\tp-pm-inbound01a\r\nX-Spam-Status: {spam}\r\n\
+                 X-Spam-Score: 1.2\r\nX-Spam-Tests: DKIM_SIGNED,DKIM_VALID,DKIM_VALID_AU,SPF_PASS\r\n\
+                 Received-SPF: Pass (sender SPF authorized) identity=mailfrom; client-ip=192.0.2.1; helo=mx.example.com;\r\n\
+                 \tenvelope-from=ann@example.com; receiver=support@postroom.localhost\r\n"
+            )
+        };
+        let raw = |top: &str, n: &str| format!("{top}{}", MAIL.replace("p1@", n).replace("Printer on fire", n));
+        let below = |fields: &str, n: &str| raw("", n).replace("From: Ann", &format!("{fields}From: Ann"));
+        let fine = ask("1", inbound(Some(&raw(&fields("No"), "a@")))).await;
+        assert_eq!((&fine["verdict"], &fine["spam"]), (&json!("pass"), &json!("none")));
+        assert_eq!(fine["authentication"]["by"], "postmark");
+        let spam = ask("2", inbound(Some(&raw(&fields("Yes"), "b@")))).await;
+        assert_eq!((&spam["outcome"], &spam["spam"]), (&json!("spam_held"), &json!("held")));
+        let forged = ask("3", inbound(Some(&below(&fields("Yes"), "c@")))).await;
+        assert_eq!((&forged["verdict"], &forged["spam"]), (&json!("none"), &json!("none")));
+        let mut parsed = inbound(None);
+        parsed["Headers"] = json!([
+            {"Name": "X-Spam-Status", "Value": "No"}, {"Name": "X-Spam-Score", "Value": "-0.8"},
+            {"Name": "X-Spam-Tests", "Value": "DKIM_SIGNED,DKIM_VALID,SPF_PASS"},
+            {"Name": "Received-SPF", "Value": "Pass (sender SPF authorized) identity=mailfrom; client-ip=192.0.2.1; \
+                helo=mx.example.com; envelope-from=ann@example.com; receiver=support@postroom.localhost"},
+            {"Name": "Message-ID", "Value": "<d@example.com>"},
+        ]);
+        assert_eq!(ask("4", parsed).await["verdict"], "weak");
+        s
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::ids::TenantId;
 use crate::mail_in::{Door, MailState};
+use crate::mail_out::complaints::{self, Complaints};
 use crate::mail_out::kinds::OutboxState;
 use crate::store::{Result, Scope, dialect};
 
@@ -20,6 +21,8 @@ pub struct Flow {
     pub door_lag_s: Vec<(Door, i64)>,
     /// For how many seconds the oldest mail that is due has waited to leave.
     pub oldest_unsent_s: Option<i64>,
+    /// The tenants about whose mail of the last day somebody complained (E5.4).
+    pub complaints: Vec<Complaints>,
 }
 
 /// Counts every tenant's mail.
@@ -47,6 +50,7 @@ async fn of(app: &App, tenant: Option<TenantId>) -> Result<Flow> {
         outbox: sql::outbox_by_state(&mut read, tenant).await?,
         door_lag_s: sql::oldest_by_door(&mut read, tenant).await?.into_iter().map(|(d, at)| (d, age(at))).collect(),
         oldest_unsent_s: sql::oldest_due_of(&mut read, tenant, now).await?.map(age),
+        complaints: complaints::recent(&mut read, tenant, now).await?,
     })
 }
 
@@ -61,7 +65,7 @@ mod tests {
         on_both_apps(async |app| {
             assert_eq!(
                 flow(&app).await.expect("counted"),
-                Flow { inbound: vec![], outbox: vec![], door_lag_s: vec![], oldest_unsent_s: None }
+                Flow { inbound: vec![], outbox: vec![], door_lag_s: vec![], oldest_unsent_s: None, complaints: vec![] }
             );
             seed(
                 &app.db,

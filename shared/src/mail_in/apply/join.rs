@@ -7,7 +7,8 @@ use crate::ids::TicketId;
 use crate::mail_in::decide::Joining;
 use crate::mail_in::outcome::Outcome;
 use crate::mail_in::senders::Cell;
-use crate::mail_in::types::Class;
+use crate::mail_in::spam::SUSPECTED;
+use crate::mail_in::types::{Class, Spam};
 use crate::mail_in::{Door, Trace};
 use crate::messages::{MessageKind, Side};
 use crate::tickets::{JoinKind, NewJoin, ParticipantKind, ParticipantState, Status};
@@ -42,7 +43,9 @@ impl Batch<'_> {
             }
         }
         let author = self.author(read);
-        let message = self.message(mail, ticket, (kind, class), side, &author);
+        let is_suspected = joining.spam == Spam::Suspected;
+        let marks = is_suspected.then_some(SUSPECTED).into_iter();
+        let message = self.marked(mail, ticket, (kind, class), side, &author, marks);
         if cell == Cell::JoinNewSender && is_new {
             self.offer(mail, joining, JoinKind::NewSender, message, sender);
         }
@@ -80,6 +83,10 @@ impl Batch<'_> {
         if capped {
             line.flags.push("reopen_capped");
         }
+        if is_suspected {
+            line.flags.push(SUSPECTED);
+        }
+        line.spam = Some(joining.spam);
         line
     }
 

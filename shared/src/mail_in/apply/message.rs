@@ -23,8 +23,21 @@ impl Batch<'_> {
         side: Side,
         author: &Person,
     ) -> MessageId {
+        self.marked(mail, ticket, (kind, class), side, author, std::iter::empty())
+    }
+
+    /// The same with marks that the page shows beside those of the mail itself.
+    pub(super) fn marked(
+        &mut self,
+        mail: &Planned,
+        ticket: TicketId,
+        (kind, class): (MessageKind, Class),
+        side: Side,
+        author: &Person,
+        marks: impl Iterator<Item = &'static str>,
+    ) -> MessageId {
         let read = &mail.read;
-        let warnings = impostor::warnings(read, self.known).into_iter().map(str::to_owned);
+        let warnings = impostor::warnings(read, self.known).into_iter().chain(marks).map(str::to_owned);
         let view = MailView::of(&read.mail).with(warnings);
         let message = NewMessage {
             kind,

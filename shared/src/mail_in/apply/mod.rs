@@ -24,7 +24,7 @@ use super::known::Known;
 use super::origin;
 use super::outcome::{Applied, MailState, Outcome};
 use super::senders::Cell;
-use super::types::Class;
+use super::types::{Class, Spam};
 use super::{Error, Trace, sql};
 use crate::app::App;
 use crate::clock::Time;
@@ -282,7 +282,7 @@ impl Batch<'_> {
                 reason: Some(reason.to_owned()),
                 duplicate_of: None,
                 flags: Vec::new(),
-                spam: None,
+                spam: (decide::held_as(reason) == Outcome::SpamHeld).then_some(Spam::Held),
                 variant_of: None,
             }),
             Decision::Open(opening) => self.open(tx, mail, &opening, trace).await,
@@ -323,7 +323,7 @@ impl Batch<'_> {
             reason: None,
             duplicate_of: None,
             flags: Vec::new(),
-            spam: None,
+            spam: Some(Spam::None),
             variant_of: None,
         }
     }

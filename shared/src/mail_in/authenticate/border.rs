@@ -64,6 +64,11 @@ impl Border {
         self.authserv.is_empty()
     }
 
+    /// Whether a host of ours is known to write beneath its own `Received` line.
+    pub(super) fn writes_below(&self) -> bool {
+        self.authserv.iter().any(|a| a.below)
+    }
+
     pub(super) fn authserv(&self, id: &str) -> Option<&Authserv> {
         self.authserv.iter().find(|a| a.id == id)
     }

@@ -35,6 +35,43 @@ pub(super) fn trusted(mail: &Mail, border: &Border, inside: bool) -> Option<(Str
     None
 }
 
+/// What a host of ours says about spam, and the field that says so: `X-Spam-Flag`, `X-Spam-Status` or `X-Spam`. Those bear no
+/// name, so their place alone tells who wrote them: the same as for [`trusted`].
+pub(super) fn spam(mail: &Mail, border: &Border, inside: bool) -> Option<(bool, String)> {
+    if !inside || border.is_empty() {
+        return None;
+    }
+    let mut outside = false;
+    for (name, value) in &mail.headers {
+        match name.as_str() {
+            "received" if outside => return None,
+            "received" => outside = border.hop(value) == Hop::Outside,
+            "x-spam-flag" | "x-spam-status" | "x-spam" if !outside || border.writes_below() => {
+                if let Some(spam) = yes_or_no(value) {
+                    return Some((spam, format!("{name}: {}", value.chars().take(60).collect::<String>())));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The first word of a field that says yes or no (`YES`, `No, score=-1.9 required=5.0`); None if it is neither.
+pub fn yes_or_no(value: &str) -> Option<bool> {
+    let word = value.trim().split([',', ';', ' ', '\t']).next().unwrap_or_default();
+    match word.to_ascii_lowercase().as_str() {
+        "yes" | "true" => Some(true),
+        "no" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether the mail bears a field that tells of spam.
+pub(super) fn tells_of_spam(mail: &Mail) -> bool {
+    ["x-spam-flag", "x-spam-status", "x-spam"].iter().any(|name| mail.header(name).is_some())
+}
+
 /// The field says whether the chain holds; who sealed it last and what that host saw stands in the chain itself.
 fn with_seal((id, mut results): (String, Results), mail: &Mail) -> (String, Results) {
     if let Some(arc) = results.arc.as_mut().filter(|a| a.result == Method::Pass) {

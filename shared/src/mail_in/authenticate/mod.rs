@@ -17,10 +17,12 @@ mod verdict;
 
 pub use border::Border;
 pub use dns::{Dns, DnsSetting, NoResolver};
+pub use header::yes_or_no;
 pub(super) use recheck::due_after;
 pub use recheck::recheck;
 pub use results::{Dkim, Dmarc, Method, Policy, Results, Spf, Vouched};
 
+use super::spam::Told;
 use super::types::{Mail, Verdict};
 use super::{Door, Kept, Trace};
 use crate::address;
@@ -116,16 +118,22 @@ async fn find_out(app: &App, kept: &Kept, mail: &Mail) -> Result<Authentication,
         None => (Source::Nobody, None, Results::default()),
     };
     let mut judged = judge(&results);
-    if judged.verdict == Verdict::None {
+    // A door's word on the sending host alone proves little; a signature may prove more.
+    let is_told = judged.verdict != Verdict::None;
+    if !is_told || source == Source::Door && judged.verdict == Verdict::Weak {
         match own::check(app, kept, mail, from_domain.as_deref(), &results).await {
             Checked::Nothing => {}
+            Checked::Off | Checked::Unanswered if is_told => {}
             Checked::Off => judged.reason = "no_resolver",
             Checked::Unanswered => {
                 judged = Judged { verdict: Verdict::None, reason: "dns_unavailable", temporary: true }
             }
             Checked::Found(found) => {
-                judged = judge(&found);
-                (source, by, results) = (Source::Own, None, found);
+                let ours = judge(&found);
+                if !is_told || ours.verdict != Verdict::None {
+                    judged = ours;
+                    (source, by, results) = (Source::Own, None, found);
+                }
             }
         }
     }
@@ -135,7 +143,8 @@ async fn find_out(app: &App, kept: &Kept, mail: &Mail) -> Result<Authentication,
 
 /// What the door vouches for, else what a trusted header says.
 async fn told(app: &App, kept: &Kept, mail: &Mail) -> Result<Option<(Source, String, Results)>, crate::store::Error> {
-    if let Some(vouched) = &kept.facts.vouched {
+    let vouched = kept.facts.vouched.as_ref().filter(|v| v.results != Results::default());
+    if let Some(vouched) = vouched {
         return Ok(Some((Source::Door, vouched.by.clone(), vouched.results.clone())));
     }
     if !header::is_there(mail) {
@@ -144,6 +153,23 @@ async fn told(app: &App, kept: &Kept, mail: &Mail) -> Result<Option<(Source, Str
     let more = super::sql::trusted_authserv(&app.db, kept.tenant_id).await?;
     let found = header::trusted(mail, &app.config.border.with(&more), handed_in_by_us(app, kept));
     Ok(found.map(|(by, results)| (Source::Header, by, results)))
+}
+
+/// What the door, else a host of ours, says about spam (E5.10).
+///
+/// # Errors
+/// `Store` if the tenant's settings cannot be read.
+pub(super) async fn told_of_spam(app: &App, kept: &Kept, mail: &Mail) -> Result<Option<Told>, crate::store::Error> {
+    if let Some((vouched, spam)) = kept.facts.vouched.as_ref().and_then(|v| Some((v, v.spam?))) {
+        let score = vouched.spam_score.as_deref().map(|s| format!(", score {s}")).unwrap_or_default();
+        return Ok(Some(Told { spam, evidence: format!("{}{score}", vouched.by) }));
+    }
+    if !header::tells_of_spam(mail) {
+        return Ok(None);
+    }
+    let more = super::sql::trusted_authserv(&app.db, kept.tenant_id).await?;
+    let said = header::spam(mail, &app.config.border.with(&more), handed_in_by_us(app, kept));
+    Ok(said.map(|(spam, evidence)| Told { spam, evidence }))
 }
 
 /// The domain that the mail claims to come from. Several From fields, or one that names several domains, claim nothing

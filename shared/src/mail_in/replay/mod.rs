@@ -16,6 +16,7 @@ pub use upgrade::after_upgrade;
 use super::decide::{self, Decision, Read};
 use super::explain;
 use super::outcome::{MailState, Outcome};
+use super::types::Spam;
 use super::{Applied, Error, InboundMail, Ingest, PIPELINE, Trace, keep, process};
 use crate::access::Actor;
 use crate::app::App;
@@ -97,6 +98,7 @@ pub async fn replay(app: &App, ingest: &Ingest, id: MailId, mode: Mode) -> Resul
     }
     let read = decide::read(app, kept).await?;
     done.differences = of_mail(&stored, &read);
+    done.differences.extend(of_spam(app, &stored, &read).await?);
     let view = view::compare(app, &stored, &read).await?;
     done.differences.extend(view.differences.iter().cloned());
     if stored.pipeline < PIPELINE {
@@ -164,6 +166,23 @@ fn of_mail(stored: &InboundMail, read: &Read) -> Vec<Difference> {
     let (before, now) = (flags(stored, read), today_flags(read));
     compare("flags", json!(before), json!(now), false);
     found
+}
+
+/// Whether today's rules and those whom we believe today take it for spam (E5.10). What somebody released is settled, and
+/// what its own domain asked to be taken for spam (E11.3) is no matter of these.
+async fn of_spam(app: &App, stored: &InboundMail, read: &Read) -> Result<Option<Difference>, Error> {
+    let by_others = stored.reason.as_deref().is_some_and(|r| r != decide::SPAM);
+    if stored.released_at.is_some() || by_others || stored.outcome == Some(Outcome::Duplicate) {
+        return Ok(None);
+    }
+    let known = super::known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &[read]).await?;
+    let was = stored.spam.unwrap_or(Spam::None);
+    let today = match super::spam::judge(read, &known) {
+        Some(told) if told.spam && was == Spam::None => Spam::Held,
+        Some(told) if told.spam => was,
+        _ => Spam::None,
+    };
+    Ok((was != today).then(|| Difference { field: "spam", stored: json!(was), today: json!(today), proposed: true }))
 }
 
 /// The stored flags that reading gave. Deciding adds others, which are no concern of reading.

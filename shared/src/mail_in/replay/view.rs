@@ -8,7 +8,7 @@ use crate::blobs::sha256_hex;
 use crate::ids::{AttachmentId, MessageId};
 use crate::mail_in::TraceLine;
 use crate::mail_in::cards::MailView;
-use crate::mail_in::impostor;
+use crate::mail_in::{impostor, spam};
 use crate::store::Scope;
 use crate::store::dialect::{self, IdTable};
 use serde_json::json;
@@ -47,7 +47,8 @@ pub(super) async fn compare(app: &App, stored: &InboundMail, read: &Read) -> Res
     if !as_agent {
         // What was warned of then depends on who there was then.
         let stood = MailView::from_json(message.mail_view.as_deref()).flags;
-        let view = MailView::of(&read.mail).with(stood.into_iter().filter(|f| impostor::is_warning(f)));
+        let view = MailView::of(&read.mail)
+            .with(stood.into_iter().filter(|f| impostor::is_warning(f) || f == spam::SUSPECTED));
         said.mail_view = view.to_json().as_deref().map(text);
     }
     let mut view = View::default();

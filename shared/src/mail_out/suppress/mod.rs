@@ -15,6 +15,7 @@ use crate::clock::{Time, now};
 use crate::ids::{OutboxId, TenantId};
 use crate::mail_in::bounce;
 use crate::mail_in::types::BounceKind;
+use crate::mail_out::complaints;
 use crate::store::{Db, Result, Scope, Tx};
 use crate::tenants;
 use crate::text_enum;
@@ -108,12 +109,14 @@ pub async fn failed(tx: &mut Tx, failure: &Failure, at: Time) -> Result<Option<R
     Ok(Some(reason))
 }
 
-/// Suppresses an address that complained.
+/// Suppresses an address that complained about a mail whose state says so already, and raises the alarm if there are too
+/// many (E5.4).
 ///
 /// # Errors
 /// See [`crate::store::Error`].
 pub async fn complained(tx: &mut Tx, tenant: TenantId, email_key: &str, evidence: &Json, at: Time) -> Result<()> {
-    put(tx, tenant, email_key, Reason::Complaint, evidence, at + Duration::days(LONG_DAYS), at).await
+    put(tx, tenant, email_key, Reason::Complaint, evidence, at + Duration::days(LONG_DAYS), at).await?;
+    complaints::check(tx, tenant, at).await
 }
 
 async fn put(

@@ -7,8 +7,10 @@ use shared::access::{Actor, Capabilities, Role};
 use shared::app::App;
 use shared::clock::Time;
 use shared::ids::{MailId, MailboxId, MessageId, TenantId, TicketId};
+use shared::mail_in::authenticate::Vouched;
+use shared::mail_in::release::{self, Released};
 use shared::mail_in::replay::{self, Mode};
-use shared::mail_in::types::Facts;
+use shared::mail_in::types::{Facts, Spam};
 use shared::mail_in::{self, Applied, Arrival, Door, InboundMail, Ingest, TraceLine};
 use shared::mail_out::marker;
 use shared::mail_out::outbox::Draft;
@@ -130,6 +132,10 @@ impl Stage {
                 "to" => facts.envelope_to.push(value),
                 "door" => door = value.parse().expect("a door"),
                 "ref" => door_ref = Some(value),
+                "spam" => {
+                    let spam = Some(value == "yes");
+                    facts.vouched = Some(Vouched { by: "provider".into(), spam, ..Vouched::default() });
+                }
                 "auth" => raw.extend(border_says(&value, lines).bytes()),
                 other => panic!("no word {other}"),
             }
@@ -226,6 +232,7 @@ impl Stage {
                 assert!(known.as_deref().is_none_or(|k| k == name), "it is ticket {known:?}: {about}");
                 assert!(*self.tickets.entry(name.to_owned()).or_insert(found) == found, "it is another: {about}");
             }
+            ("spam", name) => assert_eq!(row.spam.unwrap_or(Spam::None).as_str(), name, "{about}"),
             ("class", name) => assert_eq!(row.class.map(|c| c.as_str()), Some(name), "{about}"),
             ("reason", name) => assert_eq!(row.reason.as_deref(), Some(name), "{about}"),
             ("copy", "") => assert!(row.variant_of.is_some() && row.variant_of == row.duplicate_of, "{about}"),
@@ -275,6 +282,7 @@ impl Stage {
                 .await;
             }
             "flood" => self.flood(name).await,
+            "release" => self.release().await,
             "tenant" => {
                 self.change(
                     "INSERT INTO tenants (id, slug, name, audience, pid_prefix, locale, settings, created_at) \
@@ -297,6 +305,16 @@ impl Stage {
         true
     }
 
+    /// Somebody who may lets the last mail out of quarantine, twice: it is decided once.
+    async fn release(&mut self) {
+        let (_, held) = self.last.clone().expect("a mail came before");
+        let release = async || release::release(&self.app, &self.ingest, &self.agent, &held).await.expect("it answers");
+        let Released::Now(applied) = release().await else { panic!("it is not held: {held:?}") };
+        assert!(matches!(release().await, Released::Before(before) if before == applied));
+        let row = mail_in::get(&self.app, Scope::All, held.id).await.expect("the store answers").expect("the arrival");
+        self.last = Some((applied, row));
+    }
+
     async fn act(&mut self, verb: &str, name: &str, text: &str, at: &str) {
         if self.happens(verb, name).await {
             return;
@@ -305,6 +323,10 @@ impl Stage {
         let done = match verb {
             "reply" | "note" => {
                 let post = Post { body: text.to_owned(), note: verb == "note", ..Post::default() };
+                messages::post(app, agent, &which, post).await.map(drop)
+            }
+            "answer_at" => {
+                let post = Post { body: "An answer.".into(), answer_to: Some(text.to_owned()), ..Post::default() };
                 messages::post(app, agent, &which, post).await.map(drop)
             }
             "schedule" => {
@@ -516,6 +538,9 @@ impl Stage {
                 let (letter,) = self.last_reply(self.ticket(name)).await;
                 let draft: Draft = serde_json::from_str(&letter).expect("a draft");
                 draft.in_reply_to.unwrap_or_else(|| "nothing".to_owned())
+            }
+            "to" => {
+                count("SELECT to_email FROM outbox WHERE kind = 'reply' AND id = (SELECT MAX(id) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await
             }
             "recipients" => {
                 count("SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE kind = 'reply' AND ticket_id = ").await

@@ -45,7 +45,7 @@ impl Script {
                     Does::Check { ticket: ticket.to_owned(), wanted: pairs(wanted) }
                 }
                 // Not about a ticket: all of the line is its value.
-                "gateway" | "desk" | "probe" | "mailbox" | "settings" | "tenant" | "flood" => {
+                "gateway" | "desk" | "probe" | "mailbox" | "settings" | "tenant" | "flood" | "release" => {
                     Does::Act { verb: word.to_owned(), ticket: rest.trim().to_owned(), text: String::new() }
                 }
                 verb => {

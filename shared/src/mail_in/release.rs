@@ -1,0 +1,75 @@
+//! Letting a held mail out of quarantine (E5.10, E1.3): it goes through the same pipeline again, which nothing of what held
+//! it stops any more, and so lands where it would have landed.
+
+use super::decide::held_as;
+use super::{Applied, Error, InboundMail, Ingest, MailState, Outcome, keep, process, sql};
+use crate::access::Actor;
+use crate::app::App;
+use crate::audit::{self, AuditKind, Entry};
+use crate::clock::now;
+use crate::store::Scope;
+use serde_json::json;
+
+/// What held mail can become a message at all: a report about nothing of ours cannot, nor what is no mail.
+const NEVER: [&str; 2] = ["backscatter", "not_mail"];
+
+impl InboundMail {
+    /// Whether somebody may let it out of quarantine.
+    pub fn is_releasable(&self) -> bool {
+        self.state == MailState::Quarantined && !self.reason.as_deref().is_some_and(|r| NEVER.contains(&r))
+    }
+
+    /// Whether it is held as spam.
+    pub fn is_held_spam(&self) -> bool {
+        self.state == MailState::Quarantined && self.reason.as_deref().is_some_and(|r| held_as(r) == Outcome::SpamHeld)
+    }
+}
+
+/// What became of the wish to release a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Released {
+    /// It went through the pipeline.
+    Now(Applied),
+    /// It was released before: this is what became of it.
+    Before(Applied),
+    /// It is not held, or is nothing that could become a message.
+    Never,
+}
+
+/// Releases a mail for somebody who may. Doing it twice does it once. Who did it stands in the audit; a crash on the way is
+/// resumed by the worker, as for any kept mail.
+///
+/// # Errors
+/// If a store refuses.
+pub async fn release(app: &App, ingest: &Ingest, actor: &Actor, mail: &InboundMail) -> Result<Released, Error> {
+    let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
+    if !mail.is_releasable() || !sql::release(&mut tx, mail.id, now()).await? {
+        tx.rollback().await?;
+        return before(app, mail).await;
+    }
+    let entry = Entry {
+        tenant: Some(mail.tenant_id),
+        kind: AuditKind::MailReleased,
+        subject: format!("mail:{}", mail.id),
+        data: json!({"reason": mail.reason}),
+    };
+    audit::record(&mut tx, actor, entry).await?;
+    tx.commit().await?;
+    let kept = keep::load(app, mail.id).await?;
+    Ok(Released::Now(process(app, ingest, kept).await))
+}
+
+/// What became of a mail that is not held any more.
+async fn before(app: &App, mail: &InboundMail) -> Result<Released, Error> {
+    let found = super::get(app, Scope::Tenant(mail.tenant_id), mail.id).await?.ok_or(Error::NotFound)?;
+    if found.released_at.is_none() {
+        return Ok(Released::Never);
+    }
+    Ok(Released::Before(Applied {
+        mail_id: found.id,
+        outcome: found.outcome,
+        ticket_id: found.ticket_id,
+        pid: found.pid,
+        ticket_message_id: found.ticket_message_id,
+    }))
+}
