@@ -350,6 +350,8 @@ fn public(r: Routes) -> Routes {
         .get("/new/done", Who::Anyone, web::form::done)
         .get("/unsubscribe/{token}", Who::Anyone, web::unsubscribe::show)
         .post("/unsubscribe/{token}", Who::Anyone, web::unsubscribe::act)
+        .get("/rate/{token}", Who::Anyone, web::rate::show)
+        .post("/rate/{token}", Who::Anyone, web::rate::act)
         .get("/files/{token}", Who::Anyone, file_links::follow)
         .get("/login", Who::Anyone, web::login::show)
         .post("/login", Who::Anyone, web::login::login)

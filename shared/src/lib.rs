@@ -32,6 +32,7 @@ pub mod mail_in;
 pub mod mail_out;
 pub mod mailboxes;
 pub mod messages;
+pub mod ratings;
 pub mod s3;
 pub mod search;
 pub mod ses;

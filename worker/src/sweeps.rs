@@ -8,6 +8,7 @@ use shared::housekeeping;
 use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{digest, outbox, suppress};
 use shared::mailboxes::probe;
+use shared::ratings;
 use shared::{ses, spool};
 use tokio_util::sync::CancellationToken;
 
@@ -113,6 +114,11 @@ pub(crate) async fn seldom(app: App, ingest: Ingest, stop: CancellationToken) {
             Err(e) => {
                 tracing::warn!(error = &e as &dyn std::error::Error, "mail of an older version is not read again")
             }
+        }
+        match ratings::ask_due(&app).await {
+            Ok(0) => {}
+            Ok(mails) => tracing::info!(mails, "queued requests to rate the help"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "requests to rate could not be queued"),
         }
         match digest::send_due(&app).await {
             Ok(0) => {}

@@ -16,6 +16,7 @@ use shared::attachments;
 use shared::clock::{Time, now};
 use shared::erase;
 use shared::messages;
+use shared::ratings;
 use shared::sessions::Via;
 use shared::tickets::{
     self, AssigneeFilter, CategoryFilter, Channel, Create, Cursor, Filter, Folder, Patch, Priority, Status,
@@ -270,6 +271,11 @@ pub(super) async fn whole(app: &App, actor: &Actor, which: &TicketRef) -> Result
     };
     shape["messages"] = json(shapes::messages(actor, page.messages, files, &mails));
     if actor.is_agent() {
+        let rating = ratings::of_ticket(&mut read, ticket.tenant_id, id).await?.filter(|r| r.score.is_some());
+        shape["rating"] = match rating {
+            Some(r) => serde_json::json!({"score": r.score, "comment": r.comment, "rated_at": r.rated_at}),
+            None => Value::Null,
+        };
         shape["also_addressed"] = json(tickets::also_addressed(app, actor, &ticket).await?);
         let open = tickets::joins_of(app, actor, id).await?;
         shape["joins"] = json(open.into_iter().map(super::joins::shape).collect::<Vec<_>>());

@@ -26,6 +26,7 @@ pub mod message_html;
 pub mod new;
 pub mod parts;
 pub mod queue;
+pub mod rate;
 pub mod reader;
 pub mod render;
 pub mod replay;

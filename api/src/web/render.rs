@@ -304,6 +304,7 @@ mod tests {
         every_sample::<web::mail::MailPage>(&mut seen);
         every_sample::<web::settings::SettingsPage>(&mut seen);
         every_sample::<web::mailboxes::MailboxesPage>(&mut seen);
+        every_sample::<web::rate::RatePage>(&mut seen);
         every_sample::<web::spam_rules::SpamRulesPage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];

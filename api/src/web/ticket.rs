@@ -6,6 +6,15 @@ use super::render::Page;
 use serde::Serialize;
 use shared::i18n::Locale;
 
+/// How the requester rated the help.
+#[derive(Debug, Clone, Serialize)]
+pub struct RatingView {
+    /// 1 to 5.
+    pub score: String,
+    /// What they added.
+    pub comment: Option<String>,
+}
+
 /// `ticket.hbs`
 #[derive(Debug, Clone, Serialize)]
 pub struct TicketPage {
@@ -63,6 +72,8 @@ pub struct TicketPage {
     pub recipients: Vec<Person>,
     /// An address outside the customer's domain that their last mail wants its answer at (E8.2).
     pub answer_to: Option<String>,
+    /// How the requester rated the help.
+    pub rating: Option<RatingView>,
     /// The composer is open for a note.
     pub note_mode: bool,
     /// A reply that was not sent.
@@ -482,6 +493,7 @@ mod tests {
             closed_text: None,
             recipients: vec![mara],
             answer_to: Some("billing@other.example".into()),
+            rating: Some(RatingView { score: "4".into(), comment: Some("Fine.".into()) }),
             note_mode: false,
             reply_draft: String::new(),
             note_draft: String::new(),

@@ -5,7 +5,7 @@ use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
-use super::ticket::{Can, Participant, Requester, TicketPage};
+use super::ticket::{Can, Participant, RatingView, Requester, TicketPage};
 use super::{clocks, lists, mail};
 use crate::Api;
 use crate::extract::{Path, Query};
@@ -21,6 +21,7 @@ use shared::ids::{MessageId, UserId};
 use shared::mail_in::cards::MailView;
 use shared::mail_out::outbox;
 use shared::messages::{self, Side};
+use shared::ratings;
 use shared::tickets::{self, EventView, ParticipantKind, ParticipantState, Priority, Status, TicketRef, TicketView};
 use shared::users::{self, User};
 use std::collections::HashMap;
@@ -91,6 +92,11 @@ pub async fn answer(
     let events = tickets::events(app, actor, &which, view.ticket.version - EVENTS, EVENTS).await?;
     let deliveries = outbox::of_ticket(app, actor, &which, EVENTS).await?;
     let agents = if visit.is_agent() { users::agents(&app.db, Some(view.ticket.tenant_id)).await? } else { Vec::new() };
+    let rating = match visit.is_agent() {
+        true => ratings::of_ticket(&mut read, view.ticket.tenant_id, view.ticket.id).await?,
+        false => None,
+    };
+    let rating = rating.and_then(|r| Some(RatingView { score: r.score?.to_string(), comment: r.comment }));
     let names = names(&view, &events, &people, &agents);
     let url = TicketLink::new(&view.ticket.pid).href;
     let file = |f: shared::attachments::Attachment| {
@@ -163,6 +169,7 @@ pub async fn answer(
         closed_text: (!can.write && can.reopen).then(|| i18n::text(locale, "closed-customer", &[])),
         recipients: if visit.is_agent() { recipients(&people) } else { Vec::new() },
         answer_to: if visit.is_agent() { offered(&view, &page.messages) } else { None },
+        rating,
         can,
         note_mode: left.note_mode,
         reply_draft: left.reply,

@@ -16,7 +16,7 @@ fn document() -> String {
 
 /// The same handlers by other names, pages, and what is the operator's: docs/access.md and docs/operations.md have them.
 fn is_elsewhere(path: &str) -> bool {
-    const OTHERS: [&str; 12] = [
+    const OTHERS: [&str; 13] = [
         "/tickets",
         "/platform-admin/",
         "/dashboard/",
@@ -29,6 +29,7 @@ fn is_elsewhere(path: &str) -> bool {
         "/metrics",
         "/unsubscribe/",
         "/files/",
+        "/rate/",
     ];
     OTHERS.iter().any(|p| path.starts_with(p)) || ["/", "/healthz", "/readyz"].contains(&path)
 }

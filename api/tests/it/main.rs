@@ -19,6 +19,7 @@ mod mails;
 mod operator;
 mod processes;
 mod providers;
+mod ratings;
 mod round_trip;
 mod sending;
 mod smtp;

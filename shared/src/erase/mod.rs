@@ -160,6 +160,7 @@ async fn empty(tx: &mut Tx, work: &mut Work<'_>, reach: &Reach, who: By, why: &'
     sql::empty_messages(tx, &reach.messages).await?;
     sql::empty_mails(tx, reach.tenant, &reach.mails, at).await?;
     sql::empty_values(tx, &reach.tickets, None).await?;
+    sql::empty_ratings(tx, &reach.tickets).await?;
     sql::forget_ids(tx, &reach.tickets).await?;
     for &id in &reach.tickets {
         close(work, id, who, why, at);

@@ -264,6 +264,13 @@ pub(super) async fn empty_mails(tx: &mut Tx, tenant: TenantId, mails: &[MailId],
     Ok(erased)
 }
 
+/// Empties what customers said about the help that they got; what they chose stays, as a number.
+pub(super) async fn empty_ratings(tx: &mut Tx, tickets: &[TicketId]) -> Result<()> {
+    exec_in(tx, tickets, |ids| sql("UPDATE ratings SET comment = NULL WHERE ticket_id IN ").among(ids.iter().copied()))
+        .await?;
+    Ok(())
+}
+
 /// Empties what events say in words: all of the tickets' (DESIGN 3), or only what names an address.
 pub(super) async fn empty_values(tx: &mut Tx, tickets: &[TicketId], naming: Option<&str>) -> Result<()> {
     exec_in(tx, tickets, |ids| {

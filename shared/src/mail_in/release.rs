@@ -16,7 +16,9 @@ const NEVER: [&str; 2] = ["backscatter", "not_mail"];
 impl InboundMail {
     /// Whether somebody may let it out of quarantine.
     pub fn is_releasable(&self) -> bool {
-        self.state == MailState::Quarantined && !self.reason.as_deref().is_some_and(|r| NEVER.contains(&r))
+        self.state == MailState::Quarantined
+            && self.erased_at.is_none()
+            && !self.reason.as_deref().is_some_and(|r| NEVER.contains(&r))
     }
 
     /// Whether it is held as spam.

@@ -10,7 +10,8 @@ use crate::keys::Keys;
 use crate::mail_in::types::Address;
 use crate::mail_out::compose::{Echo, File, Letter, Sender, compose};
 use crate::mail_out::contents::{
-    AccountLink, Ack, Content, Digest, LinkedFile, Mention, Notice, NoticeEvent, Probe, Quoted, Reply, Solved, excerpt,
+    AccountLink, Ack, Content, Csat, Digest, LinkedFile, Mention, Notice, NoticeEvent, Probe, Quoted, Reply, Solved,
+    excerpt,
 };
 use crate::mail_out::dkim::{Signer, Signers};
 use crate::mail_out::headers;
@@ -21,6 +22,7 @@ use crate::mail_out::token::{self, Token};
 use crate::mail_out::unsubscribe::{Sort, Unsubscribe};
 use crate::mail_out::{compose::Form, message_id, threading};
 use crate::messages::types::MessageKind;
+use crate::ratings::RatingLink;
 use crate::store::{Db, Result, Scope};
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -386,7 +388,7 @@ impl Known<'_> {
                 actor: message.and_then(author).unwrap_or_else(|| team.clone()),
                 excerpt: message.and_then(|m| excerpt(&m.visible_text)),
                 url: self.page(t),
-                stop_url: self.stop_url(row),
+                stop_url: self.stop_url(row, Sort::Notices),
             }))
         };
         Ok(match draft.template {
@@ -414,7 +416,7 @@ impl Known<'_> {
             Template::Digest => {
                 let (lines, more) = draft.digest.clone().ok_or("the digest has no lines")?;
                 let more = (more > 0).then(|| more.to_string());
-                Content::Digest(Digest { team, lines, more, stop_url: self.stop_url(row) })
+                Content::Digest(Digest { team, lines, more, stop_url: self.stop_url(row, Sort::Notices) })
             }
             Template::NoticeSolved => {
                 let t = about?;
@@ -426,6 +428,17 @@ impl Known<'_> {
                     url: None,
                 })
             }
+            Template::Csat => {
+                let t = about?;
+                let link = RatingLink { tenant: row.tenant_id, ticket: t.id };
+                Content::Csat(Csat {
+                    pid: t.pid.clone(),
+                    subject: t.subject.clone(),
+                    team,
+                    url: link.url(self.keys, self.base_url),
+                    stop_url: self.stop_url(row, Sort::Ratings),
+                })
+            }
             Template::Mention => {
                 let t = about?;
                 Content::Mention(Mention {
@@ -434,7 +447,7 @@ impl Known<'_> {
                     actor: message.and_then(author).unwrap_or(team),
                     excerpt: message.and_then(|m| excerpt(&m.visible_text)),
                     url: self.page(t),
-                    stop_url: self.stop_url(row),
+                    stop_url: self.stop_url(row, Sort::Notices),
                 })
             }
             Template::Invite => Content::Invite(account(row, draft, team)?),
@@ -460,9 +473,9 @@ impl Known<'_> {
         Some(Quoted::of(name, last.created_at, &last.visible_text))
     }
 
-    /// Where the reader of a notice switches such mail off (E8.10).
-    fn stop_url(&self, row: &Claimed) -> Option<String> {
-        let what = Unsubscribe { tenant: row.tenant_id, user: row.user_id?, sort: Sort::Notices };
+    /// Where a reader switches a sort of mail off (E8.10).
+    fn stop_url(&self, row: &Claimed, sort: Sort) -> Option<String> {
+        let what = Unsubscribe { tenant: row.tenant_id, user: row.user_id?, sort };
         Some(what.url(self.keys, self.base_url))
     }
 

@@ -25,6 +25,8 @@ pub enum Content {
     Digest(Digest),
     /// To the requester: solved.
     Solved(Solved),
+    /// To the requester: how was it?
+    Csat(Csat),
     /// To a new user.
     Invite(AccountLink),
     /// A link for a new password.
@@ -45,6 +47,7 @@ impl Content {
             Content::Mention(_) => "mention",
             Content::Digest(_) => "digest",
             Content::Solved(_) => "solved",
+            Content::Csat(_) => "csat",
             Content::Invite(_) => "invite",
             Content::Password(_) => "password",
             Content::Link(_) => "link",
@@ -70,6 +73,7 @@ impl Content {
             Content::Notice(c) => Some(&c.pid),
             Content::Mention(c) => Some(&c.pid),
             Content::Solved(c) => Some(&c.pid),
+            Content::Csat(c) => Some(&c.pid),
             Content::Digest(_) | Content::Invite(_) | Content::Password(_) | Content::Link(_) | Content::Probe(_) => {
                 None
             }
@@ -82,6 +86,7 @@ impl Content {
             Content::Notice(c) => c.stop_url.as_deref(),
             Content::Mention(c) => c.stop_url.as_deref(),
             Content::Digest(c) => c.stop_url.as_deref(),
+            Content::Csat(c) => c.stop_url.as_deref(),
             _ => None,
         }
     }
@@ -95,6 +100,7 @@ impl Content {
             Content::Mention(Mention::sample()),
             Content::Digest(Digest::sample()),
             Content::Solved(Solved::sample()),
+            Content::Csat(Csat::sample()),
             Content::Invite(AccountLink::sample()),
             Content::Password(AccountLink::sample()),
             Content::Link(AccountLink::sample()),
@@ -341,6 +347,34 @@ impl Digest {
             team: "Kaiwerk Hosting".into(),
             lines: NoticeEvent::ALL.iter().map(|e| line(*e)).collect(),
             more: Some("7".into()),
+            stop_url: Some("https://help.kaiwerk.example/unsubscribe/abc234".into()),
+        }
+    }
+}
+
+/// A request to rate the help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Csat {
+    /// The ticket.
+    pub pid: String,
+    /// Its subject.
+    pub subject: String,
+    /// The team's name.
+    pub team: String,
+    /// The form: it rates this ticket, and nothing else.
+    pub url: String,
+    /// Where its reader switches such mail off.
+    pub stop_url: Option<String>,
+}
+
+impl Csat {
+    /// A sample with all there can be.
+    pub fn sample() -> Self {
+        Csat {
+            pid: "KW-202611-0430".into(),
+            subject: "Preview stays blank".into(),
+            team: "Kaiwerk Hosting".into(),
+            url: "https://help.kaiwerk.example/rate/abc234".into(),
             stop_url: Some("https://help.kaiwerk.example/unsubscribe/abc234".into()),
         }
     }

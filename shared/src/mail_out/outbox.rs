@@ -46,6 +46,8 @@ text_enum! {
         Digest = "digest",
         /// To the requester: the ticket was solved.
         NoticeSolved = "notice_solved",
+        /// To the requester: how was it?
+        Csat = "csat",
         /// To an agent: somebody named them in a note.
         Mention = "mention",
         /// To a new user.

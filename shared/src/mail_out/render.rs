@@ -25,7 +25,7 @@ macro_rules! builtin {
 
 /// The templates that the program brings along: text's name and source, HTML's name and source.
 const BUILTIN: &[(&str, &str, &str, &str)] =
-    builtin!("reply", "ack", "notice", "mention", "digest", "solved", "invite", "password", "link", "probe");
+    builtin!("reply", "ack", "notice", "mention", "digest", "solved", "csat", "invite", "password", "link", "probe");
 const LAYOUT: (&str, &str) = ("layout", include_str!("../../../templates/mail/layout.html.hbs"));
 
 /// The compiled templates.
@@ -245,6 +245,7 @@ impl Content {
             Content::Reply(_) => Form::Reply,
             Content::Ack(_) => Form::Ack,
             Content::Solved(_) | Content::Probe(_) => Form::RequesterNotice,
+            Content::Csat(_) => Form::Csat,
             Content::Notice(_) | Content::Mention(_) => Form::AgentNotice,
             Content::Digest(_) => Form::Digest,
             Content::Invite(_) | Content::Password(_) | Content::Link(_) => Form::Account,

@@ -72,6 +72,8 @@ pub struct Settings {
     pub auth_warn_only: bool,
     /// Whether the ticket's number stands in the subjects of mail.
     pub pid_in_subject: PidInSubject,
+    /// Whether requesters are asked to rate the help after their ticket is solved or closed (E8.1).
+    pub ask_rating: bool,
     /// What is spam and what is none, from the top (E5.10).
     pub spam_rules: Vec<SpamRule>,
     /// Settings of a newer version.
@@ -91,6 +93,7 @@ impl Default for Settings {
             trusted_authserv: Vec::new(),
             auth_warn_only: false,
             pid_in_subject: PidInSubject::Always,
+            ask_rating: false,
             spam_rules: Vec::new(),
             more: Map::new(),
         }
