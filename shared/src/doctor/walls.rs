@@ -60,12 +60,14 @@ const LINKS: &[Link] = links! {
         "inbound_mails" by "id": "raw_id" => "raw_mails", "mailbox_id" => "mailboxes", "ticket_id" => "tickets",
             "ticket_message_id" => "ticket_messages", "duplicate_of" => "inbound_mails", "variant_of" => "inbound_mails";
         "mail_keys" by "mail_id": "mail_id" => "inbound_mails";
+        "mail_variants" by "first_mail_id": "first_mail_id" => "inbound_mails", "newest_mail_id" => "inbound_mails";
     }
     Outbox {
         "outbox" by "id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "user_id" => "users",
             "cause_mail_id" => "inbound_mails";
         "outbox_attempts" by "outbox_id": "outbox_id" => "outbox";
         "delivery_failures" by "outbox_id": "outbox_id" => "outbox";
+        "mailboxes" by "probe_id": "probe_id" => "outbox";
     }
     Attachments {
         "attachments" by "id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "uploaded_by" => "users";
