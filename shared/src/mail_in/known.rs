@@ -77,6 +77,8 @@ pub struct Known {
     agents: Vec<(Option<TenantId>, String)>,
     /// When our newest mail about a ticket went to an address; only for mail that looks like an automatic answer.
     mailed: HashMap<(TicketId, String), Time>,
+    /// Mail to these tickets' people of which nobody knows whether it arrived (E9.9).
+    maybes: Vec<sql::Maybe>,
     keys: Option<Keys>,
     /// Of each mail, those with its Message-ID that it was compared with (E1.9).
     pub(super) variants: HashMap<MailId, Vec<Variant>>,
@@ -216,6 +218,7 @@ impl Known {
             }
         }
         if !all.is_empty() {
+            self.maybes = sql::maybes(ex, &all).await?;
             for p in tickets::participants(ex, &all).await? {
                 self.participants.entry(p.ticket_id).or_default().push((address::key(&p.email), p));
             }
@@ -244,6 +247,14 @@ impl Known {
         let sender = read.sender_key().unwrap_or_default();
         let mailed = self.mailed.get(&(ticket, sender));
         mailed.is_some_and(|at| read.kept.received_at - *at <= Duration::minutes(10))
+    }
+
+    /// Returns those of our mails about a ticket, of which nobody knows whether they arrived, that this mail's sender got
+    /// and names.
+    pub fn maybes_answered_by(&self, read: &Read, ticket: TicketId) -> impl Iterator<Item = OutboxId> {
+        let sender = read.sender_key();
+        let of_ticket = self.maybes.iter().filter(move |m| m.ticket_id == ticket && Some(&m.to_key) == sender.as_ref());
+        of_ticket.filter(|m| read.ids.contains(&m.message_id)).map(|m| m.id)
     }
 
     /// Returns the first arrival of the same mail.

@@ -647,6 +647,29 @@ pub(super) async fn report_outbox(
     Ok(changed > 0)
 }
 
+/// A mail of ours of which nobody knows whether its relay took it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Maybe {
+    /// Its row.
+    pub id: OutboxId,
+    /// Its ticket.
+    pub ticket_id: TicketId,
+    /// Whom it went to, by address key.
+    pub to_key: String,
+    /// Its Message-ID.
+    pub message_id: String,
+}
+
+/// Returns the mails about `tickets` of which nobody knows whether they were sent, those that wait for their second try
+/// among them.
+pub(super) async fn maybes(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<Maybe>> {
+    sql("SELECT id, ticket_id, to_key, message_id FROM outbox WHERE ticket_id IN ")
+        .among(tickets.iter().copied())
+        .push(" AND (state = 'maybe_sent' OR state = 'queued' AND maybes > 0)")
+        .all(ex)
+        .await
+}
+
 /// Settles a mail of which nobody knew whether the relay took it, also where it waits for its second try: it did.
 pub(super) async fn settle_maybe(tx: &mut Tx, id: OutboxId, at: Time) -> Result<bool> {
     let changed =

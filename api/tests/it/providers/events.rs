@@ -312,3 +312,55 @@ async fn e9_11_x_row_finds_and_settles_a_mail() {
     })
     .await;
 }
+
+/// E9.9: whoever answers a mail has it, and so has whoever's server reports its delivery; a stranger who names it, and a
+/// report that does not come to our address for it, prove nothing.
+#[tokio::test]
+async fn e9_9_an_answer_and_a_report_of_delivery_settle_a_mail() {
+    on_both(|s| async move {
+        let boss = s.boss().await;
+        let mails = [
+            answered(&s, &boss, "answers@example.com").await,
+            answered(&s, &boss, "reported@example.com").await,
+            answered(&s, &boss, "silent@example.com").await,
+            answered(&s, &boss, "forged@example.com").await,
+        ];
+        for sent in &mails {
+            may_have_left(&s, sent).await;
+        }
+        let [answers, reported, silent, forged] = &mails;
+        let mail = async |raw: String, to: &str| {
+            let path = format!("/api/inbound/raw?from=&to={}", to.replace('+', "%2B"));
+            let post = s.post(&path).bearer(crate::harness::INBOUND_TOKEN);
+            post.body("message/rfc822", raw.replace('\n', "\r\n")).send().await.expect(200)
+        };
+        let answer = |from: &str, sent: &Sent| {
+            format!("From: {from}\nTo: support@postroom.localhost\nSubject: Re: Hi\nMessage-ID: <{}@x>\nIn-Reply-To: <{}>\n\nThank you.\n",
+                rand::random::<u64>(), sent.message_id)
+        };
+        let got = mail(answer(&answers.to, answers), "support@postroom.localhost").await;
+        assert_eq!(got["ticket_id"], answers.ticket, "{got}");
+        mail(answer("stranger@elsewhere.example", silent), "support@postroom.localhost").await;
+        let report = |sent: &Sent| {
+            format!("From: MAILER-DAEMON@example.com\nTo: {}\nSubject: Successful Mail Delivery Report\nMessage-ID: <{}@x>\n\
+                     Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\n\
+                     Your mail was delivered.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.com\n\n\
+                     Final-Recipient: rfc822; {}\nAction: delivered\nStatus: 2.0.0\n\n--b\nContent-Type: text/rfc822-headers\n\n\
+                     Message-ID: <{}>\n\n--b--\n", sent.envelope_from, rand::random::<u64>(), sent.to, sent.message_id)
+        };
+        mail(report(reported), &reported.envelope_from).await;
+        mail(report(forged).replace(&forged.envelope_from, "support@postroom.localhost"), "support@postroom.localhost").await;
+        let mut states = Vec::new();
+        for sent in &mails {
+            states.push(state(&s, &boss, sent).await);
+        }
+        assert_eq!(states, ["sent", "sent", "maybe_sent", "maybe_sent"]);
+        s.drain().await;
+        for (sent, tries) in [(answers, 1), (reported, 1), (silent, 2), (forged, 2)] {
+            let mail = s.get(&format!("/api/outbox/{}", sent.id)).bearer(&boss.token).send().await.expect(200);
+            assert_eq!(mail["attempts"].as_array().map(Vec::len), Some(tries), "{mail}");
+        }
+        s
+    })
+    .await;
+}

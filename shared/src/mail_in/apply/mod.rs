@@ -6,6 +6,7 @@
 //! each mail runs again under a savepoint of its own, so that one mail cannot hold up the others.
 
 mod agent;
+mod arrival;
 mod effects;
 mod join;
 mod message;
@@ -289,6 +290,7 @@ impl Batch<'_> {
             Decision::Join(j) if j.cell == Cell::Agent => self.agent_answers(tx, mail, j.ticket, trace).await,
             Decision::Join(joining) => {
                 let line = self.join(mail, &joining, trace);
+                self.answered(tx, mail, joining.ticket, trace).await?;
                 if joining.class == Class::Person && !joining.cell.is_desks() {
                     self.hold_scheduled(tx, mail, joining.ticket, line.applied.ticket_message_id, trace).await?;
                 }

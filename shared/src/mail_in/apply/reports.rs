@@ -38,6 +38,10 @@ impl Batch<'_> {
                 let text = bounce.and_then(|b| b.diagnostic.as_deref());
                 sql::report_outbox(tx, id, state, text, self.now).await?;
             }
+            // Who writes a report without our token may have made it up: then the second try comes, and is harmless.
+            if by_token && bounce.is_some_and(|b| b.kind == BounceKind::Delivered) {
+                self.arrived(tx, id, ticket, "delivery_report", trace).await?;
+            }
             self.suppress(tx, mail, id, by_token, trace).await?;
         }
         if let Some(ticket) = ticket {
