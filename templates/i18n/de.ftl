@@ -261,7 +261,6 @@ tool-mail = Mail
 tool-captured = Aufgefangene Mail
 tool-inbound = Eingang ausprobieren
 tool-joins = Gehört zusammen?
-tool-mailboxes = Postfächer
 search-label = Tickets durchsuchen
 search-hint = Suchen, oder die Nummer eines Tickets
 new-ticket = Neues Ticket
@@ -913,6 +912,8 @@ problem-not_confirmed = Zur Bestätigung wurde etwas anderes eingegeben. Es wurd
 # Einstellungen
 tool-settings = Einstellungen
 settings = Einstellungen
+settings-mailboxes = Postfächer
+settings-spam = Spamregeln
 settings-suppressions = Gesperrte Adressen
 settings-dkim = DKIM-Schlüssel
 settings-fetching = Abgeholte Postfächer

@@ -261,7 +261,6 @@ tool-mail = Mail
 tool-captured = Captured mail
 tool-inbound = Try incoming mail
 tool-joins = Belongs together?
-tool-mailboxes = Mailboxes
 search-label = Search tickets
 search-hint = Search, or a ticket’s number
 new-ticket = New ticket
@@ -913,6 +912,8 @@ problem-not_confirmed = What you typed to confirm is something else. Nothing was
 # Settings
 tool-settings = Settings
 settings = Settings
+settings-mailboxes = Mailboxes
+settings-spam = Spam rules
 settings-suppressions = Suppressed addresses
 settings-dkim = DKIM keys
 settings-fetching = Fetched mailboxes

@@ -7,6 +7,7 @@ use super::mail;
 use super::parts::Refused;
 use super::reader::Visit;
 use super::render::{self, Page};
+use super::settings::{self, Tab};
 use crate::Api;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
@@ -26,6 +27,8 @@ const PAGE: u32 = 50;
 /// `mailboxes.hbs`
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MailboxesPage {
+    /// The pages of settings that the reader may see.
+    pub tabs: Vec<Tab>,
     /// The mailboxes, oldest first.
     pub mailboxes: Vec<MailboxForm>,
     /// What was just done.
@@ -130,6 +133,7 @@ impl Page for MailboxesPage {
         let captured = MailboxForm { id: 3, asked: None, may_ask: false, ..failed.clone() };
         vec![
             MailboxesPage {
+                tabs: settings::tabs(&shared::access::Actor::system(), "mailboxes"),
                 mailboxes: vec![works, failed, captured],
                 done: Some("Stored".into()),
                 refused: None,
@@ -170,12 +174,13 @@ async fn page(
     rows.truncate(PAGE as usize);
     let captured = api.app.config.smtp_url.is_none();
     let shown = MailboxesPage {
+        tabs: settings::tabs(visit.actor()?, "mailboxes"),
         next: rows.last().filter(|_| more).map(|m| format!("{PATH}?after={}", m.id)),
         mailboxes: rows.iter().map(|m| MailboxForm::new(visit, captured, m)).collect(),
         done: mail::done(visit.locale, Some(&params.did)),
         refused,
     };
-    Ok(render::page(status, &visit.shell("mailboxes"), &shown))
+    Ok(render::page(status, &visit.shell("settings"), &shown))
 }
 
 /// `POST /dashboard/settings/mailboxes/{id}`

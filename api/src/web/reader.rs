@@ -106,12 +106,7 @@ impl Visit {
         let name = caller.user.name.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| caller.user.email.clone());
         let me = Me { initials: format::initials(&name), email: caller.user.email.clone(), name };
         let mail = caller.actor.can(Capability::MailRead);
-        let shell = shell.with_user(me, caller.actor.is_agent(), mail, self.dev);
-        let shell = match caller.actor.can(Capability::MailboxesManage) {
-            true => shell.with_mailboxes(),
-            false => shell,
-        };
-        shell.at(key)
+        shell.with_user(me, caller.actor.is_agent(), mail, self.dev).at(key)
     }
 }
 

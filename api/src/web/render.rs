@@ -150,13 +150,6 @@ impl Shell {
         self.with_tools(mail, dev)
     }
 
-    /// Adds the settings of mailboxes, for who may change them.
-    pub fn with_mailboxes(mut self) -> Shell {
-        let item = NavItem { key: "mailboxes", glyph: "mail", href: "/dashboard/settings/mailboxes", current: false };
-        self.tools.push(item);
-        self
-    }
-
     /// Adds what stands below the views.
     pub fn with_tools(mut self, mail: bool, dev: bool) -> Shell {
         let item = |key, glyph, href| NavItem { key, glyph, href, current: false };

@@ -160,13 +160,16 @@ pub struct FetchedRow {
 }
 
 /// The pages, by what one must be able to do to see them.
-const TABS: [(&str, &str, Capability); 3] = [
+const TABS: [(&str, &str, Capability); 5] = [
+    ("mailboxes", "/dashboard/settings/mailboxes", Capability::MailboxesManage),
     ("suppressions", "/dashboard/settings/suppressions", Capability::MailRead),
     ("dkim", "/dashboard/settings/dkim", Capability::MailboxesManage),
     ("fetching", "/dashboard/settings/fetching", Capability::MailboxesManage),
+    ("spam", "/dashboard/settings/spam", Capability::SettingsManage),
 ];
 
-fn tabs(actor: &Actor, current: &str) -> Vec<Tab> {
+/// Returns the pages of settings that somebody may see.
+pub fn tabs(actor: &Actor, current: &str) -> Vec<Tab> {
     let seen = TABS.iter().filter(|(.., capability)| actor.can(*capability));
     seen.map(|&(key, href, _)| Tab { key, href, current: key == current }).collect()
 }

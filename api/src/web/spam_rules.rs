@@ -6,6 +6,7 @@ use super::mail;
 use super::parts::Refused;
 use super::reader::Visit;
 use super::render::{self, Page};
+use super::settings::{self, Tab};
 use crate::Api;
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -25,6 +26,8 @@ pub const HERE: &str = "/dashboard/settings/spam";
 /// `spam_rules.hbs`
 #[derive(Debug, Clone, Serialize)]
 pub struct SpamRulesPage {
+    /// The pages of settings that the reader may see.
+    pub tabs: Vec<Tab>,
     /// Whose rules they are.
     pub tenant: String,
     /// The rules, one a line.
@@ -46,6 +49,7 @@ impl Page for SpamRulesPage {
     fn samples() -> Vec<Self> {
         let refused = Refused { text: "Something is wrong.".into(), fields: Vec::new() };
         let page = SpamRulesPage {
+            tabs: settings::tabs(&shared::access::Actor::system(), "spam"),
             tenant: "Support".into(),
             rules: "spam domain casino.example".into(),
             done: Some("Saved".into()),
@@ -69,12 +73,13 @@ pub struct Params {
 pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Params>) -> Result<Response, Problem> {
     let tenant = of(&api, &visit).await?;
     let page = SpamRulesPage {
+        tabs: settings::tabs(visit.actor()?, "spam"),
         rules: tenant.settings.spam_rules.iter().map(line).collect::<Vec<_>>().join("\n"),
         tenant: tenant.name,
         done: mail::done(visit.locale, Some(&params.did)),
         refused: None,
     };
-    Ok(render::page(StatusCode::OK, &visit.shell("mail"), &page))
+    Ok(render::page(StatusCode::OK, &visit.shell("settings"), &page))
 }
 
 /// `POST /dashboard/settings/spam`
@@ -96,8 +101,9 @@ pub async fn save(State(api): State<Api>, visit: Visit, form: FormData) -> Resul
         Ok(_) => Ok(Redirect::to(&format!("{HERE}?did=spam-rules")).into_response()),
         Err(problem) if problem.shown().status == 422 => {
             let refused = error::refused(visit.locale, problem.shown(), |_| Some("rules"));
-            let page = SpamRulesPage { tenant: tenant.name, rules, done: None, refused: Some(refused) };
-            Ok(render::page(StatusCode::UNPROCESSABLE_ENTITY, &visit.shell("mail"), &page))
+            let tabs = settings::tabs(visit.actor()?, "spam");
+            let page = SpamRulesPage { tabs, tenant: tenant.name, rules, done: None, refused: Some(refused) };
+            Ok(render::page(StatusCode::UNPROCESSABLE_ENTITY, &visit.shell("settings"), &page))
         }
         Err(problem) => Err(problem),
     }

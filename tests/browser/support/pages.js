@@ -67,6 +67,8 @@ export async function everyPage({ server, agent: page, stranger }) {
     [page, "outbox", "/dashboard/mail/outbox"],
     [page, "outbox-failed", failed],
     [page, "ticket-erase", ticket, (on) => on.locator(".erase summary").first().click()],
+    [page, "settings-mailboxes", "/dashboard/settings/mailboxes"],
+    [page, "settings-spam", "/dashboard/settings/spam"],
     [page, "settings-suppressions", "/dashboard/settings/suppressions"],
     [page, "settings-dkim", "/dashboard/settings/dkim", key],
     [page, "settings-fetching", "/dashboard/settings/fetching"],
