@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 /// The name that hints go by in both.
 const CHANNEL: &str = "postroom_live";
 /// One hint for all that commits so close together.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(50);
 /// No exchange may take longer; a hint is worth no more.
 const LIMIT: Duration = Duration::from_secs(2);
 

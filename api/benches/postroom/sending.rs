@@ -92,6 +92,9 @@ async fn round(raw: &RawSending, database: &Database, connections: usize) -> Rou
     let bare = waiting.rate(sink.addr(), connections).await;
     assert_eq!(sink.count(), MAILS, "the sink has each once");
     sink.forget();
+    // The sink sends no probe back: the mailbox counts as tried, so that mails have signed addresses as they will have.
+    let tried = "UPDATE mailboxes SET tags = 'works', asked_at = created_at, answered_at = created_at RETURNING id";
+    database.count(tried).await;
 
     let (url, number) = (sink.url(), connections.to_string());
     let (server, _) = Server::start(database, &[("SMTP_URL", &url), ("POSTROOM_SMTP_CONNECTIONS", &number)]).await;

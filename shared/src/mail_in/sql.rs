@@ -68,8 +68,10 @@ pub(super) async fn find_raws(
     tx: &mut Tx,
     wanted: impl Iterator<Item = (TenantId, &str)>,
 ) -> Result<HashMap<(TenantId, String), RawId>> {
-    let rows: Vec<(RawId, TenantId, String)> =
-        sql("SELECT id, tenant_id, sha256 FROM raw_mails WHERE (tenant_id, sha256) IN ").pairs(wanted).all(tx).await?;
+    let rows: Vec<(RawId, TenantId, String)> = sql("SELECT id, tenant_id, sha256 FROM raw_mails WHERE ")
+        .pairs(["tenant_id", "sha256"], wanted)
+        .all(tx)
+        .await?;
     Ok(rows.into_iter().map(|(id, tenant, sha)| ((tenant, sha), id)).collect())
 }
 
@@ -308,8 +310,8 @@ pub(super) async fn record_check(
 
 pub(super) async fn find_keys(ex: &mut impl Exec, mails: &[&Read]) -> Result<Vec<(TenantId, String, MailId)>> {
     let keys = mails.iter().map(|m| (m.kept.tenant_id, m.dedupe_key.as_str()));
-    sql("SELECT tenant_id, dedupe_key, mail_id FROM mail_keys WHERE (tenant_id, dedupe_key) IN ")
-        .pairs(keys)
+    sql("SELECT tenant_id, dedupe_key, mail_id FROM mail_keys WHERE ")
+        .pairs(["tenant_id", "dedupe_key"], keys)
         .all(ex)
         .await
 }
@@ -333,8 +335,8 @@ pub(super) async fn find_variants(
         return Ok(HashMap::new());
     }
     let rows: Vec<VariantRow> = sql("SELECT tenant_id, variant_key, first_mail_id, newest_mail_id FROM mail_variants \
-         WHERE (tenant_id, variant_key) IN ")
-    .pairs(wanted)
+         WHERE ")
+    .pairs(["tenant_id", "variant_key"], wanted)
     .all(ex)
     .await?;
     Ok(rows.into_iter().map(|r| ((r.tenant_id, r.variant_key.clone()), r)).collect())
@@ -416,8 +418,8 @@ pub(super) async fn find_message_ids(ex: &mut impl Exec, mails: &[&Read]) -> Res
         return Ok(Vec::new());
     }
     sql("SELECT tenant_id, message_id, ticket_id, kind = 'referenced' AS referenced, moved_from FROM message_ids \
-         WHERE (tenant_id, message_id) IN ")
-    .pairs(wanted)
+         WHERE ")
+    .pairs(["tenant_id", "message_id"], wanted)
     .push(" ORDER BY created_at, ticket_id")
     .all(ex)
     .await
@@ -475,8 +477,8 @@ pub(super) async fn find_outbox(
     }
     if !message_ids.is_empty() {
         let wanted = message_ids.iter().map(|(t, id)| (*t, id.as_str()));
-        let q = sql(COLUMNS).push("(tenant_id, message_id) IN ");
-        found.extend(q.pairs(wanted).push(" ORDER BY id DESC").all::<OutboxRef>(ex).await?);
+        let q = sql(COLUMNS).pairs(["tenant_id", "message_id"], wanted);
+        found.extend(q.push(" ORDER BY id DESC").all::<OutboxRef>(ex).await?);
     }
     Ok(found)
 }
@@ -557,8 +559,8 @@ pub(super) async fn lock_variants(
 ) -> Result<HashMap<(TenantId, String), MailId>> {
     let lock = dialect::for_update(tx);
     let found: Vec<(TenantId, String, MailId)> =
-        sql("SELECT tenant_id, variant_key, newest_mail_id FROM mail_variants WHERE (tenant_id, variant_key) IN ")
-            .pairs(rows.iter().map(|(t, k, _)| (*t, k.as_str())))
+        sql("SELECT tenant_id, variant_key, newest_mail_id FROM mail_variants WHERE ")
+            .pairs(["tenant_id", "variant_key"], rows.iter().map(|(t, k, _)| (*t, k.as_str())))
             .push(" ORDER BY tenant_id, variant_key")
             .push(lock)
             .all(tx)

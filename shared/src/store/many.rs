@@ -175,7 +175,7 @@ mod tests {
                 let list: Vec<(i64,)> = of("SELECT id FROM few WHERE id").among(1..=n).all(&mut read).await.unwrap();
                 assert_eq!(list.len() as i64, n.min(3));
                 if n > 0 {
-                    let q = of("SELECT id FROM few WHERE (id, name)").pairs((1..=n).map(|i| (i, "b")));
+                    let q = sql("SELECT id FROM few WHERE ").pairs(["id", "name"], (1..=n).map(|i| (i, "b")));
                     let pairs: Vec<(i64,)> = q.all(&mut read).await.unwrap();
                     assert_eq!(pairs.len(), usize::from(n > 1));
                 }

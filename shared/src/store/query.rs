@@ -69,15 +69,25 @@ impl Q {
         self.list(values)
     }
 
-    /// Adds `(VALUES ($n, $n+1), …)`, which both databases take behind a row value's IN; as long as [`Q::among`].
-    pub fn pairs<A: Into<Value>, B: Into<Value>>(mut self, pairs: impl IntoIterator<Item = (A, B)>) -> Q {
+    /// Adds that two columns are one of these pairs, as long as [`Q::among`]. Each column is named alone, too: by a list of
+    /// pairs SQLite finds no index, and would read the whole table.
+    pub fn pairs<A: Into<Value>, B: Into<Value>>(
+        mut self,
+        columns: [&'static str; 2],
+        pairs: impl IntoIterator<Item = (A, B)>,
+    ) -> Q {
         let mut pairs: Vec<(Value, Value)> = pairs.into_iter().map(|(a, b)| (a.into(), b.into())).collect();
         many::pad(&mut pairs);
-        self.sql.push_str("(VALUES ");
+        let (mut first, second): (Vec<Value>, Vec<Value>) = pairs.iter().cloned().unzip();
+        // Mostly one tenant.
+        first.dedup();
+        many::pad(&mut first);
+        self = self.push("(").push(columns[0]).push(", ").push(columns[1]).push(") IN (VALUES ");
         for (i, (a, b)) in pairs.into_iter().enumerate() {
             self = self.push(if i > 0 { ", (" } else { "(" }).arg(a).push(", ").arg(b).push(")");
         }
-        self.push(")")
+        let q = self.push(") AND ").push(columns[0]).push(" IN ").list(first);
+        q.push(" AND ").push(columns[1]).push(" IN ").list(second)
     }
 
     /// Hands the query through `f`: keeps a chain of calls whole where a part is optional.

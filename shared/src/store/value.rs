@@ -3,7 +3,7 @@
 use crate::clock::Time;
 
 /// A bound value. `None` is NULL of that kind (PostgreSQL wants a type for its NULLs).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// BIGINT, INTEGER.
     Int(Option<i64>),

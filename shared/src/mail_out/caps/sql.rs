@@ -37,28 +37,28 @@ pub(super) async fn automatic(ex: &mut impl Exec, wanted: &Wanted, at: Time) -> 
     let mut q = sql("SELECT tenant_id, 'suppressed' AS what, email_key AS to_whom, CAST(0 AS BIGINT) AS last_hour, \
          CAST(0 AS BIGINT) AS last_day FROM suppressions WHERE until_at > ")
     .arg(at)
-    .push(" AND (tenant_id, email_key) IN ")
-    .pairs(everybody.iter().copied())
+    .push(" AND ")
+    .pairs(["tenant_id", "email_key"], everybody.iter().copied())
     .push(" UNION ALL SELECT tenant_id, 'storm', email_key, 0, 0 FROM storms WHERE quiet_until > ")
     .arg(at)
-    .push(" AND (tenant_id, email_key) IN ")
-    .pairs(everybody.iter().copied());
+    .push(" AND ")
+    .pairs(["tenant_id", "email_key"], everybody.iter().copied());
     if !addresses.is_empty() {
         q = q
             .push(" UNION ALL SELECT tenant_id, 'address', to_key, CAST(SUM(CASE WHEN created_at > ")
             .arg(hour)
             .push(" THEN 1 ELSE 0 END) AS BIGINT), COUNT(*) FROM outbox WHERE automatic AND created_at > ")
             .arg(day)
-            .push(" AND (tenant_id, to_key) IN ")
-            .pairs(addresses.iter().copied())
+            .push(" AND ")
+            .pairs(["tenant_id", "to_key"], addresses.iter().copied())
             .push(" GROUP BY tenant_id, to_key");
     }
     if !domains.is_empty() {
         q = q
             .push(" UNION ALL SELECT tenant_id, 'domain', to_domain, COUNT(*), 0 FROM outbox WHERE automatic AND created_at > ")
             .arg(hour)
-            .push(" AND (tenant_id, to_domain) IN ")
-            .pairs(domains.iter().map(|(t, d)| (*t, d.as_str())))
+            .push(" AND ")
+            .pairs(["tenant_id", "to_domain"], domains.iter().map(|(t, d)| (*t, d.as_str())))
             .push(" GROUP BY tenant_id, to_domain");
     }
     if !domains.is_empty() && !wanted.patterns.is_empty() {
@@ -67,8 +67,8 @@ pub(super) async fn automatic(ex: &mut impl Exec, wanted: &Wanted, at: Time) -> 
             .among(wanted.patterns.iter().map(String::as_str))
             .push(" AND created_at > ")
             .arg(hour)
-            .push(" AND (tenant_id, to_domain) IN ")
-            .pairs(domains.iter().map(|(t, d)| (*t, d.as_str())))
+            .push(" AND ")
+            .pairs(["tenant_id", "to_domain"], domains.iter().map(|(t, d)| (*t, d.as_str())))
             .push(" GROUP BY tenant_id, pattern, to_domain");
     }
     if !wanted.tickets.is_empty() {
@@ -83,8 +83,8 @@ pub(super) async fn automatic(ex: &mut impl Exec, wanted: &Wanted, at: Time) -> 
         q = q
             .push(" UNION ALL SELECT tenant_id, 'arrivals', from_key, COUNT(*), 0 FROM inbound_mails WHERE received_at > ")
             .arg(at - Duration::minutes(10))
-            .push(" AND (tenant_id, from_key) IN ")
-            .pairs(wanted.senders.iter().map(|(t, a)| (*t, a.as_str())))
+            .push(" AND ")
+            .pairs(["tenant_id", "from_key"], wanted.senders.iter().map(|(t, a)| (*t, a.as_str())))
             .push(" GROUP BY tenant_id, from_key");
     }
     q.all(ex).await

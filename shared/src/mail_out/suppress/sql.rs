@@ -47,13 +47,13 @@ pub(super) async fn upsert(tx: &mut Tx, row: &Suppression) -> Result<()> {
 }
 
 pub(super) async fn lift(tx: &mut Tx, senders: &[(TenantId, String)]) -> Result<u64> {
-    let gone = sql("DELETE FROM suppressions WHERE reason IN ('hard_bounce', 'full') AND (tenant_id, email_key) IN ")
-        .pairs(senders.iter().map(|(t, k)| (*t, k.as_str())))
+    let gone = sql("DELETE FROM suppressions WHERE reason IN ('hard_bounce', 'full') AND ")
+        .pairs(["tenant_id", "email_key"], senders.iter().map(|(t, k)| (*t, k.as_str())))
         .exec(tx)
         .await?;
     if gone > 0 {
-        sql("DELETE FROM delivery_failures WHERE (tenant_id, email_key) IN ")
-            .pairs(senders.iter().map(|(t, k)| (*t, k.as_str())))
+        sql("DELETE FROM delivery_failures WHERE ")
+            .pairs(["tenant_id", "email_key"], senders.iter().map(|(t, k)| (*t, k.as_str())))
             .exec(tx)
             .await?;
     }
