@@ -45,17 +45,17 @@ function rows(page) {
     }
   }
   touched.clear();
-  const more = [...now.keys()].filter((id) => !later_pages(page, id)).length;
+  const more = above(page).filter((id) => now.has(id)).length;
   news.hidden = more === 0;
   news.textContent = news.dataset.text.replace("#", more);
 }
-// A row that stood on the next page moves up as others leave: it is not new.
+// The rows above the last one that was here from the start: what stands below it was on the next page, and is not new.
 const shown = new Set([...document.querySelectorAll("#list .row")].map((row) => row.id));
-const later_pages = (page, id) => {
+function above(page) {
   const order = [...page.querySelectorAll("#list .row")].map((row) => row.id);
-  const last = order.findLastIndex((other) => shown.has(other));
-  return last >= 0 && order.indexOf(id) > last;
-};
+  const last = order.findLastIndex((id) => shown.has(id));
+  return last < 0 ? order : order.slice(0, last);
+}
 news?.addEventListener("click", () => location.reload());
 
 // The ticket: new messages and events come in where they belong; what is being written stays as it is, and so does the

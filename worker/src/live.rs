@@ -2,8 +2,8 @@
 //! both, so that it does not matter which of them who speaks can reach. On SQLite alone there is one server, and what
 //! commands change it finds by itself.
 
-use crate::queue::Backoff;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use crate::queue::{Backoff, RedisQueue};
+use redis::aio::ConnectionManager;
 use shared::app::App;
 use shared::live::{Live, Signal};
 use std::time::Duration;
@@ -20,7 +20,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// Carries hints until `stop`. Never fails: what cannot be carried is found two seconds later.
 pub async fn carry(app: App, stop: CancellationToken) {
-    let redis = app.config.redis_url.as_ref().and_then(|url| redis::Client::open(url.as_str()).ok());
+    // A URL that is of no use stops the start elsewhere.
+    let redis = app.config.redis_url.as_ref().and_then(|url| RedisQueue::from_url(url.as_str()).ok());
     if redis.is_none() && app.db.is_sqlite() {
         return;
     }
@@ -29,7 +30,7 @@ pub async fn carry(app: App, stop: CancellationToken) {
             speak(&app, redis.clone()),
             async {
                 match &redis {
-                    Some(client) => hear_redis(client, &app.live).await,
+                    Some(queue) => hear_redis(queue, &app.live).await,
                     None => std::future::pending().await,
                 }
             },
@@ -40,10 +41,10 @@ pub async fn carry(app: App, stop: CancellationToken) {
 }
 
 /// Tells the others what happens here.
-async fn speak(app: &App, client: Option<redis::Client>) {
+async fn speak(app: &App, redis: Option<RedisQueue>) {
     let mut committed = app.db.committed();
     let mut outgoing = app.live.outgoing();
-    let mut redis = client.map(Redis::new);
+    let mut redis = redis.map(Redis::new);
     loop {
         let signal = tokio::select! {
             _ = committed.changed() => {
@@ -71,15 +72,15 @@ async fn speak(app: &App, client: Option<redis::Client>) {
 
 /// The speaking end in Redis.
 struct Redis {
-    client: redis::Client,
+    queue: RedisQueue,
     conn: Option<ConnectionManager>,
     backoff: Backoff,
     retry_at: Instant,
 }
 
 impl Redis {
-    fn new(client: redis::Client) -> Redis {
-        Redis { client, conn: None, backoff: Backoff::default(), retry_at: Instant::now() }
+    fn new(queue: RedisQueue) -> Redis {
+        Redis { queue, conn: None, backoff: Backoff::default(), retry_at: Instant::now() }
     }
 
     /// Whether Redis took it.
@@ -103,25 +104,19 @@ impl Redis {
     async fn try_publish(&mut self, letter: &str) -> Result<(), redis::RedisError> {
         let conn = match &mut self.conn {
             Some(conn) => conn,
-            none => {
-                let config =
-                    ConnectionManagerConfig::new().set_number_of_retries(0).set_connection_timeout(Some(LIMIT));
-                none.insert(self.client.get_connection_manager_with_config(config).await?)
-            }
+            none => none.insert(self.queue.connect().await?),
         };
         redis::cmd("PUBLISH").arg(CHANNEL).arg(letter).query_async(conn).await
     }
 }
 
-async fn hear_redis(client: &redis::Client, live: &Live) {
+async fn hear_redis(queue: &RedisQueue, live: &Live) {
     use futures::StreamExt;
     let mut backoff = Backoff::default();
     loop {
-        if let Ok(Ok(mut calls)) = timeout(LIMIT, client.get_async_pubsub()).await
-            && calls.subscribe(CHANNEL).await.is_ok()
-        {
+        if let Ok(Ok(mut heard)) = timeout(LIMIT, queue.subscribe(CHANNEL)).await {
             backoff.reset();
-            let mut messages = calls.on_message();
+            let mut messages = heard.on_message();
             while let Some(message) = messages.next().await {
                 if let Ok(letter) = message.get_payload::<String>() {
                     live.hear(&letter);

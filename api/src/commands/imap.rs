@@ -15,7 +15,7 @@ use worker::imap::{self, Pace};
 #[derive(Debug, Subcommand)]
 pub enum ImapCommand {
     /// Have a mailbox on another server fetched; it is tried at once
-    Add(AddAccount),
+    Add(Box<AddAccount>),
     /// Show the fetched mailboxes, and how they are
     List,
     /// Log in to a fetched mailbox and open its folder; fetches nothing
@@ -87,7 +87,7 @@ pub struct Whichever {
 pub async fn run(app: &App, command: ImapCommand) -> anyhow::Result<String> {
     let actor = Actor::system();
     match command {
-        ImapCommand::Add(args) => add(app, actor, args).await,
+        ImapCommand::Add(args) => add(app, actor, *args).await,
         ImapCommand::List => {
             let all = imap_accounts::all(app).await?;
             Ok(all.iter().map(|a| line(a) + "\n").collect())

@@ -112,7 +112,10 @@ impl Listener {
         let Some(last) = last else { return Ok(()) };
         // A mark that is none of ours comes from before an update: the page looks for itself.
         let missed = match last.parse::<Mark>() {
-            Ok(mark) => live::since(&self.api.app.db, self.caller.actor(), mark).await.unwrap_or_else(failed),
+            Ok(mark) => live::since(&self.api.app.db, self.caller.actor(), mark).await.unwrap_or_else(|e| {
+                failed(&e);
+                None
+            }),
             Err(_) => None,
         };
         match missed {
@@ -152,7 +155,10 @@ impl Listener {
     async fn tell(&mut self, changes: Vec<Arc<Change>>) -> Result<(), Over> {
         let changes = match live::heard_by(&self.api.app.db, self.caller.actor(), changes).await {
             Ok(changes) => changes,
-            Err(e) => return failed::<()>(e).map_or(self.reload().await, |()| Ok(())),
+            Err(e) => {
+                failed(&e);
+                return self.reload().await;
+            }
         };
         for change in changes {
             let event = Event::default().event("ticket").id(change.mark().to_string());
@@ -193,10 +199,9 @@ impl Listener {
     }
 }
 
-/// The page is told to look for itself.
-fn failed<T>(e: shared::store::Error) -> Option<T> {
-    tracing::warn!(error = &e as &dyn std::error::Error, "an open page cannot be told what changes");
-    None
+/// The page is told to look for itself then.
+fn failed(e: &shared::store::Error) {
+    tracing::warn!(error = e as &dyn std::error::Error, "an open page cannot be told what changes");
 }
 
 /// What a page tells of whoever has it open.

@@ -57,6 +57,13 @@ pub struct Shown {
     pub more: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Shown {
+    /// Returns the HTTP status as what an answer takes.
+    pub fn http_status(&self) -> axum::http::StatusCode {
+        axum::http::StatusCode::from_u16(self.status).expect("from the table of codes")
+    }
+}
+
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -198,7 +205,7 @@ impl From<Code> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.log();
-        let status = axum::http::StatusCode::from_u16(self.shown.status).expect("from the table of codes");
+        let status = self.shown.http_status();
         let mut response = (status, Json(&*self.shown)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -177,7 +177,7 @@ impl Parts<'_> {
             door: self.agent.then(|| door(locale, m)).flatten(),
             verdict: self.agent.then(|| m.verdict.and_then(|v| verdict(locale, v))).flatten(),
             auto: m.class.filter(|c| *c != Class::Person).map(|c| i18n::word(locale, "class", c.as_str())),
-            forwarded: self.agent.then(|| m.forwarded_by).flatten().map(|by| {
+            forwarded: m.forwarded_by.filter(|_| self.agent).map(|by| {
                 let somebody = || i18n::text(locale, "somebody", &[]);
                 let name = self.names.get(&by).cloned().unwrap_or_else(somebody);
                 i18n::text(locale, "forwarded-by", &[("name", &name)])

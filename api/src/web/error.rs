@@ -5,7 +5,7 @@ use super::reader::{self, Visit};
 use super::render::{self, Page, Shell};
 use crate::extract::caller;
 use crate::problem::{FieldError, Shown};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 use shared::i18n::{self, Locale};
@@ -66,7 +66,7 @@ pub fn answer(headers: &HeaderMap, shown: &Shown, here: &str) -> Response {
     let mut shell = Shell::new(locale, theme, String::new(), here.to_owned(), i18n::text(locale, "brand", &[]));
     let session = |name| reader::cookie(headers, name).is_some_and(|c| !c.is_empty());
     shell.member = shown.status != 401 && caller::COOKIES.into_iter().any(session);
-    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = shown.http_status();
     // What is not there, or not for the reader, will not be there the next time either.
     let back = match (shown.status, shell.member) {
         (403 | 404, true) => "/dashboard/support",
@@ -79,7 +79,7 @@ pub fn answer(headers: &HeaderMap, shown: &Shown, here: &str) -> Response {
 
 /// Answers with a refusal that gives back what was typed.
 pub fn with_draft(visit: &Visit, shown: &Shown, draft: &str) -> Response {
-    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = shown.http_status();
     let home = visit.known().is_some();
     let page = ErrorPage { draft: Some(draft.to_owned()), home, ..ErrorPage::new(visit.locale, shown, visit.here()) };
     render::page(status, &visit.shell(""), &page)

@@ -182,7 +182,7 @@ async fn answer(api: &Api, visit: &Visit, done: tickets::Result<TicketId>, did: 
         Err(e) => {
             let problem: Problem = e.into();
             let shown = problem.shown();
-            let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::CONFLICT);
+            let status = shown.http_status();
             let refused = error::refused(visit.locale, shown, |_| None);
             page(api, visit, &Params::default(), Some(refused), status).await
         }

@@ -79,7 +79,7 @@ pub async fn login(State(api): State<Api>, visit: Visit, form: FormData) -> Resu
         ask_tenant: shown.code == codes::TENANT_REQUIRED.code,
         refused: Some(error::refused(visit.locale, shown, |_| None)),
     };
-    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNAUTHORIZED);
+    let status = shown.http_status();
     Ok(render::page(status, &visit.shell(""), &page))
 }
 

@@ -109,7 +109,7 @@ impl Page for MailboxesPage {
     const TEMPLATE: &'static str = "mailboxes";
 
     fn title(&self, locale: Locale) -> String {
-        i18n::text(locale, "mailboxes", &[])
+        i18n::text(locale, "settings-mailboxes", &[])
     }
 
     #[cfg(test)]
@@ -225,7 +225,7 @@ async fn answer(
         Err(e @ shared::access::Refused::Invalid(_)) => {
             let problem: Problem = e.into();
             let shown = problem.shown();
-            let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            let status = shown.http_status();
             let refused = error::refused(visit.locale, shown, |_| None);
             page(api, visit, &Params::default(), Some(refused), status).await
         }

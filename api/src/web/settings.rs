@@ -448,7 +448,7 @@ pub async fn make_key(State(api): State<Api>, visit: Visit, form: FormData) -> R
         Err(Why::Denied(e)) => Err(e.into()),
         Err(e) => {
             let problem: Problem = e.into();
-            let status = StatusCode::from_u16(problem.shown().status).unwrap_or(StatusCode::CONFLICT);
+            let status = problem.shown().http_status();
             let refused = Some(error::refused(visit.locale, problem.shown(), |_| Some("domain")));
             let page = SettingsPage { refused, ..keys_page(&api, &visit, &domain).await? };
             Ok(shown(&visit, &page, status))

@@ -42,7 +42,7 @@ impl Page for SpamRulesPage {
     const TEMPLATE: &'static str = "spam_rules";
 
     fn title(&self, locale: Locale) -> String {
-        i18n::text(locale, "spam-rules", &[])
+        i18n::text(locale, "settings-spam", &[])
     }
 
     #[cfg(test)]
@@ -113,7 +113,7 @@ pub async fn save(State(api): State<Api>, visit: Visit, form: FormData) -> Resul
 async fn of(api: &Api, visit: &Visit) -> Result<Tenant, Problem> {
     let actor = visit.actor()?;
     let tenant = tenants::target(&api.app.db, actor, None).await?;
-    Ok(tenants::get(&api.app.db, actor, tenant.id).await.map_err(|e: Denied| Problem::from(e))?)
+    tenants::get(&api.app.db, actor, tenant.id).await.map_err(|e: Denied| e.into())
 }
 
 fn unreadable(number: usize) -> Problem {

@@ -10,7 +10,6 @@ use crate::Api;
 use crate::extract::Path;
 use crate::problem::{Problem, codes};
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use shared::access::{Actor, Capability};
 use shared::ids::{MessageId, TicketId};
@@ -339,7 +338,7 @@ async fn refuse(
     } else {
         left.reply = typed.to_owned()
     }
-    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::CONFLICT);
+    let status = shown.http_status();
     match ticket_show::answer(api, visit, which, &Default::default(), left, status).await {
         Ok(page) => Ok(page),
         Err(_) if !typed.is_empty() => Ok(error::with_draft(visit, shown, typed)),

@@ -135,8 +135,8 @@ fn mail_is_explained_and_read_again(folder: &Path) {
 
     let file = folder.join("some.eml");
     let mail = "From: Ada <ada@customer.example>\r\nTo: support@postroom.localhost\r\nSubject: New\r\n\r\nHello.\r\n";
-    std::fs::write(&file, mail).unwrap();
-    let file = file.to_str().unwrap();
+    std::fs::write(&file, mail).expect("a file");
+    let file = file.to_str().expect("text");
     for _ in 0..2 {
         let (code, out, err) = postroom(folder, &["mail", "explain", file, "--locale", "de"], &[]);
         assert!(code == 0 && out.contains("Ein neues Ticket: nichts führt"), "nothing was kept: {out}{err}");

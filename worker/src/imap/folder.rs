@@ -352,10 +352,7 @@ impl<'a> Reader<'a> {
 
     /// Lets a stub stand for a message: with its own headers, if they can be had (T63).
     async fn stub(&mut self, folder: &str, uidvalidity: u32, uid: u32, code: &str, why: &str) -> Result<(), Stop> {
-        let header = match self.imap.header(uid).await {
-            Ok(header) => header,
-            Err(_) => None,
-        };
+        let header = self.imap.header(uid).await.unwrap_or_default();
         let place = Place { host: &self.account.host, username: &self.account.username, folder, uid };
         let raw = stub::make(header.as_deref(), place, code, why);
         // Under a reference of its own: should the message itself be had one day, it is still to come.

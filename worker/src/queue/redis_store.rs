@@ -26,7 +26,7 @@ const FORGET_FINISHED: &str = r"
 
 impl RedisQueue {
     /// Connects; gives up within a few seconds, so that the caller can count and wait.
-    pub(super) async fn connect(&self) -> Result<ConnectionManager, RedisError> {
+    pub(crate) async fn connect(&self) -> Result<ConnectionManager, RedisError> {
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_connection_timeout(Some(Duration::from_secs(2)))
@@ -51,9 +51,14 @@ impl RedisQueue {
 
     /// Returns a subscription to the producers' calls.
     pub(super) async fn calls(&self) -> Result<PubSub, RedisError> {
-        let mut calls = self.client.get_async_pubsub().await?;
-        calls.subscribe(self.key("call")).await?;
-        Ok(calls)
+        self.subscribe(&self.key("call")).await
+    }
+
+    /// Returns a subscription to a channel.
+    pub(crate) async fn subscribe(&self, channel: &str) -> Result<PubSub, RedisError> {
+        let mut heard = self.client.get_async_pubsub().await?;
+        heard.subscribe(channel).await?;
+        Ok(heard)
     }
 
     /// Tells idle consumers that there are new jobs.

@@ -102,7 +102,8 @@ async fn e10_8_anything_unexpected_is_75() {
     std::fs::create_dir(&locked).expect("a folder");
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o500)).expect("locked");
     let inside = locked.join("spool").display().to_string();
-    let mut odd: Vec<(&str, Vec<&str>, Vec<(&str, &str)>, &[u8])> = vec![
+    type Odd<'a> = (&'a str, Vec<&'a str>, Vec<(&'a str, &'a str)>, &'a [u8]);
+    let mut odd: Vec<Odd> = vec![
         ("a file in its place", vec!["--to", DESK], vec![("POSTROOM_SPOOL", "file")], b"From: a@b.example\n\nx"),
         ("no mail", vec!["--to", DESK], vec![], b""),
         ("an unknown option", vec!["--unknown"], vec![], b"From: a@b.example\n\nx"),

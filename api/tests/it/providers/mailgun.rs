@@ -20,7 +20,7 @@ fn signed(token: &str, ago: i64, more: &[(&str, &str)]) -> Vec<(String, String)>
     fields
 }
 
-fn raw_form<'a>(body: &'a str) -> Vec<(&'a str, &'a str)> {
+fn raw_form(body: &str) -> Vec<(&str, &str)> {
     vec![
         ("recipient", "support@postroom.localhost"),
         ("sender", "ann@example.com"),

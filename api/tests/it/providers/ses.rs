@@ -16,11 +16,14 @@ const CERTIFICATE: &str = include_str!("sns.pem");
 /// Of a fixed message, made once by another program: the older version signs with SHA-1.
 const V1: &str = include_str!("sns_v1.txt");
 
+/// By path: the type of each and its bytes.
+type Objects = BTreeMap<String, (String, Vec<u8>)>;
+
 /// What Amazon is here: a certificate, an address that confirms, and a bucket.
 #[derive(Clone, Default)]
 struct Amazon {
     url: String,
-    objects: Arc<Mutex<BTreeMap<String, (String, Vec<u8>)>>>,
+    objects: Arc<Mutex<Objects>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 

@@ -77,8 +77,8 @@ fn in_figures(words: &[&str]) -> Option<NaiveDate> {
 /// A year of four figures, a day of one or two, a month by name, in any order.
 fn in_words(words: &[&str]) -> Option<NaiveDate> {
     let number = |w: &&str| w.trim_end_matches(['.', 'º', '°']).parse::<u32>().ok();
-    let year = words.iter().filter_map(|w| number(w)).find(|n| (1990..2200).contains(n))?;
-    let day = words.iter().filter_map(|w| number(w)).find(|n| (1..=31).contains(n))?;
+    let year = words.iter().filter_map(&number).find(|n| (1990..2200).contains(n))?;
+    let day = words.iter().filter_map(number).find(|n| (1..=31).contains(n))?;
     let month = words.iter().find_map(|w| month(w))?;
     NaiveDate::from_ymd_opt(year as i32, month, day)
 }
@@ -91,7 +91,7 @@ fn month(word: &str) -> Option<u32> {
     }
     let fitting = |names: &&[&str]| names.iter().filter(|n| word.starts_with(**n)).map(|n| n.len()).max();
     let best =
-        MONTHS.iter().enumerate().filter_map(|(i, names)| Some((fitting(&names)?, i as u32 + 1))).max_by_key(|m| m.0);
+        MONTHS.iter().enumerate().filter_map(|(i, names)| Some((fitting(names)?, i as u32 + 1))).max_by_key(|m| m.0);
     best.map(|(_, month)| month)
 }
 
