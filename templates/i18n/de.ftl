@@ -226,6 +226,41 @@ files-again = Bitte wählen Sie die Dateien noch einmal: Browser merken sie sich
 login-first = Bitte melden Sie sich zuerst an. Danach geht es dorthin, wo Sie hinwollten.
 login-no-account = Kein Konto?
 login-write = Schreiben Sie uns, dafür braucht es keins.
+login-by-link = Anmeldelink per Mail schicken
+login-by-link-hint = Ohne Passwort. Der Link gilt einmal, 15 Minuten lang.
+login-forgot = Passwort vergessen?
+did-password = Ihr Passwort ist gesetzt. Melden Sie sich damit an.
+field-new-password = Neues Passwort
+password-hint = Mindestens 8 Zeichen. Ein paar Wörter merken sich leichter als ein seltsames.
+link-lasts = { $minutes ->
+    [one] Der Link gilt einmal, eine Minute lang.
+    [15] Der Link gilt einmal, 15 Minuten lang.
+    [120] Der Link gilt einmal, zwei Stunden lang.
+   *[other] Der Link gilt einmal, { $minutes } Minuten lang.
+}
+ask-heading-password = Neues Passwort
+ask-heading-link = Anmelden per Mail
+ask-lede-password = Mit welcher Adresse melden Sie sich an? Wir schicken ihr einen Link, mit dem Sie ein neues Passwort wählen.
+ask-lede-link = Von welcher Adresse haben Sie uns geschrieben? Wir schicken ihr einen Link, der Sie anmeldet, ganz ohne Passwort.
+ask-act-password = Link schicken
+ask-act-link = Anmeldelink schicken
+ask-sent = Wenn { $email } hier ein Konto hat, ist eine Mail mit einem Link dorthin unterwegs.
+ask-no-mail = Nach fünf Minuten nichts da? Sehen Sie im Spam-Ordner nach, und ob die Adresse stimmt.
+ask-again = Noch einmal schicken
+ask-back = Zurück zur Anmeldung
+mailed-heading-invite = Willkommen
+mailed-heading-password = Neues Passwort wählen
+mailed-heading-link = Anmelden
+mailed-link-lede = Ein Klick, und Sie sind als { $email } angemeldet.
+mailed-lede-invite = Wie sollen wir Sie nennen? Wählen Sie dazu ein Passwort, dann kann es losgehen.
+mailed-lede-password = Wer noch mit dem alten angemeldet ist, wird abgemeldet.
+mailed-act-invite = Los geht es
+mailed-act-password = Passwort setzen
+mailed-state-spent = Dieser Link wurde schon benutzt. Jeder gilt nur einmal, oder ein neuerer ist an seine Stelle getreten.
+mailed-state-expired = Dieser Link ist zu alt.
+mailed-state-unknown = Dieser Link ist keiner von uns, oder ein Teil ging verloren. Kopieren Sie ihn ganz aus der Mail.
+mailed-again = Wir können einen neuen an { $email } schicken.
+mailed-again-act = Neuen Link schicken
 
 ## Das öffentliche Formular
 form-heading = Wie können wir helfen?

@@ -226,6 +226,41 @@ files-again = Please choose your files again: browsers do not keep them.
 login-first = Please sign in first. Then we take you where you wanted to go.
 login-no-account = No account?
 login-write = Write to us, it needs none.
+login-by-link = Mail me a sign-in link instead
+login-by-link-hint = No password needed. The link works once, for 15 minutes.
+login-forgot = Forgot your password?
+did-password = Your password is set. Sign in with it.
+field-new-password = New password
+password-hint = At least 8 characters. A few words are easier to keep than one odd word.
+link-lasts = { $minutes ->
+    [one] The link works once, for a minute.
+    [15] The link works once, for 15 minutes.
+    [120] The link works once, for two hours.
+   *[other] The link works once, for { $minutes } minutes.
+}
+ask-heading-password = A new password
+ask-heading-link = Sign in by mail
+ask-lede-password = Say which address you sign in with. We mail it a link by which you choose another password.
+ask-lede-link = Say which address you wrote to us from. We mail it a link that signs you in; no password needed.
+ask-act-password = Mail me the link
+ask-act-link = Mail me a sign-in link
+ask-sent = If { $email } has an account here, a mail with a link is on its way to it.
+ask-no-mail = Nothing after five minutes? Look into the spam folder, and whether the address is spelled right.
+ask-again = Mail it again
+ask-back = Back to the sign-in
+mailed-heading-invite = Welcome
+mailed-heading-password = Choose a new password
+mailed-heading-link = Sign in
+mailed-link-lede = One click, and you are signed in as { $email }.
+mailed-lede-invite = Tell us what to call you, and choose a password. Then you are in.
+mailed-lede-password = Everybody who is still signed in with the old one is signed out.
+mailed-act-invite = Begin
+mailed-act-password = Set the password
+mailed-state-spent = This link was used already. Each works only once, or a newer one has taken its place.
+mailed-state-expired = This link is too old to be used.
+mailed-state-unknown = This link is none of ours, or part of it got lost. Copy all of it from the mail.
+mailed-again = We can mail a new one to { $email }.
+mailed-again-act = Mail me a new link
 
 ## The public form
 form-heading = How can we help?

@@ -121,7 +121,7 @@ async fn ask(
     body: ForgotBody,
 ) -> Result<axum::Json<serde_json::Value>, Problem> {
     let tenant = from.tenant.or(body.tenant.as_ref().map(TenantName::text));
-    let request = links::Request { email: &body.email, tenant: tenant.as_deref(), origin: from.origin };
+    let request = links::Request { email: &body.email, tenant: tenant.as_deref(), next: None, origin: from.origin };
     links::request(&api.app, kind, request).await?;
     Ok(axum::Json(json!({"accepted": true})))
 }
@@ -131,6 +131,7 @@ pub struct ResetBody {
     token: String,
     #[serde(alias = "new_password")]
     password: String,
+    name: Option<String>,
 }
 
 /// `POST /api/auth/reset`: by the link of a forgotten password, or of an invitation.
@@ -139,7 +140,13 @@ pub async fn reset(
     from: Stranger,
     Json(body): Json<ResetBody>,
 ) -> Result<axum::Json<Me>, Problem> {
-    let user = links::set_password(&api.app.db, &body.token, body.password, from.origin).await?;
+    let new = links::NewPassword {
+        token: &body.token,
+        password: body.password,
+        name: body.name.as_deref(),
+        origin: from.origin,
+    };
+    let user = links::set_password(&api.app.db, new).await?;
     Ok(axum::Json(Me { user: shape(user) }))
 }
 

@@ -2,6 +2,7 @@
 
 use super::error;
 use super::form_data::FormData;
+use super::mail;
 use super::parts::Refused;
 use super::reader::{self, Visit};
 use super::render::{self, Page};
@@ -14,7 +15,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use shared::i18n::{self, Locale};
-use shared::sessions::{self, Attempt, LoginError};
+use shared::sessions::{self, Attempt, LoginError, Opened};
 
 /// Where a login leads that nobody asked for.
 const HOME: &str = "/dashboard/support";
@@ -30,6 +31,8 @@ pub struct LoginPage {
     pub asked: bool,
     /// The password fits in more than one tenant.
     pub ask_tenant: bool,
+    /// What was done before it, in words.
+    pub done: Option<String>,
     /// Why it was refused.
     pub refused: Option<Refused>,
 }
@@ -38,6 +41,18 @@ pub struct LoginPage {
 #[derive(Debug, Default, Deserialize)]
 pub struct Params {
     next: Option<String>,
+    did: Option<String>,
+}
+
+/// Where somebody goes who has just signed in: where they wanted to, else home.
+fn onward(next: &str) -> &str {
+    reader::own_path(next).unwrap_or(HOME)
+}
+
+/// The answer that opens a session in a browser and leads on.
+pub fn welcome(api: &Api, opened: &Opened, next: &str) -> Response {
+    let cookie = set_cookie(&api.app.config, Some(&opened.token));
+    ([(header::SET_COOKIE, cookie)], Redirect::to(onward(next))).into_response()
 }
 
 /// `GET /login`
@@ -46,7 +61,12 @@ pub async fn show(visit: Visit, Query(params): Query<Params>) -> Response {
     if visit.known().is_some() {
         return Redirect::to(next.unwrap_or(HOME)).into_response();
     }
-    let page = LoginPage { asked: next.is_some(), next: next.unwrap_or_default().to_owned(), ..Default::default() };
+    let page = LoginPage {
+        asked: next.is_some(),
+        next: next.unwrap_or_default().to_owned(),
+        done: mail::done(visit.locale, params.did.as_deref()),
+        ..Default::default()
+    };
     render::page(StatusCode::OK, &visit.shell(""), &page)
 }
 
@@ -55,7 +75,6 @@ pub async fn show(visit: Visit, Query(params): Query<Params>) -> Response {
 /// # Errors
 /// If the store fails; a refusal shows the page again.
 pub async fn login(State(api): State<Api>, visit: Visit, form: FormData) -> Result<Response, Problem> {
-    let next = reader::own_path(form.get("next")).unwrap_or(HOME);
     let attempt = Attempt {
         email: form.get("email"),
         password: form.text("password"),
@@ -64,19 +83,17 @@ pub async fn login(State(api): State<Api>, visit: Visit, form: FormData) -> Resu
         origin: visit.origin.clone(),
     };
     let problem = match sessions::login(&api.app.db, attempt).await {
-        Ok(opened) => {
-            let cookie = set_cookie(&api.app.config, Some(&opened.token));
-            return Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response());
-        }
+        Ok(opened) => return Ok(welcome(&api, &opened, form.get("next"))),
         Err(e @ LoginError::Store(_)) => return Err(e.into()),
         Err(e) => Problem::from(e),
     };
     let shown = problem.shown();
     let page = LoginPage {
         email: form.get("email").to_owned(),
-        next: next.to_owned(),
+        next: reader::own_path(form.get("next")).unwrap_or_default().to_owned(),
         asked: false,
         ask_tenant: shown.code == codes::TENANT_REQUIRED.code,
+        done: None,
         refused: Some(error::refused(visit.locale, shown, |_| None)),
     };
     let status = shown.http_status();
@@ -117,6 +134,7 @@ impl Page for LoginPage {
         let refused = Refused { text: "Address and password do not match.".into(), fields: vec![] };
         vec![
             LoginPage { next: "/dashboard/support".into(), asked: true, ..Default::default() },
+            LoginPage { done: Some("The password is set.".into()), ..Default::default() },
             LoginPage { email: "a@b.example".into(), ask_tenant: true, refused: Some(refused), ..Default::default() },
         ]
     }

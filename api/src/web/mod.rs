@@ -3,6 +3,7 @@
 //! Handlers call the same verbs as the JSON API and decide nothing themselves. Every page works without JavaScript;
 //! every word comes from the catalogue. Read `render` next.
 
+pub mod ask_link;
 pub mod assets;
 pub mod cards;
 mod clocks;
@@ -22,6 +23,7 @@ pub mod login;
 pub mod mail;
 mod mail_flow;
 pub mod mailboxes;
+pub mod mailed_link;
 pub mod message_html;
 pub mod new;
 pub mod parts;

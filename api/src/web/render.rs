@@ -285,6 +285,8 @@ mod tests {
     fn every_template_renders_in_every_language() {
         let mut seen = BTreeSet::new();
         every_sample::<web::login::LoginPage>(&mut seen);
+        every_sample::<web::ask_link::AskLinkPage>(&mut seen);
+        every_sample::<web::mailed_link::MailedLinkPage>(&mut seen);
         every_sample::<web::unsubscribe::UnsubscribePage>(&mut seen);
         every_sample::<web::queue::QueuePage>(&mut seen);
         every_sample::<web::new::NewPage>(&mut seen);

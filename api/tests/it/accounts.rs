@@ -196,3 +196,104 @@ async fn invited_forgotten_changed_and_by_link() {
     })
     .await;
 }
+
+/// A form as a browser without a session posts it.
+fn form(s: &Server, path: &str, fields: &[(&str, &str)]) -> Request {
+    let csrf = s.app.keys.csrf_token(b"stranger");
+    let all = fields.iter().copied().chain([("csrf", csrf.as_str())]);
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
+    s.post(path).header("accept", "text/html").body("application/x-www-form-urlencoded", body)
+}
+
+fn page(s: &Server, path: &str) -> Request {
+    s.get(path).header("accept", "text/html")
+}
+
+#[tokio::test]
+async fn a_mailed_link_signs_in_only_by_its_button_and_once() {
+    on_both(|s| async move {
+        ready(&s).await;
+        s.person("ann@example.com", Role::Agent, None).await;
+        let ask = |email: &str| form(&s, "/link", &[("email", email), ("next", "/dashboard/support?view=all")]).send();
+        let known = ask("ann@example.com").await;
+        let unknown = ask("eve@example.com").await;
+        assert_eq!((known.status, unknown.status), (200, 200));
+        let same = |text: String| text.replace("eve@", "ann@");
+        assert_eq!(same(known.text()), same(unknown.text()), "the page tells nothing");
+        let token = mailed(&s, "link").await;
+        assert!(token.ends_with("?next=%2Fdashboard%2Fsupport%3Fview%3Dall"), "{token}");
+        let token = token.split('?').next().unwrap().to_owned();
+        let path = format!("/link/{token}");
+        for _ in 0..3 {
+            let seen = page(&s, &path).send().await;
+            assert!(seen.header("set-cookie").is_none());
+            assert!(seen.status == 200 && seen.text().contains("ann@example.com"));
+        }
+        for other in ["invite", "reset"] {
+            assert_eq!(page(&s, &format!("/{other}/{token}")).send().await.status, 404, "it is no {other}");
+        }
+        let foreign = s.post(&path).body("application/x-www-form-urlencoded", "csrf=guess");
+        foreign.send().await.problem(403, "csrf_failed");
+        let opened = form(&s, &path, &[("next", "//evil.example")]).send().await;
+        assert_eq!((opened.status, opened.header("location")), (303, Some("/dashboard/support")), "own pages only");
+        let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        s.get("/api/auth/me").header("cookie", &cookie).send().await.expect(200);
+        let spent = form(&s, &path, &[]).send().await;
+        assert!(spent.status == 410 && spent.header("set-cookie").is_none());
+        assert!(spent.text().contains("used already") && spent.text().contains("action=\"/link\""));
+
+        ask("ann@example.com").await;
+        let late = mailed(&s, "link").await;
+        let late = format!("/link/{}", late.split('?').next().unwrap());
+        let mut tx = s.app.db.write(Scope::All).await.unwrap();
+        let minutes = shared::store::sql("UPDATE links SET expires_at = ").arg(shared::clock::now());
+        minutes.push(" WHERE used_at IS NULL").exec(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let seen = page(&s, &late).send().await;
+        assert!(seen.status == 410 && seen.text().contains("too old"));
+        assert_eq!(form(&s, &late, &[]).send().await.status, 410);
+        assert_eq!(page(&s, "/link/nonsense").send().await.status, 404);
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn passwords_are_chosen_by_page_from_an_invitation_and_a_forgotten_one() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let admin = s.person("admin@example.com", Role::Admin, None).await;
+        let body = json!({"email": "cy@example.com", "role": "agent"});
+        s.post("/api/users").bearer(&admin.token).json(body).send().await.expect(201);
+        let path = format!("/invite/{}", mailed(&s, "invite").await);
+        assert!(page(&s, &path).send().await.text().contains("cy@example.com"));
+        let short = form(&s, &path, &[("name", "Cy Young"), ("password", "short")]).send().await;
+        assert!(short.status == 422 && short.text().contains("value=\"Cy Young\""));
+        assert!(short.text().contains("id=\"password-e\""), "it is said beside the field");
+        let begun = form(&s, &path, &[("name", "Cy Young"), ("password", "first password")]).send().await;
+        assert_eq!((begun.status, begun.header("location")), (303, Some("/dashboard/support")));
+        let own = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let me = s.get("/api/auth/me").header("cookie", &own).send().await.expect(200);
+        assert_eq!(me["user"]["name"], "Cy Young");
+        assert_eq!(form(&s, &path, &[("password", "second password")]).send().await.status, 410);
+
+        let odd = form(&s, "/forgot", &[("email", "no address")]).send().await;
+        assert!(odd.status == 422 && odd.text().contains("id=\"email-e\""));
+        assert_eq!(form(&s, "/forgot", &[("email", "cy@example.com")]).send().await.status, 200);
+        let path = format!("/reset/{}", mailed(&s, "password").await);
+        let set = form(&s, &path, &[("password", "other password")]).send().await;
+        assert_eq!((set.status, set.header("location")), (303, Some("/login?did=password")));
+        assert!(set.header("set-cookie").is_none(), "who resets signs in anew");
+        s.get("/api/auth/me").header("cookie", &own).send().await.problem(401, "unauthenticated");
+        cookie(&s, "cy@example.com", "other password").await;
+        assert!(page(&s, "/login?did=password").send().await.text().contains("Your password is set"));
+
+        for _ in 0..10 {
+            form(&s, "/forgot", &[("email", "eve@example.com")]).send().await;
+        }
+        let many = form(&s, "/forgot", &[("email", "eve@example.com")]).send().await;
+        assert!(many.status == 429 && many.text().contains("value=\"eve@example.com\""));
+        s
+    })
+    .await;
+}

@@ -16,12 +16,16 @@ fn document() -> String {
 
 /// The same handlers by other names, pages, and what is the operator's: docs/access.md and docs/operations.md have them.
 fn is_elsewhere(path: &str) -> bool {
-    const OTHERS: [&str; 13] = [
+    const OTHERS: [&str; 17] = [
         "/tickets",
         "/platform-admin/",
         "/dashboard/",
         "/new",
         "/login",
+        "/forgot",
+        "/link",
+        "/invite/",
+        "/reset/",
         "/logout",
         "/dev/",
         "/assets/",

@@ -427,7 +427,7 @@ impl AccountLink {
         Self {
             team: "Kaiwerk Hosting".into(),
             email: "misaki@customer.example".into(),
-            link: "https://help.kaiwerk.example/login/3q2-7wEXAMPLE".into(),
+            link: "https://help.kaiwerk.example/link/3q2-7wEXAMPLE".into(),
             expires_at: Some(sample_time()),
         }
     }

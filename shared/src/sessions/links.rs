@@ -2,7 +2,8 @@
 
 use super::sql;
 use super::throttle;
-use super::types::{LinkKind, LoginError, Opened};
+use super::types::{FoundLink, LinkKind, LinkState, LoginError, Opened};
+use crate::access::refused::Checks;
 use crate::access::{Actor, Origin, Refused};
 use crate::address;
 use crate::app::App;
@@ -30,6 +31,21 @@ pub struct Request<'a> {
     pub email: &'a str,
     /// The tenant, if they name one: an id or a slug.
     pub tenant: Option<&'a str>,
+    /// The page that they want to see once they have signed in: a path of our own.
+    pub next: Option<&'a str>,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// A password that somebody chooses by a mailed link.
+#[derive(Debug, Clone)]
+pub struct NewPassword<'a> {
+    /// What stands in the link.
+    pub token: &'a str,
+    /// The password.
+    pub password: String,
+    /// What to call them from now on; None leaves it.
+    pub name: Option<&'a str>,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -54,7 +70,8 @@ pub async fn request(app: &App, kind: LinkKind, request: Request<'_>) -> Result<
     let found = if known { users::sql::find_active(&mut read, &key, tenant).await? } else { Vec::new() };
     for user in found {
         if sql::links_since(&mut read, user.id, now() - Duration::hours(1)).await? < MOST_PER_HOUR {
-            match mail(app, &user, kind, &Actor::system().from(request.origin.clone())).await {
+            let actor = Actor::system().from(request.origin.clone());
+            match mail(app, &user, (kind, request.next), &actor).await {
                 // Must look to the asker as if the address had no user.
                 Err(store::Error::NotFound) => tracing::error!(user = user.id.0, "no mailbox to mail a link from"),
                 other => other?,
@@ -70,42 +87,62 @@ pub async fn request(app: &App, kind: LinkKind, request: Request<'_>) -> Result<
 /// # Errors
 /// `Invalid` if the tenant has no mailbox to send from.
 pub(crate) async fn invite(app: &App, tx: &mut Tx, user: &User) -> Result<OutboxId, Refused> {
-    match enqueue(app, tx, user, LinkKind::Invite).await {
+    match enqueue(app, tx, user, (LinkKind::Invite, None)).await {
         Err(store::Error::NotFound) => Err(Refused::invalid("password", "the tenant has no mailbox to invite from")),
         other => Ok(other?),
     }
 }
 
-async fn mail(app: &App, user: &User, kind: LinkKind, actor: &Actor) -> store::Result<()> {
+/// What a link is for, and where it leads on to.
+type Purpose<'a> = (LinkKind, Option<&'a str>);
+
+async fn mail(app: &App, user: &User, (kind, next): Purpose<'_>, actor: &Actor) -> store::Result<()> {
     let mut tx = app.db.write(Scope::All).await?;
-    let id = enqueue(app, &mut tx, user, kind).await?;
+    let id = enqueue(app, &mut tx, user, (kind, next)).await?;
     audit::record(&mut tx, actor, users::entry(user, AuditKind::LinkMade, json!({"kind": kind}))).await?;
     tx.commit().await?;
     app.bell.ring(&[id]);
     Ok(())
 }
 
-async fn enqueue(app: &App, tx: &mut Tx, user: &User, kind: LinkKind) -> store::Result<OutboxId> {
+async fn enqueue(app: &App, tx: &mut Tx, user: &User, (kind, next): Purpose<'_>) -> store::Result<OutboxId> {
     let token = keys::new_token();
     sql::insert_link(tx, user.id, kind, &super::hash(&token), now()).await?;
     let tenant_id = match &user.tenant {
         Some(tenant) => tenant.id,
         None => tenants::ensure_default(tx).await?.id,
     };
-    let link = format!("{}{}{token}", app.config.base_url.trim_end_matches('/'), kind.path());
+    let next = next.map(|path| {
+        let path: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        format!("?next={path}")
+    });
+    let base = app.config.base_url.trim_end_matches('/');
+    let link = format!("{base}{}{token}{}", kind.path(), next.unwrap_or_default());
     let to = Recipient { user_id: user.id, email: user.email.clone(), name: user.name.clone(), locale: user.locale };
     account_mail(tx, &app.keys, AccountMail { tenant_id, kind: kind.mail(), to, link: &link }).await
 }
 
-/// Returns whose link a token is, and of what kind, without using it up: for the page that it leads to.
+/// Returns whose link a token is, and whether it still works, without using it up: for the page that it leads to. None
+/// if it is no link of ours, or its user may not log in.
 ///
 /// # Errors
 /// See [`store::Error`].
-pub async fn find(db: &Db, token: &str) -> store::Result<Option<(User, LinkKind)>> {
+pub async fn find(db: &Db, token: &str) -> store::Result<Option<FoundLink>> {
     let mut read = db.read(Scope::All);
-    let Some((id, kind)) = sql::find_link(&mut read, &super::hash(token), now()).await? else { return Ok(None) };
-    let user = users::load(&mut read, id).await?;
-    Ok(user.active.then_some((user, kind)))
+    let Some(row) = sql::find_link(&mut read, &super::hash(token)).await? else { return Ok(None) };
+    let user = users::load(&mut read, row.user_id).await?;
+    let state = match row.used_at {
+        Some(_) => LinkState::Spent,
+        None if row.expires_at <= now() => LinkState::Expired,
+        None => LinkState::Works,
+    };
+    Ok(user.active.then_some(FoundLink { user, kind: row.kind, state }))
+}
+
+/// The user of a link that still works and is of one of these kinds.
+async fn owner(db: &Db, token: &str, kinds: &[LinkKind]) -> store::Result<Option<User>> {
+    let found = find(db, token).await?;
+    Ok(found.filter(|l| l.state == LinkState::Works && kinds.contains(&l.kind)).map(|l| l.user))
 }
 
 /// Logs in by a sign-in link, which it uses up.
@@ -113,7 +150,7 @@ pub async fn find(db: &Db, token: &str) -> store::Result<Option<(User, LinkKind)
 /// # Errors
 /// `Wrong` if it works no more.
 pub async fn login(db: &Db, token: &str, user_agent: Option<&str>, origin: Origin) -> Result<Opened, LoginError> {
-    let (user, _) = find(db, token).await?.filter(|(_, k)| *k == LinkKind::Link).ok_or(LoginError::Wrong)?;
+    let user = owner(db, token, &[LinkKind::Link]).await?.ok_or(LoginError::Wrong)?;
     let mut tx = db.write(Scope::All).await?;
     if !sql::use_link(&mut tx, &super::hash(token), now()).await? {
         return Err(LoginError::Wrong);
@@ -123,23 +160,33 @@ pub async fn login(db: &Db, token: &str, user_agent: Option<&str>, origin: Origi
     Ok(Opened { user, token })
 }
 
-/// Sets a password by an invitation or a password link, which it uses up with all others of the kind; all sessions
-/// end. Returns the user.
+/// Sets a password, and perhaps the name, by an invitation or a password link, which it uses up with all others of the
+/// kind; all sessions end. Returns the user.
 ///
 /// # Errors
-/// `Invalid`: the link works no more, or the password cannot be taken.
-pub async fn set_password(db: &Db, token: &str, password: String, origin: Origin) -> Result<User, Refused> {
+/// `Invalid`: the link works no more, or a value cannot be taken.
+pub async fn set_password(db: &Db, new: NewPassword<'_>) -> Result<User, Refused> {
     let spent = || Refused::invalid("token", "works no more: ask for another link");
-    let (user, _) = find(db, token).await?.filter(|(_, k)| *k != LinkKind::Link).ok_or_else(spent)?;
-    users::password::check(&password)?;
-    let hash = users::password::hash(password).await;
+    let user = owner(db, new.token, &[LinkKind::Invite, LinkKind::Password]).await?.ok_or_else(spent)?;
+    let name = new.name.map(str::trim).filter(|n| !n.is_empty());
+    if let Some(name) = name {
+        let mut checks = Checks::default();
+        checks.line("name", name, 200);
+        checks.done()?;
+    }
+    users::password::check(&new.password)?;
+    let hash = users::password::hash(new.password).await;
     let mut tx = db.write(Scope::All).await?;
-    if !sql::use_link(&mut tx, &super::hash(token), now()).await? {
+    if !sql::use_link(&mut tx, &super::hash(new.token), now()).await? {
         return Err(spent());
     }
     sql::use_password_links(&mut tx, user.id, now()).await?;
-    let actor = Actor::of(user.who(), None, None).from(origin);
+    let actor = Actor::of(user.who(), None, None).from(new.origin);
+    if let Some(name) = name {
+        users::rename(&mut tx, &actor, &user, name).await?;
+    }
     users::store_password(&mut tx, &actor, &user, &hash, None).await?;
+    let user = users::load(&mut tx, user.id).await?;
     tx.commit().await?;
     Ok(user)
 }

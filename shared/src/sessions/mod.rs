@@ -8,7 +8,7 @@ mod throttle;
 pub mod tokens;
 mod types;
 
-pub use types::{ApiToken, AuthError, Caller, Credential, LinkKind, LoginError, Opened, Via};
+pub use types::{ApiToken, AuthError, Caller, Credential, FoundLink, LinkKind, LinkState, LoginError, Opened, Via};
 
 use crate::access::{Actor, Capabilities, Origin, Refused};
 use crate::address;
@@ -114,6 +114,17 @@ async fn failed(db: &Db, account: &str, origin: Origin) -> store::Result<()> {
     };
     audit::record(&mut tx, &actor, entry).await?;
     tx.commit().await
+}
+
+/// Opens a session for a user who has just shown who they are: by the link of an invitation, with its new password.
+///
+/// # Errors
+/// See [`store::Error`].
+pub async fn enter(db: &Db, user: User, user_agent: Option<&str>, origin: Origin) -> store::Result<Opened> {
+    let mut tx = db.write(Scope::All).await?;
+    let token = open(&mut tx, &user, user_agent, origin).await?;
+    tx.commit().await?;
+    Ok(Opened { user, token })
 }
 
 /// Opens a session and returns the cookie's value.

@@ -202,13 +202,18 @@ pub(super) async fn insert_link(tx: &mut Tx, user: UserId, kind: LinkKind, hash:
     Ok(())
 }
 
-/// Whose link it is, if it still works.
-pub(super) async fn find_link(ex: &mut impl Exec, hash: &str, now: Time) -> Result<Option<(UserId, LinkKind)>> {
-    sql("SELECT user_id, kind FROM links WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2")
-        .bind(hash)
-        .bind(now)
-        .opt(ex)
-        .await
+/// A link's row.
+#[derive(sqlx::FromRow)]
+pub(super) struct LinkRow {
+    pub user_id: UserId,
+    pub kind: LinkKind,
+    pub used_at: Option<Time>,
+    pub expires_at: Time,
+}
+
+/// Whose link it is, whether or not it still works.
+pub(super) async fn find_link(ex: &mut impl Exec, hash: &str) -> Result<Option<LinkRow>> {
+    sql("SELECT user_id, kind, used_at, expires_at FROM links WHERE token_hash = $1").bind(hash).opt(ex).await
 }
 
 /// Uses a link up; of two that try at once one succeeds.

@@ -123,7 +123,7 @@ impl LinkKind {
         match self {
             LinkKind::Invite => chrono::Duration::days(7),
             LinkKind::Password => chrono::Duration::hours(2),
-            LinkKind::Link => chrono::Duration::minutes(30),
+            LinkKind::Link => chrono::Duration::minutes(15),
         }
     }
 
@@ -131,8 +131,9 @@ impl LinkKind {
     /// links.
     pub fn path(self) -> &'static str {
         match self {
-            LinkKind::Invite | LinkKind::Password => "/password/",
-            LinkKind::Link => "/login/",
+            LinkKind::Invite => "/invite/",
+            LinkKind::Password => "/reset/",
+            LinkKind::Link => "/link/",
         }
     }
 
@@ -142,5 +143,28 @@ impl LinkKind {
             LinkKind::Password => Kind::Password,
             LinkKind::Link => Kind::Link,
         }
+    }
+}
+
+/// A mailed link as its page finds it.
+#[derive(Debug, Clone)]
+pub struct FoundLink {
+    /// Whose it is.
+    pub user: User,
+    /// What it is for.
+    pub kind: LinkKind,
+    /// Whether it still works.
+    pub state: LinkState,
+}
+
+text_enum! {
+    /// Whether a mailed link works.
+    pub enum LinkState ("link state") {
+        /// It does.
+        Works = "works",
+        /// It was used, or another one was.
+        Spent = "spent",
+        /// It is too old.
+        Expired = "expired",
     }
 }

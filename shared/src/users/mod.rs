@@ -243,6 +243,19 @@ pub(crate) async fn set_password(
     Ok(())
 }
 
+/// Gives a user the name that they say they have.
+pub(crate) async fn rename(tx: &mut Tx, actor: &Actor, user: &User, name: &str) -> store::Result<()> {
+    if user.name.as_deref() == Some(name) {
+        return Ok(());
+    }
+    sql::lock(tx, user.id).await?;
+    let mut user = load(tx, user.id).await?;
+    user.name = Some(name.to_owned());
+    sql::update(tx, &user, now()).await?;
+    let data = json!({"changed": ["name"], "role": user.role, "active": user.active});
+    audit::record(tx, actor, entry(&user, AuditKind::UserChanged, data)).await
+}
+
 pub(crate) async fn store_password(
     tx: &mut Tx,
     actor: &Actor,

@@ -4,7 +4,7 @@ use super::*;
 use crate::access::Origin;
 use crate::app::App;
 use crate::ids::TokenId;
-use crate::sessions::{Attempt, AuthError, Caller, Credential, LinkKind, LoginError, links, tokens};
+use crate::sessions::{Attempt, AuthError, Caller, Credential, LinkKind, LinkState, LoginError, links, tokens};
 use crate::setup;
 use crate::store::sql as q;
 use crate::store::testing::on_both_apps;
@@ -259,6 +259,10 @@ async fn mailed_token(app: &App, kind: &'static str) -> String {
     letter["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
 }
 
+fn chosen<'a>(token: &'a str, password: &str) -> links::NewPassword<'a> {
+    links::NewPassword { token, password: password.to_owned(), name: Some(" Cy Young "), origin: Origin::default() }
+}
+
 #[tokio::test]
 async fn invitation_forgotten_password_and_sign_in_link() {
     on_both_apps(async |app| {
@@ -267,26 +271,28 @@ async fn invitation_forgotten_password_and_sign_in_link() {
         let user = create(&app, &owner.actor, invited).await.unwrap();
         let invite = mailed_token(&app, "invite").await;
         assert_eq!(
-            links::find(&app.db, &invite).await.unwrap().map(|(u, k)| (u.id, k)),
-            Some((user.id, LinkKind::Invite))
+            links::find(&app.db, &invite).await.unwrap().map(|l| (l.user.id, l.kind, l.state)),
+            Some((user.id, LinkKind::Invite, LinkState::Works))
         );
         assert!(links::login(&app.db, &invite, None, Origin::default()).await.is_err(), "an invitation is no login");
-        let short = links::set_password(&app.db, &invite, "short".to_owned(), Origin::default()).await;
+        let short = links::set_password(&app.db, chosen(&invite, "short")).await;
         assert!(matches!(short, Err(Refused::Invalid(_))));
-        links::set_password(&app.db, &invite, "secret password".to_owned(), Origin::default()).await.unwrap();
-        let again = links::set_password(&app.db, &invite, "other password".to_owned(), Origin::default()).await;
+        links::set_password(&app.db, chosen(&invite, "secret password")).await.unwrap();
+        let again = links::set_password(&app.db, chosen(&invite, "other password")).await;
         assert!(matches!(again, Err(Refused::Invalid(_))), "a link works once");
         let cy = caller(&app, "cy@example.com", None).await;
+        assert_eq!(cy.user.name.as_deref(), Some("Cy Young"));
+        assert_eq!(links::find(&app.db, &invite).await.unwrap().map(|l| l.state), Some(LinkState::Spent));
 
         let ask = |kind, email: &'static str| {
-            let request = links::Request { email, tenant: None, origin: Origin::default() };
+            let request = links::Request { email, tenant: None, next: None, origin: Origin::default() };
             links::request(&app, kind, request)
         };
         ask(LinkKind::Password, "nobody@example.com").await.unwrap();
         assert_eq!(super::tests::count(&app, "SELECT COUNT(*) FROM outbox").await, 1, "nobody is mailed nothing");
         ask(LinkKind::Password, "Cy@example.com").await.unwrap();
         let reset = mailed_token(&app, "password").await;
-        links::set_password(&app.db, &reset, "changed password".to_owned(), Origin::default()).await.unwrap();
+        links::set_password(&app.db, chosen(&reset, "changed password")).await.unwrap();
         assert!(try_login(&app, "cy@example.com", "secret password", None).await.is_err());
         ask(LinkKind::Link, "cy@example.com").await.unwrap();
         let link = mailed_token(&app, "link").await;

@@ -75,7 +75,7 @@ pub async fn password_mail(app: &App, email: &str) -> OutboxId {
         tenant_id: TENANT,
         kind: Kind::Password,
         to: Recipient { user_id, email: email.to_owned(), name: None, locale: None },
-        link: "https://desk.example/login/abc",
+        link: "https://desk.example/link/abc",
     };
     let id = enqueue::account_mail(&mut tx, &app.keys, mail).await.expect("it is queued");
     tx.commit().await.expect("it commits");
