@@ -16,15 +16,32 @@ const fresh = async () => {
 
 // One question at a time, and one more for all that came meanwhile.
 let asking = false;
+let asked = 0;
 let again = false;
 async function refresh() {
   if (asking) { again = true; return; }
   asking = true;
+  asked = Date.now();
   const page = await fresh().catch(() => null);
-  if (page) (list ? rows : conversation)(page);
+  if (page) { (list ? rows : conversation)(page); tallies(page); }
   asking = false;
   if (again) { again = false; later(); }
 }
+// How many tickets the views have.
+function tallies(page) {
+  for (const next of page.querySelectorAll(".views .count")) {
+    const link = document.querySelector(`.rail a[href="${CSS.escape(next.closest("a").getAttribute("href"))}"]`);
+    const old = link?.querySelector(".count");
+    if (old?.outerHTML !== next.outerHTML) old ? old.replaceWith(document.adoptNode(next)) : link?.append(document.adoptNode(next));
+  }
+}
+async function count() {
+  const answer = await fetch("/dashboard/support/rail", { headers: { accept: "text/html" } }).catch(() => null);
+  if (answer?.ok && !answer.redirected) tallies(new DOMParser().parseFromString(await answer.text(), "text/html"));
+}
+let counting;
+const recount = () => { counting ??= setTimeout(() => { counting = undefined; count(); }, 1_000); };
+
 let due;
 const later = (wait = 150) => { due ??= setTimeout(() => { due = undefined; refresh(); }, wait); };
 
@@ -127,8 +144,9 @@ function listen() {
   source.addEventListener("ticket", (event) => {
     mark = event.lastEventId || mark;
     const change = JSON.parse(event.data);
-    if (list) { touched.add(`t-${change.pid}`); later(300); }
+    if (list) { touched.add(`t-${change.pid}`); later(Math.max(300, asked + 1_000 - Date.now())); }
     else if (change.pid === ticket) { looks = 0; later(); watch(); }
+    else recount();
   });
   source.addEventListener("reload", () => { mark = ""; later(); });
   source.addEventListener("presence", (event) => present(JSON.parse(event.data).viewers));

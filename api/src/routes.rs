@@ -3,7 +3,7 @@
 use crate::extract::{Caller, Peer};
 use crate::json::{
     attachments, audit, auth, categories, coverage, dkim, events, file_links, imap_accounts, joins, live, mailboxes,
-    mails, messages, outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
+    mails, messages, outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -298,6 +298,7 @@ fn support(r: Routes) -> Routes {
         .get("/api/support/tickets/{id}/mails", User, outbox::of_ticket)
         .post("/api/support/tickets/{id}/presence", User, live::presence)
         .get("/api/events/stream", User, live::stream)
+        .get("/api/support/views", User, views::index)
         .get("/api/support/search", User, search::index)
         .create("/api/support/attachments", User, Limit::Files, attachments::create)
         .get("/api/support/attachments/{id}", User, attachments::show)
@@ -380,6 +381,7 @@ fn developer(r: Routes) -> Routes {
 
 fn dashboard(r: Routes) -> Routes {
     r.get("/dashboard/support", Who::User, web::queue::show)
+        .get("/dashboard/support/rail", Who::User, web::rail::views)
         .get("/dashboard/support/new", Who::User, web::new::show)
         .upload("/dashboard/support/new", Who::User, Limit::Files, web::new::create)
         .get("/dashboard/support/joins", Who::User, web::joins::list)

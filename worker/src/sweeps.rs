@@ -21,6 +21,8 @@ pub(crate) const OFTEN: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_secs(60);
 /// How often messages that are not indexed yet are looked for.
 const INDEXING: Duration = Duration::from_secs(1);
+/// How often changes of the counts are added up: many at a time.
+const FOLDING: Duration = Duration::from_secs(2);
 /// How long indexing rests between two batches.
 const BREATH: Duration = Duration::from_millis(20);
 /// How many batches are forgotten in one round.
@@ -63,6 +65,24 @@ pub(crate) async fn index(app: App, stop: CancellationToken) {
             Ok(_) => BREATH,
             Err(e) => {
                 tracing::warn!(error = &e as &dyn std::error::Error, "messages could not be indexed for search");
+                SELDOM
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Adds up what changed about the counts of the views, until `stop`. Who reads them adds what is not added up yet, so
+/// nobody waits for it.
+pub(crate) async fn fold_counts(app: App, stop: CancellationToken) {
+    loop {
+        let pause = match shared::tickets::counts::fold(&app.db).await {
+            Ok(0) => FOLDING,
+            Ok(_) => BREATH,
+            Err(e) => {
+                tracing::warn!(error = &e as &dyn std::error::Error, "the counts of views could not be added up");
                 SELDOM
             }
         };

@@ -1,6 +1,7 @@
 //! The command line: `postroom serve` and the operator's commands.
 
 mod audit;
+mod counts;
 mod demo;
 pub mod dkim;
 mod doctor;
@@ -69,6 +70,9 @@ enum Command {
     /// Look after the search index
     #[command(subcommand)]
     Search(search::Search),
+    /// Look after the counts of the queue's views
+    #[command(subcommand)]
+    Counts(counts::Counts),
     /// Fill the dashboard with a day's worth of sample mail, tickets and answers; none of it leaves
     Demo(demo::Options),
     /// Run an SMTP server that shows what is sent to it and sends nothing on (--listen, 127.0.0.1:2525 by default)
@@ -152,6 +156,12 @@ async fn dispatch(command: Command, flags: &Flags, config: Config) -> anyhow::Re
         Command::Search(command) => {
             let app = open(config).await?;
             let said = search::run(&app, command).await;
+            app.db.close().await;
+            say(said)?;
+        }
+        Command::Counts(command) => {
+            let app = open(config).await?;
+            let said = counts::run(&app, command).await;
             app.db.close().await;
             say(said)?;
         }

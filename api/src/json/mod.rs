@@ -26,6 +26,7 @@ pub mod ticket_parts;
 pub mod tickets;
 pub mod tokens;
 pub mod users;
+pub mod views;
 
 use crate::extract::Page;
 use crate::extract::page::{self, List};

@@ -138,6 +138,7 @@ pub struct ListParams {
     folder: Option<String>,
     subject: Option<String>,
     q: Option<String>,
+    sla: Option<String>,
     since: Option<String>,
     until: Option<String>,
     sort: Option<String>,
@@ -210,6 +211,11 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
         folder: given(&p.folder).map(|f| parsed::<Folder>("folder", &f)).transpose()?,
         subject: given(&p.subject),
         text: given(&p.q).map(|q| super::search::read(&q).map(|_| q)).transpose()?,
+        at_risk: match all(&p.sla).as_deref() {
+            None => false,
+            Some("at_risk") => true,
+            Some(_) => return Err(Problem::field("sla", "unknown_value", "expected at_risk")),
+        },
         since: given(&p.since).map(|t| time("since", &t)).transpose()?,
         until: given(&p.until).map(|t| time("until", &t)).transpose()?,
         // A program reads every ticket; only the queue page shows a storm as one line.

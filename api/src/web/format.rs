@@ -74,6 +74,23 @@ fn weekday(locale: Locale, at: Time) -> String {
     i18n::word(locale, "weekday", &at.weekday().number_from_monday().to_string())
 }
 
+/// Returns a whole number as people write it: `1,284`, `1.284`.
+pub fn number(locale: Locale, n: i64) -> String {
+    let mark = match locale {
+        Locale::En => ',',
+        Locale::De => '.',
+    };
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::from(if n < 0 { "-" } else { "" });
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(mark);
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// Returns a length of time in its two largest units, for example `2 h 10 m`; less than a minute counts as one.
 pub fn duration(locale: Locale, length: chrono::TimeDelta) -> String {
     let minutes = length.num_minutes().abs().max(1);
@@ -172,6 +189,13 @@ mod tests {
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn long_numbers_can_be_read() {
+        let all = [0, 999, 1_284, 1_000_000, -12_345].map(|n| number(Locale::En, n));
+        assert_eq!(all, ["0", "999", "1,284", "1,000,000", "-12,345"]);
+        assert_eq!(number(Locale::De, 1_284), "1.284");
     }
 
     #[test]

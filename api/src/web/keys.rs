@@ -12,8 +12,19 @@ struct Group {
 }
 
 /// Words of keys for what only agents have.
-const AGENTS: [&str; 10] =
-    ["go-mine", "go-unassigned", "go-mail", "note", "take-back", "solve", "status", "priority", "assign", "take"];
+const AGENTS: [&str; 11] = [
+    "go-mine",
+    "go-unassigned",
+    "go-at-risk",
+    "go-mail",
+    "note",
+    "take-back",
+    "solve",
+    "status",
+    "priority",
+    "assign",
+    "take",
+];
 
 /// The keys of a group that a reader has, under `keys-<name>`.
 #[derive(Debug, Clone, Serialize)]
@@ -59,6 +70,7 @@ static GROUPS: [Group; 3] = [
             key("g u", "go-unassigned", "click", ".rail a[href$='view=unassigned']"),
             key("g o", "go-open", "click", ".rail a[href$='view=open']"),
             key("g w", "go-waiting", "click", ".rail a[href$='view=waiting']"),
+            key("g s", "go-at-risk", "click", ".rail a[href$='view=at_risk']"),
             key("g a", "go-all", "click", ".rail a[href$='view=all']"),
             key("g e", "go-mail", "click", ".rail a[href='/dashboard/mail']"),
             key("?", "help", "open", "#keys"),

@@ -28,6 +28,7 @@ pub mod message_html;
 pub mod new;
 pub mod parts;
 pub mod queue;
+pub mod rail;
 pub mod rate;
 pub mod reader;
 pub mod render;

@@ -18,20 +18,18 @@ use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::tickets::{
     self, AssigneeFilter, CategoryFilter, Cursor, Filter, Priority, Signs, Sort, SortKey, Status, StatusFilter,
-    TicketRef, TicketView,
+    TicketRef, TicketView, View,
 };
 
 /// How many tickets a page lists.
 const PAGE: i64 = 50;
-/// The views, in the order of the rail.
-const VIEWS: [&str; 5] = ["mine", "unassigned", "open", "waiting", "all"];
 /// What a list can be sorted by.
 const SORTS: [&str; 3] = ["last_activity_at", "created_at", "priority"];
 
 /// `queue.hbs`
 #[derive(Debug, Clone, Serialize)]
 pub struct QueuePage {
-    /// The view: `mine`, `unassigned`, `open`, `waiting`, `all`.
+    /// The view: `mine`, `unassigned`, `open`, `waiting`, `at_risk`, `all`.
     pub view: &'static str,
     /// The search.
     pub q: String,
@@ -161,9 +159,8 @@ pub struct Params {
 }
 
 impl Params {
-    fn view(&self, agent: bool) -> &'static str {
-        let default = if agent { "open" } else { "all" };
-        VIEWS.into_iter().find(|v| *v == self.view).unwrap_or(default)
+    fn view(&self, agent: bool) -> View {
+        self.view.parse().unwrap_or(if agent { View::Open } else { View::All })
     }
 
     /// The parameters that filter, in the order of the page.
@@ -181,29 +178,17 @@ impl Params {
     }
 
     /// Returns the list's address with these filters and `more`.
-    fn href(&self, view: &str, more: Option<(&str, &str)>) -> String {
+    fn href(&self, view: View, more: Option<(&str, &str)>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("view", view);
+        query.append_pair("view", view.as_str());
         for (name, value) in self.filters().into_iter().filter(|(_, v)| !v.is_empty()).chain(more) {
             query.append_pair(name, value);
         }
         format!("/dashboard/support?{}", query.finish())
     }
 
-    fn filter(&self, view: &str) -> Filter {
-        let mut filter = Filter {
-            status: match view {
-                "all" => None,
-                "waiting" => Some(StatusFilter::In(vec![Status::WaitingOnCustomer])),
-                _ => Some(StatusFilter::Open),
-            },
-            assigned_to: match view {
-                "mine" => Some(AssigneeFilter::Me),
-                "unassigned" => Some(AssigneeFilter::Nobody),
-                _ => None,
-            },
-            ..Filter::default()
-        };
+    fn filter(&self, view: View) -> Filter {
+        let mut filter = view.filter();
         match self.status.as_str() {
             "open" => filter.status = Some(StatusFilter::Open),
             status => {
@@ -255,7 +240,7 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
         signs.failed.clear();
     }
     let page = QueuePage {
-        view,
+        view: view.as_str(),
         q: params.q.clone(),
         tag: params.tag.clone(),
         selects: selects(&api, &visit, actor, &params).await?,
@@ -269,7 +254,7 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
         newest: after.map(|_| params.href(view, None)),
         next: next.map(|place| params.href(view, Some(("cursor", &cursor(&place))))),
     };
-    Ok(render::page(StatusCode::OK, &visit.shell(view), &page))
+    Ok(render::page(StatusCode::OK, &visit.shell(view.as_str()), &page))
 }
 
 /// A ticket's number in the search opens it.
@@ -305,23 +290,24 @@ async fn selects(api: &Api, visit: &Visit, actor: &Actor, params: &Params) -> Re
 }
 
 /// What the search form has to send along.
-fn kept(view: &str, params: &Params) -> Vec<Kept> {
-    let all = [("view", view)].into_iter().chain(params.filters());
+fn kept(view: View, params: &Params) -> Vec<Kept> {
+    let all = [("view", view.as_str())].into_iter().chain(params.filters());
     let wanted = all.filter(|(name, value)| *name != "q" && !value.is_empty());
     wanted.map(|(name, value)| Kept { name: name.to_owned(), value: value.to_owned() }).collect()
 }
 
-fn empty(view: &str, params: &Params, agent: bool) -> Empty {
+fn empty(view: View, params: &Params, agent: bool) -> Empty {
     if params.filters().iter().any(|(name, v)| *name != "sort" && !v.is_empty()) {
         return Empty { heading: "empty-filtered", text: "empty-filtered-text" };
     }
     match view {
-        "all" if !agent => Empty { heading: "empty-own", text: "empty-own-text" },
-        "mine" => Empty { heading: "empty-mine", text: "empty-mine-text" },
-        "unassigned" => Empty { heading: "empty-unassigned", text: "empty-unassigned-text" },
-        "open" => Empty { heading: "empty-open", text: "empty-open-text" },
-        "waiting" => Empty { heading: "empty-waiting", text: "empty-waiting-text" },
-        _ => Empty { heading: "empty-all", text: "empty-all-text" },
+        View::All if !agent => Empty { heading: "empty-own", text: "empty-own-text" },
+        View::Mine => Empty { heading: "empty-mine", text: "empty-mine-text" },
+        View::Unassigned => Empty { heading: "empty-unassigned", text: "empty-unassigned-text" },
+        View::Open => Empty { heading: "empty-open", text: "empty-open-text" },
+        View::Waiting => Empty { heading: "empty-waiting", text: "empty-waiting-text" },
+        View::AtRisk => Empty { heading: "empty-at_risk", text: "empty-at_risk-text" },
+        View::All => Empty { heading: "empty-all", text: "empty-all-text" },
     }
 }
 
@@ -472,10 +458,10 @@ mod tests {
     fn the_address_holds_the_whole_list() {
         let params = Params { q: "a b".into(), status: "new".into(), ..Params::default() };
         assert_eq!(
-            params.href("open", Some(("cursor", "x"))),
+            params.href(View::Open, Some(("cursor", "x"))),
             "/dashboard/support?view=open&q=a+b&status=new&cursor=x"
         );
-        let filter = params.filter("mine");
+        let filter = params.filter(View::Mine);
         assert_eq!(filter.status, Some(StatusFilter::In(vec![Status::New])));
         assert_eq!((filter.assigned_to, filter.text.as_deref()), (Some(AssigneeFilter::Me), Some("a b")));
     }
@@ -490,8 +476,8 @@ mod tests {
             sort: "x".into(),
             ..Params::default()
         };
-        assert_eq!((params.view(true), params.view(false)), ("open", "all"));
-        let filter = params.filter("all");
+        assert_eq!((params.view(true), params.view(false)), (View::Open, View::All));
+        let filter = params.filter(View::All);
         assert!(filter.status.is_none() && filter.priority.is_empty() && filter.assigned_to.is_none());
         assert_eq!(filter.sort, Sort::default());
     }

@@ -8,10 +8,12 @@ use crate::extract::{Caller, Peer, caller};
 use crate::problem::{Problem, codes};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use shared::access::{Actor, Capability, Origin};
 use shared::clock::{self, Time};
 use shared::i18n::{self, Locale};
+use shared::tickets::View;
+use shared::tickets::counts::{self, Count};
 
 /// A look at a page.
 pub struct Visit {
@@ -29,6 +31,7 @@ pub struct Visit {
     here: String,
     dev: bool,
     site: String,
+    counts: Vec<(View, Count)>,
 }
 
 impl FromRequestParts<Api> for Visit {
@@ -38,6 +41,7 @@ impl FromRequestParts<Api> for Visit {
         let Ok(peer) = Peer::from_request_parts(parts, api).await;
         let origin = caller::origin(parts, api).await;
         let caller = <Caller as OptionalFromRequestParts<Api>>::from_request_parts(parts, api).await?;
+        let counts = counts(api, caller.as_ref(), parts).await;
         let headers = &parts.headers;
         let own = caller.as_ref().and_then(|c| c.user.locale);
         let locale = own.unwrap_or_else(|| locale(headers, Locale::En));
@@ -52,6 +56,7 @@ impl FromRequestParts<Api> for Visit {
             site: i18n::text(locale, "brand", &[]),
             origin,
             caller,
+            counts,
         })
     }
 }
@@ -106,8 +111,21 @@ impl Visit {
         let name = caller.user.name.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| caller.user.email.clone());
         let me = Me { initials: format::initials(&name), email: caller.user.email.clone(), name };
         let mail = caller.actor.can(Capability::MailRead);
-        shell.with_user(me, caller.actor.is_agent(), mail, self.dev).at(key)
+        let (views, agent) = (View::of(&caller.actor), caller.actor.is_agent());
+        shell.with_user(me, views, agent, mail, self.dev).with_counts(&self.counts).at(key)
     }
+}
+
+/// What the rail of a page says; nothing where no page is drawn. A page without its counts is better than none.
+async fn counts(api: &Api, caller: Option<&Caller>, parts: &Parts) -> Vec<(View, Count)> {
+    let Some(caller) = caller.filter(|_| parts.method == Method::GET && parts.uri.path().starts_with("/dashboard"))
+    else {
+        return Vec::new();
+    };
+    counts::of_views(&api.app, &caller.actor).await.unwrap_or_else(|e| {
+        tracing::warn!(error = &e as &dyn std::error::Error, "the views cannot be counted");
+        Vec::new()
+    })
 }
 
 /// The cookie of the theme switch.

@@ -3,7 +3,7 @@
 //! One struct per template ([`Page`]). The registry is strict, so that a template cannot name a field that its
 //! struct lacks, and it is compiled once at the start. Templates hold no words: those come from the catalogue.
 
-use super::helpers;
+use super::{format, helpers};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use handlebars::Handlebars;
@@ -13,6 +13,8 @@ use shared::clock::now;
 use shared::i18n::{self, Locale};
 use shared::ids::TicketId;
 use shared::live::Mark;
+use shared::tickets::View;
+use shared::tickets::counts::Count;
 use std::sync::LazyLock;
 
 #[derive(RustEmbed)]
@@ -96,9 +98,45 @@ pub struct NavItem {
     /// The icon.
     pub glyph: &'static str,
     /// Where it leads.
-    pub href: &'static str,
+    pub href: String,
     /// Whether this page is it.
     pub current: bool,
+    /// How many tickets stand there.
+    pub count: Option<Tally>,
+}
+
+/// A count of the rail.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tally {
+    /// The number: `1,284`, `999+`.
+    pub text: String,
+    /// Whether it calls for somebody.
+    pub late: bool,
+}
+
+impl Tally {
+    fn new(locale: Locale, count: Count, late: bool) -> Tally {
+        let more = if count.more { "+" } else { "" };
+        Tally { text: format!("{}{more}", format::number(locale, count.n)), late }
+    }
+}
+
+impl NavItem {
+    fn new(key: &'static str, glyph: &'static str, href: impl Into<String>) -> NavItem {
+        NavItem { key, glyph, href: href.into(), current: false, count: None }
+    }
+}
+
+/// A view's icon.
+fn glyph(view: View) -> &'static str {
+    match view {
+        View::Mine => "me",
+        View::Unassigned => "unassigned",
+        View::Open => "mail",
+        View::Waiting => "wait",
+        View::AtRisk => "clock",
+        View::All => "all",
+    }
 }
 
 impl Shell {
@@ -124,42 +162,38 @@ impl Shell {
         }
     }
 
-    /// Adds the logged-in reader and the rail: agents' views and tools, or a customer's.
-    pub fn with_user(mut self, me: Me, agent: bool, mail: bool, dev: bool) -> Shell {
-        let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
+    /// Adds the logged-in reader and the rail: their views, and an agent's or a customer's tools.
+    pub fn with_user(mut self, me: Me, views: &[View], agent: bool, mail: bool, dev: bool) -> Shell {
         self.user = Some(me);
         self.member = true;
         self.keys = super::keys::shown(agent);
-        self.views = match agent {
-            true => vec![
-                item("mine", "me", "/dashboard/support?view=mine"),
-                item("unassigned", "unassigned", "/dashboard/support?view=unassigned"),
-                item("open", "mail", "/dashboard/support?view=open"),
-                item("waiting", "wait", "/dashboard/support?view=waiting"),
-                item("all", "all", "/dashboard/support?view=all"),
-            ],
-            false => vec![
-                item("open", "mail", "/dashboard/support?view=open"),
-                item("waiting", "wait", "/dashboard/support?view=waiting"),
-                item("all", "all", "/dashboard/support?view=all"),
-            ],
-        };
+        let item = |v: &View| NavItem::new(v.as_str(), glyph(*v), format!("/dashboard/support?view={v}"));
+        self.views = views.iter().map(item).collect();
         if agent {
-            self.tools.push(NavItem { key: "joins", glyph: "merge", href: "/dashboard/support/joins", current: false });
+            self.tools.push(NavItem::new("joins", "merge", "/dashboard/support/joins"));
         }
         self.with_tools(mail, dev)
     }
 
+    /// Adds how many tickets stand in the views.
+    pub fn with_counts(mut self, counts: &[(View, Count)]) -> Shell {
+        for (view, count) in counts {
+            let item = self.views.iter_mut().find(|item| item.key == view.as_str());
+            let late = *view == View::AtRisk && count.n > 0;
+            item.into_iter().for_each(|item| item.count = Some(Tally::new(self.locale, *count, late)));
+        }
+        self
+    }
+
     /// Adds what stands below the views.
     pub fn with_tools(mut self, mail: bool, dev: bool) -> Shell {
-        let item = |key, glyph, href| NavItem { key, glyph, href, current: false };
         if mail {
-            self.tools.push(item("mail", "tray", "/dashboard/mail"));
-            self.tools.push(item("settings", "settings", "/dashboard/settings"));
+            self.tools.push(NavItem::new("mail", "tray", "/dashboard/mail"));
+            self.tools.push(NavItem::new("settings", "settings", "/dashboard/settings"));
         }
         if dev {
-            self.tools.push(item("captured", "eye", "/dev/mail"));
-            self.tools.push(item("inbound", "bug", "/dev/inbound"));
+            self.tools.push(NavItem::new("captured", "eye", "/dev/mail"));
+            self.tools.push(NavItem::new("inbound", "bug", "/dev/inbound"));
         }
         self
     }
@@ -253,7 +287,21 @@ mod tests {
     fn shells() -> Vec<Shell> {
         let me = Me { name: "Mara Lindqvist".into(), email: "mara@desk.example".into(), initials: "ML".into() };
         let new = |l| Shell::new(l, Some("dark"), "token".into(), "/dashboard/support?q=a&b".into(), "Desk".into());
-        Locale::ALL.iter().flat_map(|l| [new(*l), new(*l).with_user(me.clone(), true, true, true).at("open")]).collect()
+        Locale::ALL
+            .iter()
+            .flat_map(|l| {
+                [
+                    new(*l),
+                    new(*l)
+                        .with_user(me.clone(), View::ALL, true, true, true)
+                        .with_counts(&[
+                            (View::Open, Count { n: 1284, more: false }),
+                            (View::AtRisk, Count { n: 3, more: false }),
+                        ])
+                        .at("open"),
+                ]
+            })
+            .collect()
     }
 
     fn every_sample<P: Page>(seen: &mut BTreeSet<&'static str>) {

@@ -25,3 +25,4 @@ mod sending;
 mod smtp;
 mod spam;
 mod tickets;
+mod views;

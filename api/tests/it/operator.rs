@@ -211,7 +211,7 @@ fn doctor_and_audit_answer_by_lines_and_exit_code() {
 
     assert_eq!(postroom(folder.path(), &["migrate"], &[]).0, 0);
     let (code, out, err) = postroom(folder.path(), &["doctor", "--quick"], &[]);
-    assert_eq!((code, out.lines().count()), (0, 9), "{out}{err}");
+    assert_eq!((code, out.lines().count()), (0, 10), "{out}{err}");
     assert!(out.lines().enumerate().all(|(i, l)| l.starts_with(&format!("ok    {} ", i + 1))), "{out}");
     assert_eq!(postroom(folder.path(), &["audit", "verify"], &[]).1, "whole: 0 events of 0 tickets\n");
 

@@ -12,6 +12,7 @@ use crate::keys::Keys;
 use crate::live::Live;
 use crate::mail_in::authenticate::Dns;
 use crate::store::{self, Db};
+use crate::tickets::counts;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -40,6 +41,8 @@ pub struct Parts {
     pub bell: Doorbell,
     /// What open pages hear of.
     pub live: Live,
+    /// Counts of tickets that this process took lately.
+    pub counts: counts::Cache,
     listener: Mutex<Option<BellReceiver>>,
     fetcher: OnceLock<Fetcher>,
 }
@@ -94,6 +97,7 @@ impl App {
             dns,
             bell,
             live: Live::new(),
+            counts: counts::Cache::default(),
             listener,
             fetcher: OnceLock::new(),
         })))

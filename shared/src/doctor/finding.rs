@@ -26,6 +26,8 @@ pub enum Invariant {
     Unaltered,
     /// 9. The queue can lose everything: what waits is written in its row.
     SelfReliant,
+    /// 10. The views' counts are those of the tickets (DESIGN 12).
+    Counts,
 }
 
 impl Invariant {
@@ -41,6 +43,7 @@ impl Invariant {
             Invariant::Walls => "no row points across tenants",
             Invariant::Unaltered => "received mail is as it was received",
             Invariant::SelfReliant => "what waits to be sent needs no queue to be found",
+            Invariant::Counts => "the views' counts are those of the tickets",
         }
     }
 }

@@ -6,6 +6,7 @@
 //! running server cannot make it look wrong.
 
 mod chain;
+mod counts;
 mod files;
 mod finding;
 mod mails;
@@ -63,6 +64,7 @@ pub async fn run(app: &App, depth: Depth) -> Result<Vec<Finding>> {
         walls::standing(app).await?,
         mails::unaltered(app, depth).await?,
         outbox::self_reliant(app).await?,
+        counts::right(app).await?,
     ])
 }
 

@@ -165,6 +165,8 @@ mod tests {
                     "raw_mails",
                     "suppressions",
                     "tags",
+                    "ticket_count_deltas",
+                    "ticket_counts",
                     "users",
                 ];
                 assert!(links > 0 || alone.contains(&table), "does {table} name no row of another table?");

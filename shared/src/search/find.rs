@@ -165,6 +165,7 @@ fn conditions(mut q: Q, actor: &Actor, conditions: &[Condition]) -> Q {
             Condition::Category(slug) => {
                 q.push(" AND t.category_id IN (SELECT id FROM categories WHERE slug = ").arg(slug.as_str()).push(")")
             }
+            Condition::AtRisk => tickets::at_risk(q),
             Condition::In(folder) => q.push(" AND t.folder = ").arg(*folder),
             Condition::HasAttachment => q.push(" AND EXISTS (SELECT 1 FROM attachments f WHERE f.ticket_id = t.id)"),
             Condition::Before(_) | Condition::After(_) => q,

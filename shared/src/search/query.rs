@@ -63,6 +63,8 @@ pub enum Condition {
     Tenant(String),
     /// In this category, by slug.
     Category(String),
+    /// A clock is in its last quarter, or late.
+    AtRisk,
     /// In this folder; without one, the inbox is searched.
     In(Folder),
     /// With a file.
@@ -171,9 +173,10 @@ impl Query {
                 "open" => Condition::Open(true),
                 "done" => Condition::Open(false),
                 "unassigned" => Condition::Assigned(Assigned::Nobody),
-                one => {
-                    Condition::Status(parsed(one).ok_or_else(|| wrong("expected open, done, unassigned or a status"))?)
-                }
+                "at_risk" => Condition::AtRisk,
+                one => Condition::Status(
+                    parsed(one).ok_or_else(|| wrong("expected open, done, unassigned, at_risk or a status"))?,
+                ),
             },
             "before" => Condition::Before(time(&value()).ok_or_else(|| wrong(DATE))?),
             "after" => Condition::After(time(&value()).ok_or_else(|| wrong(DATE))?),
@@ -311,6 +314,7 @@ impl fmt::Display for Condition {
             Condition::Tag(tag) => write!(f, "tag:\"{tag}\""),
             Condition::Tenant(slug) => write!(f, "tenant:\"{slug}\""),
             Condition::Category(slug) => write!(f, "category:\"{slug}\""),
+            Condition::AtRisk => f.write_str("is:at_risk"),
             Condition::In(folder) => write!(f, "in:{folder}"),
             Condition::HasAttachment => f.write_str("has:attachment"),
             Condition::Before(at) => write!(f, "before:{}", at.format("%Y-%m-%d")),
@@ -338,7 +342,10 @@ mod tests {
                 r#"from:"ann@example.org" subject:"order 7" to:"sales""#,
             ),
             ("-from:bob FROM:Ann", r#"-from:"bob" from:"Ann""#),
-            ("status:open is:solved status:new,triaged", "is:open status:solved status:new,triaged"),
+            (
+                "status:open is:solved status:new,triaged is:at_risk",
+                "is:open status:solved status:new,triaged is:at_risk",
+            ),
             ("status:waiting priority:urgent,normal", "status:waiting_on_customer priority:urgent,medium"),
             (
                 "assigned:me assigned:unassigned assigned:Ann@x.example",

@@ -5,7 +5,7 @@ use super::types::{Folder, Priority, Status, Ticket};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
-use crate::clock::Time;
+use crate::clock::{Time, now};
 use crate::ids::{CategoryId, TenantId, TicketId, UserId};
 use crate::search::{self, query::Query};
 use crate::store::{Q, sql};
@@ -122,6 +122,8 @@ pub struct Filter {
     pub subject: Option<String>,
     /// A search (see [`crate::search::query`]); its words may be a PID, an address or the beginning of a subject, too.
     pub text: Option<String>,
+    /// Those alone whose clock is in its last quarter, or late.
+    pub at_risk: bool,
     /// Made at or after.
     pub since: Option<Time>,
     /// Made before.
@@ -285,6 +287,9 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
     if let Some(query) = &query {
         q = search::among_tickets(q, actor, query, sqlite);
     }
+    if f.at_risk {
+        q = at_risk(q);
+    }
     if let Some(since) = f.since {
         q = q.push(" AND t.created_at >= ").arg(since);
     }
@@ -298,6 +303,11 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
         );
     }
     q
+}
+
+/// Adds that a clock of tickets `t` is in its last quarter, or late.
+pub(crate) fn at_risk(q: Q) -> Q {
+    q.push(" AND t.risk_at <= ").arg(now())
 }
 
 /// Adds that tickets `t` have a tag.

@@ -1,6 +1,7 @@
 //! Tickets: the record of one problem each.
 
 mod change;
+pub mod counts;
 mod create;
 mod error;
 mod joins;
@@ -12,6 +13,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 pub mod types;
+mod views;
 mod work;
 
 pub use change::{Change, Patch, assign, by, close, reopen, set_folder, set_priority, set_status, take, update};
@@ -20,16 +22,17 @@ pub use error::{Error, Result};
 pub use joins::{
     JoinKind, JoinState, JoinView, NewJoin, also_addressed, join, join_view, joins, joins_of, keep_apart, may_decide,
 };
-pub(crate) use list::tagged;
 pub use list::{
     AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
     view, views,
 };
+pub(crate) use list::{at_risk, tagged};
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};
 pub use signs::{Signs, signs};
 pub(crate) use types::snippet;
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};
+pub use views::View;
 pub use work::{NewAttachment, NewMessage, NewMessageId, NewParticipant, NewTicket, Work};
 
 use crate::access::{Actor, Capability};

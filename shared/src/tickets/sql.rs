@@ -87,7 +87,7 @@ pub(super) async fn insert_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
         "INSERT INTO tickets (id, tenant_id, pid, channel, created_by, created_at, subject, sub_subject, status, priority, \
          type, folder, category_id, mailbox_id, requester_id, assigned_to, version, last_conflict_seq, chain_head, \
          merged_into, follow_up_of, snippet, message_count, updated_at, last_activity_at, first_response_at, \
-         response_due_at, resolution_due_at, solved_at, solved_by, closed_at, closed_by, resolution_notes, erased_at)",
+         response_due_at, resolution_due_at, solved_at, solved_by, closed_at, closed_by, resolution_notes, erased_at, risk_at)",
         rows,
         "",
     )
@@ -112,7 +112,8 @@ pub(super) async fn update_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
          merged_into = v.column15, follow_up_of = v.column16, snippet = v.column17, message_count = v.column18, \
          updated_at = v.column19, last_activity_at = v.column20, first_response_at = v.column21, \
          response_due_at = v.column22, resolution_due_at = v.column23, solved_at = v.column24, solved_by = v.column25, \
-         closed_at = v.column26, closed_by = v.column27, resolution_notes = v.column28, erased_at = v.column29",
+         closed_at = v.column26, closed_by = v.column27, resolution_notes = v.column28, erased_at = v.column29, \
+         risk_at = v.column30",
         rows,
         "tickets.id = v.column1",
     )
@@ -121,7 +122,8 @@ pub(super) async fn update_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
 }
 
 /// The columns that change, in one order for insert and update.
-fn mutable(t: Ticket) -> [Value; 28] {
+fn mutable(t: Ticket) -> [Value; 29] {
+    let risk_at = t.risk_at();
     [
         t.subject.into(),
         t.sub_subject.into(),
@@ -151,6 +153,7 @@ fn mutable(t: Ticket) -> [Value; 28] {
         t.closed_by.into(),
         t.resolution_notes.into(),
         t.erased_at.into(),
+        risk_at.into(),
     ]
 }
 

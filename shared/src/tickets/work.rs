@@ -5,6 +5,7 @@
 //! with one statement per table, however many tickets took part. One transaction holds one unit; nothing here awaits
 //! anything but SQL. The same unit serves a click in the dashboard and a batch of 32 mails.
 
+use super::counts::{Moves, Place};
 use super::joins::NewJoin;
 use super::sql;
 use super::types::{Channel, Folder, ParticipantKind, ParticipantState, Priority, Status, Ticket, snippet};
@@ -39,6 +40,8 @@ pub(super) struct Held {
     pub(super) ticket: Ticket,
     pub(super) is_new: bool,
     pub(super) dirty: bool,
+    /// Where the ticket is counted.
+    counted: Option<Place>,
 }
 
 /// What a new ticket starts with. Its id and PID were taken in the same transaction.
@@ -207,7 +210,8 @@ impl<'a> Work<'a> {
     /// See [`crate::store::Error`].
     pub async fn lock(&mut self, tx: &mut Tx, ids: &[TicketId]) -> Result<()> {
         for ticket in sql::lock(tx, ids).await? {
-            self.tickets.insert(ticket.id, Held { ticket, is_new: false, dirty: false });
+            let counted = Place::of(&ticket);
+            self.tickets.insert(ticket.id, Held { ticket, is_new: false, dirty: false, counted });
         }
         Ok(())
     }
@@ -270,7 +274,7 @@ impl<'a> Work<'a> {
             resolution_notes: None,
             erased_at: None,
         };
-        self.tickets.insert(id, Held { ticket, is_new: true, dirty: true });
+        self.tickets.insert(id, Held { ticket, is_new: true, dirty: true, counted: None });
         self.event(id, EventKind::Created, by, data, None);
         self.participants.push(NewParticipant {
             ticket_id: id,
@@ -475,9 +479,12 @@ impl<'a> Work<'a> {
     /// See [`crate::store::Error`]; the caller rolls back.
     pub async fn flush(&mut self, tx: &mut Tx) -> Result<()> {
         let held = std::mem::take(&mut self.tickets);
+        let mut moves = Moves::default();
+        held.values().filter(|h| h.dirty).for_each(|h| moves.one(h.counted, Place::of(&h.ticket)));
         let (new, old): (Vec<Held>, Vec<Held>) = held.into_values().filter(|h| h.dirty).partition(|h| h.is_new);
         sql::insert_tickets(tx, new.into_iter().map(|h| h.ticket).collect()).await?;
         sql::update_tickets(tx, old.into_iter().map(|h| h.ticket).collect()).await?;
+        moves.write(tx).await?;
         sql::insert_messages(tx, std::mem::take(&mut self.messages), self.now).await?;
         sql::insert_events(tx, std::mem::take(&mut self.events)).await?;
         sql::insert_event_values(tx, std::mem::take(&mut self.values)).await?;
