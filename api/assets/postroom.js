@@ -1,4 +1,5 @@
 // Comforts only: every page works without script.
+import "./composer.js";
 import "./drafts.js";
 import "./files.js";
 import "./frames.js";
@@ -31,7 +32,9 @@ for (const form of document.querySelectorAll("form[data-keys=send]")) {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    form.requestSubmit(form.querySelector(".btn--main, .btn--note"));
+    // Where a choice is asked for first, there is none to press.
+    const send = form.querySelector("button.btn--main, button.btn--note");
+    if (send) form.requestSubmit(send);
   });
 }
 

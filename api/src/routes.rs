@@ -2,8 +2,9 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, events, file_links, imap_accounts, joins, live, mailboxes,
-    mails, messages, outbox, search, suppressions, tenants, ticket_parts, tickets, tokens, users, views,
+    attachments, audit, auth, categories, coverage, dkim, drafts, events, file_links, imap_accounts, joins, live,
+    mailboxes, mails, messages, outbox, preview, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
+    views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -292,6 +293,10 @@ fn support(r: Routes) -> Routes {
         .create("/api/support/tickets/{id}/messages", User, Limit::Files, messages::create)
         .post("/api/support/tickets/{id}/messages/{message}/send", User, messages::send)
         .post("/api/support/tickets/{id}/messages/{message}/cancel", User, messages::cancel)
+        .get("/api/support/tickets/{id}/recipients", User, messages::recipients)
+        .get("/api/support/tickets/{id}/draft", User, drafts::show)
+        .put("/api/support/tickets/{id}/draft", User, drafts::save)
+        .delete("/api/support/tickets/{id}/draft", User, drafts::discard)
         .get("/api/support/tickets/{id}/file-links", User, file_links::of_ticket)
         .delete("/api/support/tickets/{id}/file-links/{link}", User, file_links::revoke)
         .get("/api/support/tickets/{id}/events", User, events::index)
@@ -299,6 +304,7 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/presence", User, live::presence)
         .get("/api/events/stream", User, live::stream)
         .get("/api/support/views", User, views::index)
+        .post("/api/support/preview", User, preview::show)
         .get("/api/support/search", User, search::index)
         .create("/api/support/attachments", User, Limit::Files, attachments::create)
         .get("/api/support/attachments/{id}", User, attachments::show)
@@ -391,6 +397,7 @@ fn dashboard(r: Routes) -> Routes {
         .get("/dashboard/support/{ticket}/messages/{message}/html", Who::User, web::message_html::html)
         .get("/dashboard/support/{ticket}/messages/{message}/image", Who::User, web::message_html::image)
         .upload("/dashboard/support/{ticket}/messages", Who::User, Limit::Files, web::ticket_acts::message)
+        .post("/dashboard/support/{ticket}/draft/discard", Who::User, web::ticket_acts::discard)
         .post("/dashboard/support/{ticket}/messages/{message}/withdraw", Who::User, web::ticket_acts::withdraw)
         .post("/dashboard/support/{ticket}/messages/{message}/send", Who::User, web::ticket_acts::send)
         .post("/dashboard/support/{ticket}/messages/{message}/split", Who::User, web::ticket_acts::split)

@@ -15,7 +15,7 @@ use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::attachments;
 use shared::clock::Time;
-use shared::ids::{MessageId, TicketId};
+use shared::ids::{MessageId, TicketId, UserId};
 use shared::messages::{self, Message, MessageKind, Post};
 use shared::tickets::{self, Status};
 
@@ -36,6 +36,15 @@ pub struct PostBody {
     force: bool,
     #[serde(default)]
     attachments: Vec<FileRef>,
+    /// Whether a text that speaks of a file without one is refused.
+    #[serde(default)]
+    careful: bool,
+    /// Who joins the conversation with it.
+    #[serde(default)]
+    add: Addresses,
+    /// Participants who do not get this one.
+    #[serde(default)]
+    without: Vec<UserId>,
     /// Who gets it unseen by the others.
     #[serde(default)]
     bcc: Addresses,
@@ -98,6 +107,10 @@ pub async fn create(
         expected_version: version.or_body(b.expected_version)?,
         attachments: files,
         force: b.force,
+        anyway: b.force,
+        careful: b.careful,
+        add: b.add.list(),
+        without: b.without,
         bcc: b.bcc.list(),
         answer_to: b.reply_to.filter(|a| !a.trim().is_empty()),
     };
@@ -105,6 +118,22 @@ pub async fn create(
     let message = messages::get(app, actor, id, message).await?;
     let shape = shaped(app, actor, id, vec![message]).await?.remove(0);
     Ok((StatusCode::CREATED, axum::Json(json(shape))))
+}
+
+/// `GET /api/support/tickets/{id}/recipients`: who would get a reply now, and how that differs from our last one.
+///
+/// # Errors
+/// 401, 403, 404.
+pub async fn recipients(State(api): State<Api>, caller: Caller, Path(which): Path<String>) -> Answer {
+    let found = messages::recipients(&api.app, caller.actor(), &reference(&which)).await?;
+    let to = |r: messages::Recipient| {
+        serde_json::json!({
+            "user_id": r.user_id, "email": r.email, "name": r.name, "kind": r.kind, "is_new": r.is_new,
+            "outside": r.outside, "suppressed": r.suppressed,
+        })
+    };
+    let to: Vec<Value> = found.to.into_iter().map(to).collect();
+    Ok(axum::Json(serde_json::json!({"to": to, "gone": found.gone})))
 }
 
 /// `POST /api/support/tickets/{id}/messages/{message}/send`: a reply that waits leaves now.

@@ -69,6 +69,8 @@ codes! {
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body has a type that is not understood here";
     FILE_TYPE_NOT_ALLOWED = 415 "file_type_not_allowed" "Files of this type may not be uploaded";
     VALIDATION_FAILED = 422 "validation_failed" "Some values are wrong";
+    NOTE_IN_REPLY = 422 "note_in_reply" "The reply holds the text of an internal note";
+    FILE_MISSING = 422 "file_missing" "The text speaks of a file, and there is none";
     IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another request";
     UNKNOWN_RECIPIENT = 422 "unknown_recipient" "No mailbox here has that address";
     QUOTA_EXCEEDED = 422 "quota_exceeded" "The attachment quota is used up";

@@ -165,6 +165,8 @@ impl From<tickets::Error> for Problem {
 fn invalid(field: &'static str, code: &'static str, message: String) -> Problem {
     let problem = match code {
         "file_too_large" => Problem::new(codes::FILE_TOO_LARGE),
+        "note_in_reply" => Problem::new(codes::NOTE_IN_REPLY),
+        "file_missing" => Problem::new(codes::FILE_MISSING),
         "type_not_allowed" | "type_mismatch" => Problem::new(codes::FILE_TYPE_NOT_ALLOWED),
         _ => Problem::new(codes::VALIDATION_FAILED),
     };

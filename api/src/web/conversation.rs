@@ -17,6 +17,7 @@ use shared::mail_in::sanitise;
 use shared::mail_in::types::{Class, Verdict};
 use shared::mail_out::kinds::{Kind, OutboxState};
 use shared::mail_out::outbox::read::Listed;
+use shared::markdown;
 use shared::messages::{self, MessageKind, Side};
 use shared::tickets::EventView;
 use std::collections::HashMap;
@@ -116,11 +117,11 @@ impl Parts<'_> {
             let opened = m.seq <= 2;
             let text = match m.mail_id {
                 Some(_) => fold::shown(&m.body, m.body_html.as_deref(), &m.visible_text, opened, &said),
-                None => m.body.clone(),
+                None => m.visible_text.clone(),
             };
             // What a customer may not read must not shape what they see.
             if self.agent || m.kind == MessageKind::Reply {
-                said.add(&m.body);
+                said.add(if m.markdown_html().is_some() { &m.visible_text } else { &m.body });
             }
             text
         };
@@ -162,11 +163,14 @@ impl Parts<'_> {
         let visible = &shown;
         let view = MailView::from_json(m.mail_view.as_deref());
         let encrypted = m.mail_id.is_some() && m.body == parse::ENCRYPTED;
-        let quoted =
-            format::folded(&m.body, visible).map(|(lines, text)| Quoted { lines, text: format::text_html(&text) });
+        let written = m.markdown_html();
+        let quoted = format::folded(&m.body, visible)
+            .filter(|_| written.is_none())
+            .map(|(lines, text)| Quoted { lines, text: format::text_html(&text) });
         let class = if note { Some("note") } else { ours.then_some("us") };
         Message {
             id: m.id.0,
+            seq: m.seq,
             class,
             ours,
             note,
@@ -185,10 +189,12 @@ impl Parts<'_> {
             split: self.may_split.then(|| format!("{}/messages/{}/split", self.url, m.id)),
             withdrawn: m.withdrawn_at.is_some(),
             at: When::new(locale, m.created_at, self.now),
-            text: match encrypted {
-                true => format::text_html(&i18n::text(locale, "mail-encrypted", &[])),
-                false => format::text_html(visible.trim()),
+            text: match written {
+                Some(html) => markdown::clean(html),
+                None if encrypted => format::text_html(&i18n::text(locale, "mail-encrypted", &[])),
+                None => format::text_html(visible.trim()),
             },
+            rich: written.is_some(),
             chips: if self.agent { cards::chips(locale, &view) } else { Vec::new() },
             original: m
                 .mail_id
@@ -196,11 +202,16 @@ impl Parts<'_> {
                 .map(|id| format!("/api/mails/{id}/raw")),
             cards: cards::all(locale, self.now, &view.cards),
             quoted,
-            html: m.body_html.as_ref().map(|_| format!("{}/messages/{}/html", self.url, m.id)),
-            remote_images: m.body_html.as_deref().is_some_and(sanitise::has_remote_images),
+            html: m
+                .body_html
+                .as_ref()
+                .filter(|_| written.is_none())
+                .map(|_| format!("{}/messages/{}/html", self.url, m.id)),
+            remote_images: written.is_none() && m.body_html.as_deref().is_some_and(sanitise::has_remote_images),
             files: self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| file(locale, f)).collect(),
             mail: m.mail_id.filter(|_| self.may_explain).map(|id| format!("/dashboard/mail/{id}")),
             take_back: self.take_back(m),
+            leaves_in: self.leaves_in(m),
             send_now: self.send_now(m),
             held: self.is_held(m),
             delivery: self.deliveries_of(m),
@@ -215,6 +226,14 @@ impl Parts<'_> {
         let open = |s: &OutboxState| OutboxState::CANCELLABLE.contains(s) || *s == OutboxState::Suppressed;
         let can = mine && states.iter().all(open) && states.iter().any(|s| OutboxState::CANCELLABLE.contains(s));
         can.then(|| format!("{}/messages/{}/withdraw", self.url, m.id))
+    }
+
+    /// Returns the seconds until a reply leaves that is held only so that it can be taken back.
+    fn leaves_in(&self, m: &messages::Message) -> Option<i64> {
+        let mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m) && d.mail.state == OutboxState::Held);
+        let first = mails.filter_map(|d| d.mail.due_at).min()?;
+        let left = first - self.now;
+        (left <= UNDO).then(|| left.num_seconds().max(0))
     }
 
     /// Returns where to let a reply leave at once that the reader wrote and that waits for its time.

@@ -37,6 +37,17 @@ impl FormData {
         Some(self.get(name)).filter(|v| !v.is_empty())
     }
 
+    /// Returns all values of a field that can stand in a form several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.trim())
+    }
+
+    /// Returns the addresses in a field, parted by commas or spaces.
+    pub fn addresses(&self, name: &str) -> Vec<String> {
+        let parts = self.get(name).split(|c: char| c.is_whitespace() || ",;".contains(c));
+        parts.filter(|a| !a.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Returns the version of the ticket that the page was drawn from.
     pub fn version(&self) -> Option<i64> {
         self.get("expected_version").parse().ok()

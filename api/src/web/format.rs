@@ -6,6 +6,7 @@ use serde::Serialize;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::mail_in::deceit;
+use shared::markdown;
 
 /// A moment as a page shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -142,12 +143,9 @@ pub fn initials(name: &str) -> String {
 pub fn text_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut rest = text;
-    while let Some(at) = find_link(rest) {
-        let (before, link) = rest.split_at(at);
-        out.push_str(&handlebars::html_escape(before));
-        let end = link.find(|c: char| c.is_whitespace() || "<>\"'`".contains(c)).unwrap_or(link.len());
-        // What ends a sentence does not belong to the address.
-        let url = link[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}']);
+    while let Some((start, end)) = markdown::find_address(rest) {
+        out.push_str(&handlebars::html_escape(&rest[..start]));
+        let url = &rest[start..end];
         let escaped = handlebars::html_escape(url);
         out.push_str(&format!(
             r#"<a href="{escaped}" rel="noopener noreferrer nofollow" target="_blank">{escaped}</a>"#
@@ -158,19 +156,10 @@ pub fn text_html(text: &str) -> String {
         {
             out.push_str(&format!(" <b>[{}]</b>", handlebars::html_escape(&deceit::ascii_host(&host))));
         }
-        rest = &link[url.len()..];
+        rest = &rest[end..];
     }
     out.push_str(&handlebars::html_escape(rest));
     out
-}
-
-fn find_link(text: &str) -> Option<usize> {
-    let least = |scheme: &str| {
-        text.match_indices(scheme)
-            .map(|(i, m)| (i, i + m.len()))
-            .find(|(_, end)| text[*end..].chars().next().is_some_and(char::is_alphanumeric))
-    };
-    [least("https://"), least("http://")].into_iter().flatten().map(|(start, _)| start).min()
 }
 
 /// Returns the tail of `full` that folding hid, if `full` is more than `visible`: quoted text and signature.

@@ -31,6 +31,7 @@ pub mod queue;
 pub mod rail;
 pub mod rate;
 pub mod reader;
+pub mod recipients;
 pub mod render;
 pub mod replay;
 pub mod samples;

@@ -351,7 +351,7 @@ impl Row {
             Person::new(view.assignee_name.as_deref(), email, Some(id) == actor.user)
         });
         let category = view.category_name.clone();
-        let flags: Vec<&str> = [("warn", &signs.failed), ("clip", &signs.files)]
+        let flags: Vec<&str> = [("warn", &signs.failed), ("draft", &signs.drafts), ("clip", &signs.files)]
             .into_iter()
             .filter_map(|(flag, on)| on.contains(&ticket.id).then_some(flag))
             .collect();

@@ -69,7 +69,17 @@ pub struct TicketPage {
     /// Why there is no composer.
     pub closed_text: Option<String>,
     /// Who will get a reply.
-    pub recipients: Vec<Person>,
+    pub to: super::recipients::To,
+    /// Who is to join with it: as typed.
+    pub add: String,
+    /// Who is to get it unseen: as typed.
+    pub bcc: String,
+    /// When it is to leave: as typed.
+    pub send_after: String,
+    /// The status that a refused reply was to set.
+    pub status_after: Option<String>,
+    /// A refused reply can be sent all the same.
+    pub anyway: bool,
     /// An address outside the customer's domain that their last mail wants its answer at (E8.2).
     pub answer_to: Option<String>,
     /// How the requester rated the help.
@@ -80,8 +90,8 @@ pub struct TicketPage {
     pub reply_draft: String,
     /// A note that was not stored.
     pub note_draft: String,
-    /// Somebody wrote while the reader was writing.
-    pub stale: bool,
+    /// What came while the reader was writing.
+    pub stale: Option<Crossed>,
     /// Why the last form was refused.
     pub refused: Option<Refused>,
     /// What was just done.
@@ -96,6 +106,24 @@ pub struct TicketPage {
     pub priorities: Vec<Choice>,
     /// The choices of the assignee form.
     pub assignees: Vec<Choice>,
+}
+
+/// What came while a message was written, which therefore was not sent.
+#[derive(Debug, Clone, Serialize)]
+pub struct Crossed {
+    /// What was written.
+    pub messages: Vec<Message>,
+    /// What happened besides.
+    pub events: Vec<Event>,
+}
+
+impl Crossed {
+    /// Returns what of `entries` came after the version that the author saw.
+    pub fn of(entries: &[Entry], seen: i64) -> Crossed {
+        let messages = entries.iter().filter_map(|e| e.message.as_ref()).filter(|m| m.seq > seen).cloned().collect();
+        let events = entries.iter().filter_map(|e| e.event.as_ref()).filter(|e| e.seq > seen).cloned().collect();
+        Crossed { messages, events }
+    }
 }
 
 /// What the reader may do with the ticket.
@@ -168,6 +196,8 @@ pub struct Entry {
 pub struct Message {
     /// Its row id, for links.
     pub id: i64,
+    /// Its number on the ticket.
+    pub seq: i64,
     /// `us`, `note`, or nothing for the customer's side.
     pub class: Option<&'static str>,
     /// Whether our side wrote it.
@@ -198,6 +228,8 @@ pub struct Message {
     pub at: When,
     /// The text as safe HTML.
     pub text: String,
+    /// It was written with marks: the text has paragraphs and lists of its own.
+    pub rich: bool,
     /// What is peculiar about the mail, for agents (E2.1, E2.13).
     pub chips: Vec<MailChip>,
     /// The mail as it came, where something about it is peculiar.
@@ -216,6 +248,8 @@ pub struct Message {
     pub mail: Option<String>,
     /// Where to take it back, while it can be.
     pub take_back: Option<String>,
+    /// How many seconds are left for that, where it is about to leave.
+    pub leaves_in: Option<i64>,
     /// Where to let it leave at once, while it waits for its time.
     pub send_now: Option<String>,
     /// It waits for its author, as somebody wrote before its time.
@@ -338,7 +372,9 @@ impl Page for TicketPage {
             ..customer.clone()
         };
         let stale = TicketPage {
-            stale: true,
+            stale: Some(Crossed::of(&agent.entries, 0)),
+            anyway: true,
+            status_after: Some("solved".into()),
             note_mode: true,
             reply_draft: "Hi".into(),
             refused: Some(Refused { text: "Not sent.".into(), fields: vec![] }),
@@ -386,6 +422,7 @@ mod tests {
         };
         let message = Message {
             id: 1,
+            seq: 1,
             class: None,
             ours: false,
             note: false,
@@ -401,6 +438,7 @@ mod tests {
             withdrawn: false,
             at: at.clone(),
             text: "Hello".into(),
+            rich: false,
             chips: vec![MailChip { text: "decoded by guess".into(), title: "The mail does not say.".into() }],
             original: Some("/api/mails/3/raw".into()),
             cards: vec![CardView { cards: vec![card.clone()], ..card }],
@@ -410,6 +448,7 @@ mod tests {
             files: vec![file],
             mail: Some("/dashboard/mail/1".into()),
             take_back: None,
+            leaves_in: None,
             send_now: None,
             held: false,
             delivery: vec![],
@@ -427,6 +466,8 @@ mod tests {
             id: 2,
             class: Some("us"),
             ours: true,
+            text: "<p>Hello</p>".into(),
+            rich: true,
             email: None,
             verdict: None,
             chips: vec![],
@@ -438,6 +479,7 @@ mod tests {
             mail: None,
             withdrawn: true,
             take_back: Some("/dashboard/support/202611-0001/messages/2/withdraw".into()),
+            leaves_in: Some(8),
             send_now: Some("/dashboard/support/202611-0001/messages/2/send".into()),
             held: true,
             delivery: vec![delivery(1, "sent", None), delivery(2, "dead", Some("retry"))],
@@ -466,7 +508,7 @@ mod tests {
                 email: "daniel@okafor.example".into(),
                 href: Some("/dashboard/support?view=all&requester=1".into()),
             },
-            assignee: Some(mara.clone()),
+            assignee: Some(mara),
             participants: vec![Participant {
                 name: "Anna".into(),
                 email: "anna@x.example".into(),
@@ -491,13 +533,18 @@ mod tests {
             },
             agent: true,
             closed_text: None,
-            recipients: vec![mara],
+            to: crate::web::recipients::To::sample(),
+            add: "anna@x.example".into(),
+            bcc: String::new(),
+            send_after: String::new(),
+            status_after: None,
+            anyway: false,
             answer_to: Some("billing@other.example".into()),
             rating: Some(RatingView { score: "4".into(), comment: Some("Fine.".into()) }),
             note_mode: false,
             reply_draft: String::new(),
             note_draft: String::new(),
-            stale: false,
+            stale: None,
             refused: None,
             done: Some("Sent".into()),
             erased: None,

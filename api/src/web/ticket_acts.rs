@@ -12,8 +12,9 @@ use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use shared::access::{Actor, Capability};
-use shared::ids::{MessageId, TicketId};
-use shared::messages::{self, Post};
+use shared::drafts;
+use shared::ids::{MessageId, TicketId, UserId};
+use shared::messages::{self, MessageKind, Post};
 use shared::tickets::{self, Priority, Status, TicketRef};
 
 /// How long a reply can be taken back (DESIGN 7).
@@ -29,7 +30,7 @@ pub async fn message(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let note = form.get("kind") == "note";
+    let note = kind(&form) == MessageKind::Note;
     let post = Post {
         body: form.text("body").to_owned(),
         note,
@@ -37,9 +38,13 @@ pub async fn message(
         undo_seconds: if visit.is_agent() && !note { UNDO_SECONDS } else { 0 },
         expected_version: form.version(),
         attachments: form.attach(),
-        send_after: form.some("send_after").and_then(minute),
+        send_after: form.some("send_after_utc").or(form.some("send_after")).and_then(minute),
         force: form.get("force") == "1",
-        bcc: form.get("bcc").split([',', ';']).map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
+        anyway: form.get("anyway") == "1",
+        careful: visit.is_agent(),
+        add: form.addresses("add"),
+        without: left_out(&form),
+        bcc: form.addresses("bcc"),
         answer_to: form.some("reply_to").map(str::to_owned),
     };
     let which = ticket(&which);
@@ -52,7 +57,33 @@ pub async fn message(
     }
 }
 
-/// Reads what a browser's field for date and time gives, which the page calls UTC.
+/// Whom the page showed as recipients, and the form has no longer.
+fn left_out(form: &FormData) -> Vec<UserId> {
+    let ids = |name| form.all(name).filter_map(|id| id.parse().ok()).collect::<Vec<UserId>>();
+    let to = ids("to");
+    ids("shown").into_iter().filter(|id| !to.contains(id)).collect()
+}
+
+/// `POST /dashboard/support/{ticket}/draft/discard`
+///
+/// # Errors
+/// 401, 404.
+pub async fn discard(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    drafts::discard(&api.app, visit.actor()?, &which, kind(&form)).await?;
+    back(&api, visit.actor()?, &which, "discard", None).await
+}
+
+fn kind(form: &FormData) -> MessageKind {
+    if form.get("kind") == "note" { MessageKind::Note } else { MessageKind::Reply }
+}
+
+/// Reads what a browser's field for date and time gives, in UTC.
 fn minute(text: &str) -> Option<shared::clock::Time> {
     chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok().map(|t| t.and_utc())
 }
@@ -327,21 +358,40 @@ async fn refuse(
         return Err(problem);
     }
     let typed = form.map_or("", |f| f.text("body"));
-    let note_mode = form.is_some_and(|f| f.get("kind") == "note");
-    let stale = form.is_some() && shown.code == codes::STALE_TICKET.code;
-    let mut left = Leftover { note_mode, stale, ..Leftover::default() };
-    if !stale {
-        left.refused = Some(error::refused(visit.locale, shown, |_| Some(if note_mode { "note" } else { "reply" })));
+    let mut left = Leftover::default();
+    if let Some(form) = form {
+        left = leftover(form, shown.code);
+        // What was not sent is kept, wherever its author reads on; a failure here must not hide the refusal.
+        let _ = drafts::save(&api.app, visit.actor()?, which, kind(form), typed).await;
     }
-    if note_mode {
-        left.note = typed.to_owned()
-    } else {
-        left.reply = typed.to_owned()
+    if left.crossed.is_none() {
+        left.refused =
+            Some(error::refused(visit.locale, shown, |_| Some(if left.note_mode { "note" } else { "reply" })));
     }
     let status = shown.http_status();
     match ticket_show::answer(api, visit, which, &Default::default(), left, status).await {
         Ok(page) => Ok(page),
         Err(_) if !typed.is_empty() => Ok(error::with_draft(visit, shown, typed)),
         Err(_) => Err(problem),
+    }
+}
+
+/// What a refused message leaves on the page.
+fn leftover(form: &FormData, code: &str) -> Leftover {
+    let note_mode = kind(form) == MessageKind::Note;
+    let typed = form.text("body").to_owned();
+    let (reply, note) = if note_mode { (String::new(), typed) } else { (typed, String::new()) };
+    Leftover {
+        reply,
+        note,
+        note_mode,
+        crossed: form.version().filter(|_| code == codes::STALE_TICKET.code),
+        anyway: [codes::NOTE_IN_REPLY.code, codes::FILE_MISSING.code].contains(&code),
+        status_after: form.some("status_after").map(str::to_owned),
+        add: form.get("add").to_owned(),
+        bcc: form.get("bcc").to_owned(),
+        send_after: form.get("send_after").to_owned(),
+        without: left_out(form),
+        refused: None,
     }
 }

@@ -5,8 +5,8 @@ use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
-use super::ticket::{Can, Participant, RatingView, Requester, TicketPage};
-use super::{clocks, lists, mail};
+use super::ticket::{Can, Crossed, Participant, RatingView, Requester, TicketPage};
+use super::{clocks, lists, mail, recipients};
 use crate::Api;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
@@ -16,11 +16,12 @@ use axum::response::Response;
 use serde::Deserialize;
 use shared::access::{Actor, Capability};
 use shared::address;
+use shared::drafts;
 use shared::i18n;
 use shared::ids::{MessageId, UserId};
 use shared::mail_in::cards::MailView;
 use shared::mail_out::outbox;
-use shared::messages::{self, Side};
+use shared::messages::{self, MessageKind, Side};
 use shared::ratings;
 use shared::tickets::{self, EventView, ParticipantKind, ParticipantState, Priority, Status, TicketRef, TicketView};
 use shared::users::{self, User};
@@ -48,8 +49,20 @@ pub struct Leftover {
     pub note: String,
     /// The composer stands on note.
     pub note_mode: bool,
-    /// Somebody wrote meanwhile.
-    pub stale: bool,
+    /// Somebody wrote since this version, which the form's author saw.
+    pub crossed: Option<i64>,
+    /// It can be sent all the same.
+    pub anyway: bool,
+    /// The status that the ticket was to get with it.
+    pub status_after: Option<String>,
+    /// Who was to join.
+    pub add: String,
+    /// Who was to get it unseen.
+    pub bcc: String,
+    /// When it was to leave.
+    pub send_after: String,
+    /// Who was not to get it.
+    pub without: Vec<UserId>,
     /// Why it was refused.
     pub refused: Option<Refused>,
 }
@@ -133,6 +146,16 @@ pub async fn answer(
         names: &names,
     };
     let can = can(actor, &view);
+    let entries = parts.entries();
+    let begun = if can.write { drafts::of(app, actor, &which).await? } else { Vec::new() };
+    let begun = |kind| begun.iter().find(|d| d.kind == kind).map_or_else(String::new, |d| d.body.clone());
+    let fresh = left.reply.is_empty() && left.note.is_empty();
+    let reply_draft = if left.reply.is_empty() { begun(MessageKind::Reply) } else { left.reply };
+    let note_draft = if left.note.is_empty() { begun(MessageKind::Note) } else { left.note };
+    let to = match visit.is_agent() && can.reply {
+        true => recipients::shown(visit.locale, messages::recipients(app, actor, &which).await?, &left.without),
+        false => recipients::To::default(),
+    };
     let can_erase = can.erase;
     let locale = visit.locale;
     let ticket = &view.ticket;
@@ -159,7 +182,8 @@ pub async fn answer(
             .filter(|p| p.kind != ParticipantKind::Requester && (visit.is_agent() || !p.is_unseen()))
             .map(participant)
             .collect(),
-        entries: parts.entries(),
+        stale: left.crossed.map(|seen| Crossed::of(&entries, seen)),
+        entries,
         joins: joins.iter().map(|j| super::joins::hint(locale, visit.now, Some(ticket.id), j)).collect(),
         no_requester: can.update && has_no_requester(&view),
         also_addressed,
@@ -167,14 +191,18 @@ pub async fn answer(
         trail: parts.trail(),
         agent: visit.is_agent(),
         closed_text: (!can.write && can.reopen).then(|| i18n::text(locale, "closed-customer", &[])),
-        recipients: if visit.is_agent() { recipients(&people) } else { Vec::new() },
+        to,
+        add: left.add,
+        bcc: left.bcc,
+        send_after: left.send_after,
+        status_after: left.status_after,
+        anyway: left.anyway,
         answer_to: if visit.is_agent() { offered(&view, &page.messages) } else { None },
         rating,
         can,
-        note_mode: left.note_mode,
-        reply_draft: left.reply,
-        note_draft: left.note,
-        stale: left.stale,
+        note_mode: left.note_mode || (fresh && reply_draft.is_empty() && !note_draft.is_empty()),
+        reply_draft,
+        note_draft,
         refused: left.refused,
         done: mail::done(locale, Some(&params.did)),
         erased: ticket.erased_at.map(|at| When::new(locale, at, visit.now)),
@@ -248,13 +276,6 @@ fn participant(p: &tickets::Participant) -> Participant {
         ParticipantState::Accepted => p.kind.as_str(),
     };
     Participant { initials: person.initials, name: person.name, email: person.email, kind: kind.to_owned() }
-}
-
-/// Who gets a reply: everybody on the ticket whom an agent accepted.
-fn recipients(people: &[tickets::Participant]) -> Vec<Person> {
-    let accepted = people.iter().filter(|p| p.state == ParticipantState::Accepted);
-    let mailed = accepted.filter(|p| p.kind != ParticipantKind::Follower);
-    mailed.map(|p| Person::new(p.name.as_deref(), &p.email, false)).collect()
 }
 
 /// The address that the customer's newest mail wants its answer at, where that is outside their domain.

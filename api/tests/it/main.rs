@@ -6,6 +6,7 @@ mod administration;
 mod api_docs;
 mod bad_input;
 mod commands;
+mod composer;
 mod doors;
 mod erasing;
 mod frame;

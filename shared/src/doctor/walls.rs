@@ -50,6 +50,7 @@ const LINKS: &[Link] = links! {
         "ticket_joins" by "ticket_id": "ticket_id" => "tickets", "other_id" => "tickets", "user_id" => "users",
             "ticket_message_id" => "ticket_messages", "decided_by" => "users";
         "digest_items" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
+        "drafts" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
         "ratings" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users", "outbox_id" => "outbox";
     }
     Messages {

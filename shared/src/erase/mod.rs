@@ -20,6 +20,7 @@ use crate::access::{Actor, Capability, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
+use crate::drafts;
 use crate::events::{By, EventKind};
 use crate::ids::{MessageId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::OutboxState;
@@ -120,6 +121,7 @@ async fn take_person(
         work.update(ticket, |t| t.snippet = tickets::snippet(&text));
         work.event(ticket, EventKind::Erased, who, json!({"user_id": user.id, "messages": messages}), None);
     }
+    drafts::erase_of(tx, user.id).await?;
     for ticket in sql::leave(tx, user.id).await? {
         work.event(ticket, EventKind::ParticipantRemoved, who, json!({"user_id": user.id}), None);
     }
@@ -161,6 +163,7 @@ async fn empty(tx: &mut Tx, work: &mut Work<'_>, reach: &Reach, who: By, why: &'
     sql::empty_mails(tx, reach.tenant, &reach.mails, at).await?;
     sql::empty_values(tx, &reach.tickets, None).await?;
     sql::empty_ratings(tx, &reach.tickets).await?;
+    drafts::erase(tx, &reach.tickets).await?;
     sql::forget_ids(tx, &reach.tickets).await?;
     for &id in &reach.tickets {
         close(work, id, who, why, at);

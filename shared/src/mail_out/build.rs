@@ -400,7 +400,8 @@ impl Known<'_> {
                 Content::Reply(Reply {
                     pid: about?.pid.clone(),
                     url: None,
-                    body_text: m.body.clone(),
+                    // What was written here is Markdown: its text is what it says without its marks.
+                    body_text: if m.mail_id.is_none() { m.visible_text.clone() } else { m.body.clone() },
                     body_html: m.body_html.as_deref().map(Reply::safe_html),
                     quoted: self.quoted(row, m.id),
                     reply_line: true,

@@ -1,6 +1,7 @@
 //! What each mail says, before it is put into words: one struct per template, each with a sample.
 
 use crate::clock::Time;
+use crate::mail_in::sanitise;
 use crate::text_enum;
 use serde::{Deserialize, Serialize};
 
@@ -150,11 +151,21 @@ pub struct LinkedFile {
     pub until: Time,
 }
 
+/// How elements look in a mail, where they say nothing themselves: mail programs differ in all that is not written out.
+const STYLES: &[(&str, &str)] = &[
+    ("<p>", "<p style=\"margin:0 0 16px\">"),
+    ("<ul>", "<ul style=\"margin:0 0 16px;padding:0 0 0 24px\">"),
+    ("<ol>", "<ol style=\"margin:0 0 16px;padding:0 0 0 24px\">"),
+    ("<blockquote>", "<blockquote style=\"margin:0 0 16px;padding:0 0 0 12px;border-left:2px solid #8a8f8c\">"),
+    ("<pre>", "<pre style=\"margin:0 0 16px;padding:8px 12px;border:1px solid #8a8f8c;white-space:pre-wrap\">"),
+];
+
 impl Reply {
     /// Returns the composer's HTML without anything active, as views of mail are cleaned (E12.8); images of the mail
     /// itself (`cid:`) stay.
     pub fn safe_html(html: &str) -> String {
-        ammonia::Builder::default().add_url_schemes(["cid"]).clean(html).to_string()
+        let clean = sanitise::html(html, |cid| Some(format!("cid:{cid}"))).html;
+        STYLES.iter().fold(clean, |html, (bare, styled)| html.replace(bare, styled))
     }
 
     /// A sample with all there can be.
@@ -479,7 +490,7 @@ mod tests {
     fn html_of_the_composer_is_cleaned() {
         assert_eq!(
             Reply::safe_html("<p onclick=x>a<script>b</script><img src=\"cid:logo\"><img src=\"javascript:x\"></p>"),
-            "<p>a<img src=\"cid:logo\"><img></p>"
+            "<p style=\"margin:0 0 16px\">a<img src=\"cid:logo\"><img></p>"
         );
     }
 

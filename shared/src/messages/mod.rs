@@ -1,11 +1,13 @@
 //! Messages: the entries of a ticket's conversation.
 
+mod guard;
 mod post;
 mod release;
 mod sql;
 pub mod types;
 mod withdraw;
 
+pub use guard::{Recipient, Recipients, recipients, speaks_of_file};
 pub use post::{Post, post};
 pub use release::send_now;
 pub use sql::{Delivery, by_ids, list};

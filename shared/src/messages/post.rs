@@ -1,17 +1,20 @@
 //! Writing a message: a reply, which leaves as mail, or an internal note.
 
+use super::guard;
 use super::types::{MessageKind, Side};
 use crate::access::{Actor, Capability, Role};
 use crate::address;
 use crate::app::App;
 use crate::attachments::{self, Attach};
 use crate::clock::Time;
+use crate::drafts;
 use crate::events::EventKind;
 use crate::ids::{MessageId, OutboxId, UserId};
 use crate::mail_out::answered::{self, Answered};
 use crate::mail_out::enqueue::{self, Recipient, Reply};
 use crate::mail_out::outbox::Template;
 use crate::mail_out::schedule;
+use crate::markdown::{self, Written};
 use crate::store::dialect;
 use crate::tickets::{
     self, Change, Error, NewMessage, ParticipantKind, ParticipantState, Result, Status, TicketRef, by,
@@ -23,7 +26,7 @@ use std::collections::BTreeSet;
 /// A message to write.
 #[derive(Debug, Clone, Default)]
 pub struct Post {
-    /// The text.
+    /// The text: Markdown if an agent writes it.
     pub body: String,
     /// Internal: agents only, never mailed.
     pub note: bool,
@@ -39,6 +42,14 @@ pub struct Post {
     pub attachments: Vec<Attach>,
     /// Whether suppressed addresses are tried all the same (E9.13).
     pub force: bool,
+    /// Whether a text is taken that may not have been meant so: a note's in a reply, one that speaks of a missing file.
+    pub anyway: bool,
+    /// Whether a reply is refused that speaks of a file and has none.
+    pub careful: bool,
+    /// Addresses that join the conversation with this reply.
+    pub add: Vec<String>,
+    /// Who takes part and does not get this one reply.
+    pub without: Vec<UserId>,
     /// Who gets a reply unseen by the others (E8.8).
     pub bcc: Vec<String>,
     /// The address outside the customer's domain that their mail wants its answer at, if the agent chose it (E8.2); None: the
@@ -46,8 +57,8 @@ pub struct Post {
     pub answer_to: Option<String>,
 }
 
-/// How many may get a reply unseen.
-const MOST_BCC: usize = 20;
+/// How many may join by one reply, and how many may get it unseen.
+const MOST_ADDRESSES: usize = 20;
 
 /// Writes a message. An agent's reply is queued to every participant in the same transaction; a requester's brings a
 /// waiting or solved ticket back to work.
@@ -67,6 +78,9 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         actor.require(Capability::TicketsUpdate)?;
     }
     check(&post)?;
+    if agent && !post.note && !post.anyway {
+        guard::no_note_in(&mut change.tx, actor.user, change.id, &post.body).await?;
+    }
     let ticket = change.ticket().clone();
     if !agent && ticket.status == Status::Closed {
         return Err(Error::Closed);
@@ -79,6 +93,12 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         (false, _) => Side::Customer,
     };
     let kind = if post.note { MessageKind::Note } else { MessageKind::Reply };
+    // Agents write Markdown, all others plain text (E12.8).
+    let written = (agent && !post.body.trim().is_empty()).then(|| markdown::render(&post.body));
+    let (visible_text, body_html) = match written {
+        Some(Written { html, text }) => (text, Some(html)),
+        None => (post.body.clone(), None),
+    };
     let message = NewMessage {
         id,
         tenant_id: ticket.tenant_id,
@@ -89,9 +109,9 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         author_id: actor.user,
         author_name: actor.name.clone(),
         author_email: Some(actor.email.clone()),
-        visible_text: post.body.clone(),
+        visible_text,
         body: post.body,
-        body_html: None,
+        body_html,
         class: None,
         verdict: None,
         mail_id: None,
@@ -103,6 +123,9 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
     };
     change.work.message(message, by(actor));
     attachments::attach(app, &mut change.tx, &mut change.work, actor, &ticket, id, post.attachments).await?;
+    if let Some(author) = actor.user {
+        drafts::take(&mut change.tx, author, ticket.id, kind).await?;
+    }
     if agent {
         after_agent(&mut change, kind, post.status_after);
     } else {
@@ -121,8 +144,16 @@ fn check(post: &Post) -> Result<()> {
     if post.body.trim().is_empty() && post.attachments.is_empty() {
         return Err(Error::invalid("body", "reply_empty", "a message needs a text or a file"));
     }
-    if post.bcc.len() > MOST_BCC {
-        return Err(Error::invalid("bcc", "too_many", "at most 20 addresses"));
+    if post.careful && !post.anyway && !post.note && post.attachments.is_empty() && guard::speaks_of_file(&post.body) {
+        return Err(Error::invalid("body", "file_missing", "the text speaks of a file, and there is none"));
+    }
+    for (field, addresses) in [("bcc", &post.bcc), ("add", &post.add)] {
+        if addresses.len() > MOST_ADDRESSES {
+            return Err(Error::invalid(field, "too_many", "at most 20 addresses"));
+        }
+    }
+    if post.note && !(post.add.is_empty() && post.without.is_empty()) {
+        return Err(Error::invalid("add", "not_sent", "a note is not sent"));
     }
     if post.bcc.iter().any(|a| !address::is_valid(a.trim()) || a.chars().any(char::is_control)) {
         return Err(Error::invalid("bcc", "address_invalid", "not a mail address"));
@@ -140,12 +171,14 @@ fn check(post: &Post) -> Result<()> {
 async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post, answered: &Answered) -> Result<String> {
     let ticket = change.ticket().clone();
     let all = tickets::participants(&mut change.tx, &[ticket.id]).await?;
-    let wanted: Vec<_> = all
-        .iter()
-        .filter(|p| p.state == ParticipantState::Accepted && p.kind != ParticipantKind::Follower)
-        .filter(|p| Some(p.user_id) != change.actor.user && address::is_valid(&p.email))
-        .map(|p| p.user_id)
-        .collect();
+    let mut wanted: Vec<UserId> =
+        all.iter().filter(|p| guard::gets_replies(p, change.actor.user)).map(|p| p.user_id).collect();
+    wanted.extend(joining(change, &all, &post.add).await?);
+    let had_any = !wanted.is_empty();
+    wanted.retain(|user| !post.without.contains(user));
+    if had_any && wanted.is_empty() && post.bcc.is_empty() {
+        return Err(Error::invalid("without", "nobody_left", "nobody would get the reply"));
+    }
     let known = enqueue::recipients(&mut change.tx, &wanted).await?;
     let mut to: Vec<Recipient> = wanted.iter().filter_map(|u| known.get(u)).cloned().collect();
     if let Some(requester) = to.iter_mut().find(|r| r.user_id == ticket.requester_id)
@@ -194,6 +227,28 @@ async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post, answered: &A
         }
     }
     Ok(message_id)
+}
+
+/// Lets addresses join the conversation, and returns those who were not in it.
+async fn joining(change: &mut Change<'_>, all: &[tickets::Participant], addresses: &[String]) -> Result<Vec<UserId>> {
+    let mut found = Vec::new();
+    if !addresses.is_empty() {
+        change.actor.require(Capability::TicketsUpdate)?;
+    }
+    for email in addresses {
+        let user = change.user_of("add", email, None).await?;
+        let known = all.iter().find(|p| p.user_id == user);
+        if found.contains(&user) || known.is_some_and(|p| guard::gets_replies(p, change.actor.user)) {
+            continue;
+        }
+        match known {
+            Some(p) if p.state == ParticipantState::NewSender => change.accept(user).await?,
+            Some(_) => continue,
+            None => change.add_cc(user),
+        }
+        found.push(user);
+    }
+    Ok(found)
 }
 
 /// Returns those of `addresses` who do not get the reply openly, and notes them on the ticket: what they answer is for

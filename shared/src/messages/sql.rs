@@ -2,7 +2,7 @@
 
 use super::types::Message;
 use crate::clock::Time;
-use crate::ids::{MessageId, OutboxId, TicketId};
+use crate::ids::{MessageId, OutboxId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::store::{Exec, Result, sql};
 
@@ -94,4 +94,26 @@ pub(super) async fn cancel(tx: &mut crate::store::Tx, message: MessageId, at: Ti
 
 pub(super) async fn mark_withdrawn(tx: &mut crate::store::Tx, message: MessageId, at: Time) -> Result<u64> {
     sql("UPDATE ticket_messages SET withdrawn_at = $1 WHERE id = $2").bind(at).bind(message).exec(tx).await
+}
+
+/// Who got our last reply on a ticket that still stands, and at which address.
+pub(super) async fn last_recipients(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<(Option<UserId>, String)>> {
+    sql("SELECT o.user_id, o.to_email FROM outbox o WHERE o.kind = 'reply' AND o.ticket_id = $1 AND o.ticket_message_id = \
+         (SELECT m.id FROM ticket_messages m WHERE m.ticket_id = $1 AND m.kind = 'reply' AND m.side = 'agent' \
+          AND m.withdrawn_at IS NULL AND EXISTS (SELECT 1 FROM outbox x WHERE x.ticket_message_id = m.id AND x.kind = 'reply') \
+          ORDER BY m.seq DESC LIMIT 1) ORDER BY o.id")
+    .bind(ticket)
+    .all(ex)
+    .await
+}
+
+/// The texts of a ticket's newest notes.
+pub(super) async fn notes(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<String>> {
+    let found: Vec<(String,)> = sql(
+        "SELECT visible_text FROM ticket_messages WHERE ticket_id = $1 AND kind = 'note' ORDER BY seq DESC LIMIT 200",
+    )
+    .bind(ticket)
+    .all(ex)
+    .await?;
+    Ok(found.into_iter().map(|(text,)| text).collect())
 }

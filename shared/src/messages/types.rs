@@ -52,9 +52,9 @@ pub struct Message {
     pub author_name: Option<String>,
     /// The author's address when it was written.
     pub author_email: Option<String>,
-    /// The text as it was written or received.
+    /// The text as it was written or received; what agents write here is Markdown.
     pub body: String,
-    /// The HTML as received; never shown unsanitised.
+    /// The HTML as received, or rendered from an agent's Markdown; never shown unsanitised.
     pub body_html: Option<String>,
     /// The new text without quotes and signature (E7).
     pub visible_text: String,
@@ -76,4 +76,11 @@ pub struct Message {
     pub forwarded_by: Option<UserId>,
     /// When its author wrote it, where that is not when it was received (E6.2).
     pub written_at: Option<Time>,
+}
+
+impl Message {
+    /// Returns the HTML of what was written here as Markdown, and did not come by mail; not cleaned.
+    pub fn markdown_html(&self) -> Option<&str> {
+        self.body_html.as_deref().filter(|_| self.mail_id.is_none())
+    }
 }

@@ -4,6 +4,7 @@ use super::sql;
 use super::types::MessageKind;
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::drafts;
 use crate::events::EventKind;
 use crate::ids::MessageId;
 use crate::mail_out::kinds::OutboxState;
@@ -11,7 +12,7 @@ use crate::tickets::{Change, Error, Result, Status, TicketRef, by};
 use serde_json::json;
 
 /// Takes a reply back: none of its mails leaves, the message is marked as withdrawn, and status and first response are
-/// as before if nothing changed since.
+/// as before if nothing changed since; its text is its author's draft again.
 ///
 /// # Errors
 /// `TooLate` if any of its mails is on its way or gone; `NotFound` if it is no reply of this ticket.
@@ -31,6 +32,10 @@ pub async fn withdraw(app: &App, actor: &Actor, which: &TicketRef, message: Mess
     sql::cancel(&mut change.tx, message, now).await?;
     sql::mark_withdrawn(&mut change.tx, message, now).await?;
     restore(&mut change, &found).await?;
+    if let Some(author) = actor.user {
+        let ticket = change.ticket().clone();
+        drafts::give_back(&mut change.tx, author, &ticket, &found.body, now).await?;
+    }
     let id = change.id;
     for mail in outgoing.iter().filter(|o| open(o.state)) {
         change.work.event(id, EventKind::MailCancelled, by(actor), json!({"outbox_id": mail.id}), None);

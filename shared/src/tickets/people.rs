@@ -86,7 +86,10 @@ pub async fn set_participant(
 
 impl Change<'_> {
     /// Returns the user with this address, made if there is none.
-    async fn user_of(&mut self, field: &'static str, email: &str, name: Option<&str>) -> Result<UserId> {
+    ///
+    /// # Errors
+    /// `Invalid` for an address that cannot be one, or is ours.
+    pub(crate) async fn user_of(&mut self, field: &'static str, email: &str, name: Option<&str>) -> Result<UserId> {
         let email = email.trim();
         if !address::is_valid(email) {
             return Err(Error::invalid(field, "address_invalid", "not a mail address"));
@@ -129,7 +132,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn add_cc(&mut self, user: UserId) {
+    pub(crate) fn add_cc(&mut self, user: UserId) {
         self.work.add_participant(self.id, user, ParticipantKind::Cc, ParticipantState::Accepted, by(self.actor));
     }
 
@@ -137,7 +140,7 @@ impl Change<'_> {
     ///
     /// # Errors
     /// See [`crate::store::Error`].
-    pub(super) async fn accept(&mut self, user: UserId) -> Result<()> {
+    pub(crate) async fn accept(&mut self, user: UserId) -> Result<()> {
         sql::accept_participant(&mut self.tx, self.id, user).await?;
         let data = json!({"user_id": user, "state": ParticipantState::Accepted});
         self.work.event(self.id, EventKind::ParticipantChanged, by(self.actor), data, None);

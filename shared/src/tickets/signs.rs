@@ -3,6 +3,7 @@
 use super::{Result, TicketView, sql};
 use crate::access::Actor;
 use crate::app::App;
+use crate::drafts;
 use crate::ids::TicketId;
 use std::collections::{HashMap, HashSet};
 
@@ -15,6 +16,8 @@ pub struct Signs {
     pub failed: HashSet<TicketId>,
     /// Tickets that stand for a storm, with how many untouched others they stand for (E5.13).
     pub storms: HashMap<TicketId, i64>,
+    /// Tickets on which the actor has begun to write.
+    pub drafts: HashSet<TicketId>,
 }
 
 /// Reads the signs of `rows`, as far as the actor sees them.
@@ -31,5 +34,9 @@ pub async fn signs(app: &App, actor: &Actor, rows: &[TicketView]) -> Result<Sign
         files: sql::with_files(&mut read, &ids).await?.into_iter().collect(),
         failed: sql::with_failed_mail(&mut read, &ids).await?.into_iter().collect(),
         storms: sql::storms_of(&mut read, &ids).await?.into_iter().collect(),
+        drafts: match actor.user {
+            Some(user) => drafts::tickets_with(&mut read, user, &ids).await?.into_iter().collect(),
+            None => HashSet::new(),
+        },
     })
 }

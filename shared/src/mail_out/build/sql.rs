@@ -1,7 +1,7 @@
 //! What building mails must look up, for many at once.
 
 use crate::clock::Time;
-use crate::ids::{AttachmentId, MessageId, TicketId, UserId};
+use crate::ids::{AttachmentId, MailId, MessageId, TicketId, UserId};
 use crate::messages::types::MessageKind;
 use crate::store::{Exec, Result, sql};
 
@@ -35,6 +35,7 @@ pub(super) struct MessageFacts {
     pub body: String,
     pub body_html: Option<String>,
     pub visible_text: String,
+    pub mail_id: Option<MailId>,
     pub author_name: Option<String>,
     pub author_email: Option<String>,
 }
@@ -43,7 +44,7 @@ pub(super) async fn messages(ex: &mut impl Exec, ids: &[MessageId]) -> Result<Ve
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    sql("SELECT id, kind, body, body_html, visible_text, author_name, author_email FROM ticket_messages WHERE id IN ")
+    sql("SELECT id, kind, body, body_html, visible_text, mail_id, author_name, author_email FROM ticket_messages WHERE id IN ")
         .list(ids.iter().copied())
         .all(ex)
         .await
