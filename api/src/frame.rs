@@ -117,6 +117,10 @@ fn as_page(response: Response, headers: &HeaderMap, here: &str) -> Response {
         let next: String = url::form_urlencoded::byte_serialize(here.as_bytes()).collect();
         return Redirect::to(&format!("/login?next={next}")).into_response();
     }
+    if shown.code == codes::SECOND_FACTOR_SETUP_REQUIRED.code {
+        let next: String = url::form_urlencoded::byte_serialize(here.as_bytes()).collect();
+        return Redirect::to(&format!("/account/two-factor?next={next}")).into_response();
+    }
     let mut out = crate::web::error::answer(headers, &shown, here);
     for name in [header::RETRY_AFTER, header::ALLOW] {
         if let Some(value) = response.headers().get(&name) {

@@ -3,8 +3,8 @@
 use crate::extract::{Caller, Peer};
 use crate::json::{
     attachments, audit, auth, categories, coverage, dkim, drafts, events, file_links, imap_accounts, joins, live,
-    mailboxes, mails, messages, outbox, preview, search, suppressions, tenants, ticket_parts, tickets, tokens, users,
-    views,
+    mailboxes, mails, messages, outbox, own, preview, search, suppressions, tenants, ticket_parts, tickets, tokens,
+    two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -165,9 +165,18 @@ impl Routes<'_> {
 async fn users_only(State(api): State<Api>, req: Request, next: Next) -> Response {
     let (mut parts, body) = req.into_parts();
     match <Caller as FromRequestParts<Api>>::from_request_parts(&mut parts, &api).await {
+        Ok(caller) if caller.must_enrol && !serves_enrolling(parts.uri.path()) => {
+            Problem::new(codes::SECOND_FACTOR_SETUP_REQUIRED).into_response()
+        }
         Ok(_) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Whether a route may be used by who must set up the second step first: to do that, and to leave.
+fn serves_enrolling(path: &str) -> bool {
+    ["/account/two-factor", "/api/auth/two-factor"].iter().any(|p| path.starts_with(p))
+        || ["/api/auth/me", "/api/auth/logout"].contains(&path)
 }
 
 /// Away from a developer's machine these routes do not exist.
@@ -208,7 +217,16 @@ fn accounts(r: Routes) -> Routes {
         .post("/api/auth/reset", Who::Anyone, auth::reset)
         .post("/api/auth/link", Who::Anyone, auth::link)
         .post("/api/auth/logout", Who::User, auth::logout)
-        .get("/api/auth/me", Who::User, auth::me)
+        .get("/api/auth/me", Who::User, own::me)
+        .patch("/api/auth/me", Who::User, own::change)
+        .get("/api/auth/sessions", Who::User, own::sessions)
+        .delete("/api/auth/sessions", Who::User, own::end_others)
+        .delete("/api/auth/sessions/{id}", Who::User, own::end)
+        .get("/api/auth/two-factor", Who::User, two_factor::show)
+        .post("/api/auth/two-factor", Who::User, two_factor::begin)
+        .post("/api/auth/two-factor/confirm", Who::User, two_factor::confirm)
+        .post("/api/auth/two-factor/disable", Who::User, two_factor::disable)
+        .post("/api/auth/two-factor/recovery-codes", Who::User, two_factor::renew)
         .post("/api/auth/password", Who::User, auth::password)
         .get("/api/tokens", Who::User, tokens::list)
         .post("/api/tokens", Who::User, tokens::create)
@@ -220,6 +238,8 @@ fn administration(r: Routes) -> Routes {
         .create("/api/users", Who::User, Limit::Small, users::create)
         .get("/api/users/{id}", Who::User, users::get)
         .patch("/api/users/{id}", Who::User, users::update)
+        .post("/api/users/{id}/invite", Who::User, users::invite)
+        .delete("/api/users/{id}/two-factor", Who::User, two_factor::reset)
         .post("/api/users/{id}/erase", Who::User, users::erase)
         .get("/api/tenants", Who::User, tenants::list)
         .create("/api/tenants", Who::User, Limit::Small, tenants::create)
@@ -346,7 +366,7 @@ fn mail(r: Routes) -> Routes {
 
 /// Pages and their forms.
 fn pages(r: Routes) -> Routes {
-    dashboard(developer(public(r)))
+    dashboard(developer(account(public(r))))
 }
 
 fn public(r: Routes) -> Routes {
@@ -362,6 +382,8 @@ fn public(r: Routes) -> Routes {
         .get("/files/{token}", Who::Anyone, file_links::follow)
         .get("/login", Who::Anyone, web::login::show)
         .post("/login", Who::Anyone, web::login::login)
+        .get("/login/code", Who::Anyone, web::login_code::show)
+        .post("/login/code", Who::Anyone, web::login_code::finish)
         .get("/forgot", Who::Anyone, web::ask_link::forgot)
         .post("/forgot", Who::Anyone, web::ask_link::mail_password)
         .get("/link", Who::Anyone, web::ask_link::link)
@@ -374,6 +396,22 @@ fn public(r: Routes) -> Routes {
         .post("/reset/{token}", Who::Anyone, web::mailed_link::reset)
         .post("/logout", Who::Anyone, web::login::logout)
         .post("/theme", Who::Anyone, web::login::theme)
+}
+
+fn account(r: Routes) -> Routes {
+    r.get("/account", Who::User, web::account::show)
+        .post("/account", Who::User, web::account::change)
+        .post("/account/mail", Who::User, web::account::change_mail)
+        .post("/account/password", Who::User, web::account::change_password)
+        .post("/account/sessions/end", Who::User, web::account::end_others)
+        .post("/account/sessions/{id}/end", Who::User, web::account::end_session)
+        .post("/account/tokens", Who::User, web::account::make_token)
+        .post("/account/tokens/{id}/revoke", Who::User, web::account::revoke_token)
+        .get("/account/two-factor", Who::User, web::two_factor::show)
+        .post("/account/two-factor", Who::User, web::two_factor::begin)
+        .post("/account/two-factor/confirm", Who::User, web::two_factor::confirm)
+        .post("/account/two-factor/disable", Who::User, web::two_factor::disable)
+        .post("/account/two-factor/codes", Who::User, web::two_factor::renew)
 }
 
 fn developer(r: Routes) -> Routes {

@@ -54,6 +54,8 @@ id! {
     OutboxId,
     /// An API token's row id.
     TokenId,
+    /// A session's row id.
+    SessionId,
     /// A DKIM key's row id.
     DkimKeyId,
     /// The row id of a link to a sent file.

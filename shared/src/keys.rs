@@ -5,7 +5,7 @@
 //! before the restore must not open the ticket that got its number afterwards. What is not mail (timeline, digests,
 //! form tokens) does not depend on the epoch.
 
-use crate::ids::TenantId;
+use crate::ids::{TenantId, UserId};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngCore;
@@ -139,6 +139,11 @@ impl Keys {
         mac(&self.timeline, &[previous, content])
     }
 
+    /// Returns what is kept of a recovery code instead of it: keyed, as the codes are short enough to be tried out.
+    pub fn recovery_hash(&self, user: UserId, code: &str) -> String {
+        hex(&mac(&self.digest, &[b"recovery code", &user.0.to_be_bytes(), code.as_bytes()]))
+    }
+
     /// Returns the token that HTML forms of a session carry. `session` is the session's hash or cookie.
     pub fn csrf_token(&self, session: &[u8]) -> String {
         URL_SAFE_NO_PAD.encode(mac(&self.form, &[session]))
@@ -166,6 +171,13 @@ pub fn new_token() -> String {
     let mut bytes = [0u8; 32];
     rand::rng().fill_bytes(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Returns random octets.
+pub(crate) fn random_octets<const N: usize>() -> [u8; N] {
+    let mut bytes = [0u8; N];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
 }
 
 /// Returns a new API token: `pr_` and 256 random bits.

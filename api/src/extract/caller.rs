@@ -80,6 +80,22 @@ pub fn set_cookie(config: &Config, token: Option<&str>) -> String {
     format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", cookie_name(config))
 }
 
+fn step_name(config: &Config) -> &'static str {
+    if config.is_tls() { "__Host-postroom-step" } else { "postroom-step" }
+}
+
+/// Returns the Set-Cookie value that carries a login's first step to its second; None ends it.
+pub fn set_step(config: &Config, token: Option<&str>) -> String {
+    let secure = if config.is_tls() { "; Secure" } else { "" };
+    let (value, age) = token.map_or(("", 0), |token| (token, 600));
+    format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", step_name(config))
+}
+
+/// Returns what the browser keeps of a login's first step.
+pub fn step<'a>(headers: &'a HeaderMap, config: &Config) -> Option<&'a str> {
+    cookie(headers, step_name(config)).filter(|token| !token.is_empty())
+}
+
 /// A token before a cookie: who sends one means it.
 fn credential<'a>(headers: &'a HeaderMap, config: &Config) -> Option<Credential<'a>> {
     bearer(headers)

@@ -1,6 +1,7 @@
 //! Logging in and out, passwords and mailed links.
 
 use super::TenantName;
+use super::own;
 use super::users::{UserShape, shape};
 use crate::Api;
 use crate::extract::caller::{self, set_cookie};
@@ -13,12 +14,18 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::access::Origin;
-use shared::sessions::{self, Attempt, LinkKind, Opened, links};
+use shared::mail_out::unsubscribe::Sort;
+use shared::sessions::{self, Attempt, Browser, LinkKind, Opened, links};
+use std::collections::BTreeMap;
 
 /// Who somebody is, and what they may do.
 #[derive(Debug, Serialize)]
 pub struct Me {
-    user: UserShape,
+    /// Who.
+    pub user: UserShape,
+    /// Which mail they want, where that is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferences: Option<BTreeMap<Sort, bool>>,
 }
 
 /// What is known of somebody who has not logged in.
@@ -44,28 +51,30 @@ impl FromRequestParts<Api> for Stranger {
 pub struct LoginBody {
     email: String,
     password: String,
+    /// The second step's, if there is one.
+    code: Option<String>,
     #[serde(default, alias = "tenant_id", alias = "company_id", alias = "company")]
     tenant: Option<TenantName>,
 }
 
-/// `POST /api/auth/login`
+/// `POST /api/auth/login`: 401 `second_factor_required` where a code must come along.
 pub async fn login(State(api): State<Api>, from: Stranger, Json(body): Json<LoginBody>) -> Result<Response, Problem> {
     let tenant = from.tenant.or(body.tenant.as_ref().map(TenantName::text));
     let attempt = Attempt {
         email: &body.email,
         password: &body.password,
         tenant: tenant.as_deref(),
-        user_agent: from.user_agent.as_deref(),
-        origin: from.origin,
+        code: body.code.as_deref(),
+        browser: Browser { user_agent: from.user_agent.as_deref(), origin: from.origin },
     };
-    let opened = sessions::login(&api.app.db, attempt).await?;
+    let opened = sessions::login(&api.app, attempt).await?;
     Ok(welcome(&api, opened))
 }
 
 /// The answer that opens a session.
 fn welcome(api: &Api, opened: Opened) -> Response {
     let cookie = set_cookie(&api.app.config, Some(&opened.token));
-    ([(header::SET_COOKIE, cookie)], axum::Json(Me { user: shape(opened.user) })).into_response()
+    ([(header::SET_COOKIE, cookie)], axum::Json(Me { user: shape(opened.user), preferences: None })).into_response()
 }
 
 /// `POST /api/auth/logout`
@@ -73,14 +82,6 @@ pub async fn logout(State(api): State<Api>, caller: Caller) -> Result<Response, 
     sessions::logout(&api.app.db, &caller).await?;
     let cookie = set_cookie(&api.app.config, None);
     Ok(([(header::SET_COOKIE, cookie)], axum::Json(json!({"user": null}))).into_response())
-}
-
-/// `GET /api/auth/me`
-pub async fn me(caller: Caller) -> axum::Json<Me> {
-    let mut user = shape(caller.user.clone());
-    // A token may do less than its user, and a setting of the chosen tenant may add something.
-    user.capabilities = caller.actor.capabilities().iter().collect();
-    axum::Json(Me { user })
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,7 +96,7 @@ pub struct PasswordBody {
 pub async fn password(State(api): State<Api>, caller: Caller, body: Unread) -> Result<axum::Json<Me>, Problem> {
     let body: PasswordBody = body.read()?;
     sessions::change_password(&api.app.db, &caller, &body.current_password, body.new_password).await?;
-    Ok(me(caller).await)
+    own::me(State(api), caller).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,13 +148,14 @@ pub async fn reset(
         origin: from.origin,
     };
     let user = links::set_password(&api.app.db, new).await?;
-    Ok(axum::Json(Me { user: shape(user) }))
+    Ok(axum::Json(Me { user: shape(user), preferences: None }))
 }
 
 #[derive(Debug, Deserialize)]
 pub struct LinkBody {
     email: Option<String>,
     token: Option<String>,
+    code: Option<String>,
     #[serde(default, alias = "tenant_id", alias = "company_id", alias = "company")]
     tenant: Option<TenantName>,
 }
@@ -162,7 +164,8 @@ pub struct LinkBody {
 pub async fn link(State(api): State<Api>, from: Stranger, Json(body): Json<LinkBody>) -> Result<Response, Problem> {
     match (body.token, body.email) {
         (Some(token), None) => {
-            let opened = links::login(&api.app.db, &token, from.user_agent.as_deref(), from.origin).await?;
+            let browser = Browser { user_agent: from.user_agent.as_deref(), origin: from.origin };
+            let opened = links::login(&api.app, &token, body.code.as_deref(), browser).await?;
             Ok(welcome(&api, opened))
         }
         (None, Some(email)) => {

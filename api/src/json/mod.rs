@@ -19,6 +19,7 @@ pub mod mailboxes;
 pub mod mails;
 pub mod messages;
 pub mod outbox;
+pub mod own;
 pub mod preview;
 pub mod search;
 pub mod shapes;
@@ -27,6 +28,7 @@ pub mod tenants;
 pub mod ticket_parts;
 pub mod tickets;
 pub mod tokens;
+pub mod two_factor;
 pub mod users;
 pub mod views;
 

@@ -28,6 +28,7 @@ pub struct UserShape {
     active: bool,
     locale: Option<Locale>,
     has_password: bool,
+    two_factor: bool,
     /// All that they may do.
     pub capabilities: Vec<Capability>,
     /// What they may do beyond their role.
@@ -64,6 +65,7 @@ pub fn shape(u: User) -> UserShape {
         active: u.active,
         locale: u.locale,
         has_password: u.has_password,
+        two_factor: u.two_factor,
         created_at: u.created_at,
         updated_at: u.updated_at,
     }
@@ -171,6 +173,15 @@ pub async fn update(
         password: body.password,
     };
     Ok(Json(shape(users::update(db, actor, id, change).await?)))
+}
+
+/// `POST /api/users/{id}/invite`: once more, for who has not chosen a password yet.
+pub async fn invite(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<UserId>,
+) -> Result<Json<UserShape>, Problem> {
+    Ok(Json(shape(users::invite_again(&api.app, &caller.actor, id).await?)))
 }
 
 /// `POST /api/users/{id}/erase`: for good (E13.1); says how much went.

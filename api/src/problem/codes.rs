@@ -37,8 +37,11 @@ codes! {
     INVALID_HEADER = 400 "invalid_header" "A request header has a wrong value";
     UNAUTHENTICATED = 401 "unauthenticated" "Log in, or send a valid token";
     INVALID_CREDENTIALS = 401 "invalid_credentials" "Address or password is wrong";
+    SECOND_FACTOR_REQUIRED = 401 "second_factor_required" "A code of the second step must come along";
+    SECOND_FACTOR_INVALID = 401 "second_factor_invalid" "The code is wrong, or was used before";
     SIGNATURE_INVALID = 401 "signature_invalid" "The request's signature, secret or topic is not the provider's";
     FORBIDDEN = 403 "forbidden" "You may not do this";
+    SECOND_FACTOR_SETUP_REQUIRED = 403 "second_factor_setup_required" "Set up the second step of the login first";
     CSRF_FAILED = 403 "csrf_failed" "The request did not come from a page of this site";
     NOT_FOUND = 404 "not_found" "There is nothing here";
     TICKET_NOT_FOUND = 404 "ticket_not_found" "No such ticket";

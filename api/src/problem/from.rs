@@ -106,6 +106,8 @@ impl From<LoginError> for Problem {
     fn from(e: LoginError) -> Self {
         match e {
             LoginError::Wrong => Problem::new(codes::INVALID_CREDENTIALS),
+            LoginError::SecondFactor { .. } => Problem::new(codes::SECOND_FACTOR_REQUIRED),
+            LoginError::WrongCode => Problem::new(codes::SECOND_FACTOR_INVALID),
             LoginError::TenantRequired => Problem::new(codes::TENANT_REQUIRED),
             LoginError::Throttled { retry_after_s } => Problem::new(codes::RATE_LIMITED).retry_after(retry_after_s),
             LoginError::Store(e) => e.into(),

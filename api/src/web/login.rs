@@ -2,6 +2,7 @@
 
 use super::error;
 use super::form_data::FormData;
+use super::login_code;
 use super::mail;
 use super::parts::Refused;
 use super::reader::{self, Visit};
@@ -79,11 +80,12 @@ pub async fn login(State(api): State<Api>, visit: Visit, form: FormData) -> Resu
         email: form.get("email"),
         password: form.text("password"),
         tenant: form.some("tenant"),
-        user_agent: visit.user_agent.as_deref(),
-        origin: visit.origin.clone(),
+        code: None,
+        browser: visit.browser(),
     };
-    let problem = match sessions::login(&api.app.db, attempt).await {
+    let problem = match sessions::login(&api.app, attempt).await {
         Ok(opened) => return Ok(welcome(&api, &opened, form.get("next"))),
+        Err(LoginError::SecondFactor { user }) => return login_code::lead(&api, user, form.get("next")).await,
         Err(e @ LoginError::Store(_)) => return Err(e.into()),
         Err(e) => Problem::from(e),
     };

@@ -4,6 +4,7 @@
 use super::error;
 use super::form_data::FormData;
 use super::login;
+use super::login_code;
 use super::parts::{Field, Refused};
 use super::reader::{self, Visit};
 use super::render::{self, Page};
@@ -15,7 +16,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use shared::i18n::{self, Locale};
-use shared::sessions::{self, LinkKind, LinkState, LoginError, links};
+use shared::ids::UserId;
+use shared::sessions::{self, LinkKind, LinkState, LoginError, Opened, links};
 
 /// `mailed_link.hbs`
 #[derive(Debug, Clone, Serialize)]
@@ -101,11 +103,29 @@ pub async fn sign_in(
     Path(token): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    match links::login(&api.app.db, &token, visit.user_agent.as_deref(), visit.origin.clone()).await {
-        Ok(opened) => Ok(login::welcome(&api, &opened, form.get("next"))),
+    match signed_in(&api, &visit, &token).await {
+        Ok(Signed::In(opened)) => Ok(login::welcome(&api, &opened, form.get("next"))),
+        Ok(Signed::CodeFor(user)) => login_code::lead(&api, user, form.get("next")).await,
         // Between the page and its button it was used, or became too old: the page says which.
         Err(LoginError::Wrong) => Ok(find(&api, LinkKind::Link, &token, form.get("next")).await?.answer(&visit)),
         Err(e) => Err(e.into()),
+    }
+}
+
+/// What a sign-in link did.
+enum Signed {
+    In(Opened),
+    /// It is used up, and a code must follow.
+    CodeFor(UserId),
+}
+
+async fn signed_in(api: &Api, visit: &Visit, token: &str) -> Result<Signed, LoginError> {
+    match links::login(&api.app, token, None, visit.browser()).await {
+        Err(LoginError::SecondFactor { user }) => {
+            links::spend(&api.app.db, token).await?;
+            Ok(Signed::CodeFor(user))
+        }
+        other => Ok(Signed::In(other?)),
     }
 }
 
@@ -131,8 +151,11 @@ pub async fn accept(
         Ok(user) => user,
         Err(again) => return Ok(again),
     };
-    let opened = sessions::enter(&api.app.db, user, visit.user_agent.as_deref(), visit.origin.clone()).await?;
-    Ok(login::welcome(&api, &opened, ""))
+    match sessions::enter(&api.app, user, None, visit.browser()).await {
+        Ok(opened) => Ok(login::welcome(&api, &opened, "")),
+        Err(LoginError::SecondFactor { user }) => login_code::lead(&api, user, "").await,
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// `GET /reset/{token}`

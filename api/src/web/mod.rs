@@ -3,6 +3,7 @@
 //! Handlers call the same verbs as the JSON API and decide nothing themselves. Every page works without JavaScript;
 //! every word comes from the catalogue. Read `render` next.
 
+pub mod account;
 pub mod ask_link;
 pub mod assets;
 pub mod cards;
@@ -20,6 +21,7 @@ pub mod joins;
 pub mod keys;
 pub mod lists;
 pub mod login;
+pub mod login_code;
 pub mod mail;
 mod mail_flow;
 pub mod mailboxes;
@@ -41,5 +43,6 @@ pub mod story;
 pub mod ticket;
 pub mod ticket_acts;
 pub mod ticket_show;
+pub mod two_factor;
 pub mod unsubscribe;
 pub mod words;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, header};
 use shared::access::{Actor, Capability, Origin};
 use shared::clock::{self, Time};
 use shared::i18n::{self, Locale};
+use shared::sessions::Browser;
 use shared::tickets::View;
 use shared::tickets::counts::{self, Count};
 
@@ -86,6 +87,11 @@ impl Visit {
     /// Whether the reader is on the helping side.
     pub fn is_agent(&self) -> bool {
         self.caller.as_ref().is_some_and(|c| c.actor.is_agent())
+    }
+
+    /// Returns what is known of the browser, for a login.
+    pub fn browser(&self) -> Browser<'_> {
+        Browser { user_agent: self.user_agent.as_deref(), origin: self.origin.clone() }
     }
 
     /// Returns this page's path and query.

@@ -333,6 +333,9 @@ mod tests {
     fn every_template_renders_in_every_language() {
         let mut seen = BTreeSet::new();
         every_sample::<web::login::LoginPage>(&mut seen);
+        every_sample::<web::login_code::LoginCodePage>(&mut seen);
+        every_sample::<web::account::AccountPage>(&mut seen);
+        every_sample::<web::two_factor::TwoFactorPage>(&mut seen);
         every_sample::<web::ask_link::AskLinkPage>(&mut seen);
         every_sample::<web::mailed_link::MailedLinkPage>(&mut seen);
         every_sample::<web::unsubscribe::UnsubscribePage>(&mut seen);

@@ -7,7 +7,7 @@ use crate::harness::people::Person;
 use crate::harness::{INBOUND_TOKEN, Request, Server, on_both};
 use api::routes::{Route, Who};
 use serde_json::{Value, json};
-use shared::access::{Actor, Role};
+use shared::access::{Actor, Origin, Role};
 use shared::config::Secret;
 use shared::coverage;
 use shared::ids::{AttachmentId, MailboxId, TenantId, TicketId};
@@ -15,7 +15,7 @@ use shared::imap_accounts::{self, AfterFetch, ImapAuth, ImapTls, NewImapAccount,
 use shared::mail_out::dkim::{self, Algorithm, NewKey};
 use shared::mail_out::{links, suppress};
 use shared::mailboxes::{self, NewMailbox, TagSeparator};
-use shared::sessions::tokens;
+use shared::sessions::{self, Browser, Credential, tokens};
 use shared::store::Scope;
 use shared::tenants::Audience;
 use shared::users;
@@ -160,6 +160,7 @@ async fn callers(s: &Server, stage: &Stage) -> Vec<Caller> {
 async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: Option<&Person>) -> String {
     let Some(open) = route.path.find('{') else { return route.path.to_owned() };
     let value = match &route.path[..open] {
+        "/api/users/" if route.path.ends_with("/invite") => invited(s, place).await,
         "/api/users/" if route.path.ends_with("/erase") => {
             let email = format!("gone{}@{}.example", rand::random::<u64>(), place.slug);
             s.person(&email, Role::Customer, Some(place.tenant)).await.id.0
@@ -180,7 +181,12 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
             made.expect("a suppressed address");
             return format!("/api/suppressions/{email}");
         }
-        "/api/tokens/" => token(s, if place.tenant == stage.own.tenant { caller } else { None }, place).await,
+        "/account/sessions/" | "/api/auth/sessions/" => {
+            session(s, if place.tenant == stage.own.tenant { caller } else { None }, place).await
+        }
+        "/api/tokens/" | "/account/tokens/" => {
+            token(s, if place.tenant == stage.own.tenant { caller } else { None }, place).await
+        }
         "/api/support/tickets/" | "/tickets/" | "/platform-admin/tickets/" | "/dashboard/support/" => {
             let writer = caller.filter(|_| place.tenant == stage.own.tenant).unwrap_or(&stage.boss);
             return of_ticket(s, route, stage, place, writer).await;
@@ -276,11 +282,36 @@ async fn token(s: &Server, caller: Option<&Person>, place: &Place) -> i64 {
     tokens::operator_create(&s.app.db, &user, "spare").await.expect("a token").0.id.0
 }
 
+/// Somebody who has been invited and has not chosen a password yet.
+async fn invited(s: &Server, place: &Place) -> i64 {
+    let new = users::NewUser {
+        tenant: Some(place.tenant),
+        email: format!("new{}@{}.example", rand::random::<u64>(), place.slug),
+        name: None,
+        role: Role::Customer,
+        locale: None,
+        password: None,
+        extra: Default::default(),
+    };
+    users::create(&s.app, &Actor::system(), new).await.expect("an invited user").id.0
+}
+
+/// A new session of the caller; of the place's somebody, where the caller is not to have it.
+async fn session(s: &Server, caller: Option<&Person>, place: &Place) -> i64 {
+    let owner = caller.map_or(shared::ids::UserId(place.user), |c| c.id);
+    let user = users::load(&mut s.app.db.read(Scope::All), owner).await.expect("a user");
+    let opened = sessions::enter(&s.app, user, None, Browser::default()).await.expect("a session");
+    let credential = Credential::Session(&opened.token);
+    let caller = sessions::authenticate(&s.app.db, credential, None, Origin::default()).await.expect("a caller");
+    let all = sessions::own::list(&s.app.db, &caller).await.expect("sessions");
+    all.iter().find(|s| s.current).expect("its own").id.0
+}
+
 /// Asks, and returns what that says about access. `csrf` is what a page's form would carry.
 async fn verdict(request: Request, route: &Route, csrf: &str) -> String {
     let request = match route.method {
         "GET" => request,
-        _ if route.path.starts_with("/dashboard/") => {
+        _ if ["/dashboard/", "/account", "/portal"].iter().any(|p| route.path.starts_with(p)) => {
             request.body("application/x-www-form-urlencoded", format!("csrf={csrf}"))
         }
         _ => request.body("application/json", "{\"unreadable"),

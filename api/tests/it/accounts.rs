@@ -297,3 +297,134 @@ async fn passwords_are_chosen_by_page_from_an_invitation_and_a_forgotten_one() {
     })
     .await;
 }
+
+/// A form as the browser of a session posts it.
+fn own_form(s: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Request {
+    let token = cookie.split_once('=').expect("a cookie").1;
+    let hash = data_encoding::HEXLOWER.encode(&shared::keys::hash_token(token));
+    let csrf = s.app.keys.csrf_token(hash.as_bytes());
+    let all = fields.iter().copied().chain([("csrf", csrf.as_str())]);
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
+    let request = s.post(path).header("accept", "text/html").header("cookie", cookie);
+    request.body("application/x-www-form-urlencoded", body)
+}
+
+#[tokio::test]
+async fn everybody_sees_and_ends_their_own_sessions() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let ann = s.person("ann@example.com", Role::Agent, None).await;
+        let bob = s.person("bob@example.com", Role::Owner, None).await;
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let answer = login(&s, "ann@example.com", PASSWORD).header("user-agent", firefox).send().await;
+        let one = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let two = cookie(&s, "ann@example.com", PASSWORD).await;
+        let three = cookie(&s, "ann@example.com", PASSWORD).await;
+        let listed = s.get("/api/auth/sessions").header("cookie", &two).send().await.expect(200);
+        let rows = listed["data"].as_array().unwrap();
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.iter().filter(|r| r["current"] == true).count(), 1);
+        let first = rows.iter().find(|r| r["user_agent"] == firefox).expect("the browser is named");
+        assert!(first["address"].is_string() && first["last_used_at"].is_string());
+        assert!(!listed.to_string().contains(one.split_once('=').unwrap().1), "no secret is told");
+
+        let path = format!("/api/auth/sessions/{}", first["id"]);
+        s.request("DELETE", &path).bearer(&bob.token).send().await.problem(404, "not_found");
+        s.request("DELETE", &path).header("cookie", &two).send().await.expect(200);
+        s.get("/api/auth/me").header("cookie", &one).send().await.problem(401, "unauthenticated");
+        let seen = page(&s, "/account").header("cookie", &two).send().await.text();
+        assert!(seen.contains("this one") && seen.contains("Sign out everywhere else"), "{seen}");
+        let ended = own_form(&s, &two, "/account/sessions/end", &[]).send().await;
+        assert_eq!((ended.status, ended.header("location")), (303, Some("/account?did=session")));
+        s.get("/api/auth/me").header("cookie", &three).send().await.problem(401, "unauthenticated");
+        s.get("/api/auth/me").header("cookie", &two).send().await.expect(200);
+        s.get("/api/auth/me").bearer(&ann.token).send().await.expect(200);
+        let audit = s.get("/api/audit").bearer(&bob.token).send().await.expect(200).to_string();
+        assert!(audit.contains("SESSION_REVOKED"));
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_is_its_owners_to_change() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let ann = s.person("ann@example.com", Role::Agent, None).await;
+        let cookie = cookie(&s, "ann@example.com", PASSWORD).await;
+        let kept = own_form(&s, &cookie, "/account", &[("name", "Ann Lee"), ("locale", "de")]).send().await;
+        assert_eq!((kept.status, kept.header("location")), (303, Some("/account?did=account")));
+        let me = s.get("/api/auth/me").bearer(&ann.token).send().await.expect(200);
+        assert_eq!((&me["user"]["name"], &me["user"]["locale"]), (&json!("Ann Lee"), &json!("de")));
+        assert_eq!(me["preferences"], json!({"notices": true, "assigned": true, "answered": true}));
+        let long = "x".repeat(201);
+        let wrong = own_form(&s, &cookie, "/account", &[("name", &long)]).send().await;
+        assert!(wrong.status == 422 && wrong.text().contains("id=\"name-e\""));
+        let wrong = own_form(&s, &cookie, "/account/password", &[("current_password", "no"), ("password", "x")]);
+        let wrong = wrong.send().await;
+        assert!(wrong.status == 422 && wrong.text().contains("id=\"current_password-e\""));
+        let new = [("current_password", PASSWORD), ("password", "another password")];
+        assert_eq!(own_form(&s, &cookie, "/account/password", &new).send().await.status, 303);
+        login(&s, "ann@example.com", "another password").send().await.expect(200);
+
+        let made = own_form(&s, &cookie, "/account/tokens", &[("token", "Reports"), ("lasts", "30")]).send().await;
+        assert_eq!(made.status, 201);
+        let text = made.text();
+        let secret = text.split("id=\"made\">").nth(1).and_then(|t| t.split('<').next()).expect("the secret is shown");
+        s.get("/api/auth/me").bearer(secret).send().await.expect(200);
+        let listed = s.get("/api/tokens").bearer(&ann.token).send().await.expect(200);
+        let row = listed["data"].as_array().unwrap().iter().find(|t| t["name"] == "Reports").unwrap().clone();
+        assert!(row["expires_at"].is_string());
+        let unnamed = own_form(&s, &cookie, "/account/tokens", &[("token", "")]).send().await;
+        assert!(unnamed.status == 422 && unnamed.text().contains("id=\"token-e\""));
+        let revoke = format!("/account/tokens/{}/revoke", row["id"]);
+        assert_eq!(own_form(&s, &cookie, &revoke, &[]).send().await.status, 303);
+        s.get("/api/auth/me").bearer(secret).send().await.problem(401, "unauthenticated");
+        let foreign = s.post("/account").header("cookie", &cookie);
+        let foreign = foreign.body("application/x-www-form-urlencoded", "csrf=guess&name=Eve").send().await;
+        foreign.problem(403, "csrf_failed");
+        s
+    })
+    .await;
+}
+
+/// How many notices wait in the outbox, or have left.
+async fn notices(s: &Server) -> i64 {
+    let (n,): (i64,) = shared::store::sql("SELECT COUNT(*) FROM outbox WHERE kind = 'notice'")
+        .one(&mut s.app.db.read(Scope::All))
+        .await
+        .expect("a count");
+    n
+}
+
+#[tokio::test]
+async fn only_wanted_notices_are_mailed() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let ann = s.person("ann@example.com", Role::Agent, None).await;
+        let assign = async |to: i64| {
+            let new = json!({"subject": "S", "description": "D", "requester": {"email": "mo@out.example"}});
+            let made = s.post("/api/support/tickets").bearer(&boss.token).json(new).send().await.expect(201);
+            let path = format!("/api/support/tickets/{}/assign", made["id"]);
+            s.post(&path).bearer(&boss.token).json(json!({"assigned_to": to})).send().await.expect(200);
+        };
+        let want = |body: Value| s.request("PATCH", "/api/auth/me").bearer(&ann.token).json(body).send();
+        assign(ann.id.0).await;
+        let before = notices(&s).await;
+        assert!(before > 0, "an assignment is told");
+        let changed = want(json!({"preferences": {"assigned": false}})).await.expect(200);
+        assert_eq!(changed["preferences"], json!({"notices": true, "assigned": false, "answered": true}));
+        assign(ann.id.0).await;
+        assert_eq!(notices(&s).await, before);
+        want(json!({"preferences": {"assigned": true, "notices": false}})).await.expect(200);
+        assign(ann.id.0).await;
+        assert_eq!(notices(&s).await, before, "a part is not wanted without the whole");
+        want(json!({"preferences": {"notices": true}})).await.expect(200);
+        assign(ann.id.0).await;
+        assert_eq!(notices(&s).await, before + 1);
+        want(json!({"preferences": {"nonsense": true}})).await.problem(422, "validation_failed");
+        s
+    })
+    .await;
+}

@@ -26,4 +26,5 @@ mod sending;
 mod smtp;
 mod spam;
 mod tickets;
+mod two_factor;
 mod views;

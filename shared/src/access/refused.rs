@@ -42,6 +42,8 @@ pub enum Noun {
     Category,
     /// An API token.
     Token,
+    /// A session.
+    Session,
     /// A DKIM key.
     DkimKey,
     /// A suppressed address.
@@ -60,6 +62,7 @@ impl std::fmt::Display for Noun {
             Noun::Mailbox => "mailbox",
             Noun::Category => "category",
             Noun::Token => "token",
+            Noun::Session => "session",
             Noun::DkimKey => "DKIM key",
             Noun::Suppression => "suppressed address",
             Noun::FileLink => "link to a file",

@@ -32,6 +32,18 @@ kinds! {
     TokenMade = "API_TOKEN_CREATED", "token.create";
     /// An API token was revoked.
     TokenRevoked = "API_TOKEN_REVOKED", "token.revoke";
+    /// A session was ended from elsewhere.
+    SessionRevoked = "SESSION_REVOKED", "session.revoke";
+    /// The second step of the login was switched on.
+    TwoFactorOn = "TWO_FACTOR_ENABLED", "auth.two_factor.enable";
+    /// It was switched off by its user.
+    TwoFactorOff = "TWO_FACTOR_DISABLED", "auth.two_factor.disable";
+    /// It was taken away from a user who had lost it.
+    TwoFactorReset = "TWO_FACTOR_RESET", "auth.two_factor.reset";
+    /// New recovery codes were made.
+    RecoveryCodesMade = "RECOVERY_CODES_CREATED", "auth.recovery_codes.create";
+    /// Somebody logged in with one.
+    RecoveryCodeUsed = "RECOVERY_CODE_USED", "auth.recovery_codes.use";
     /// A user was made or invited.
     UserMade = "USER_CREATED", "user.create";
     /// A user was changed.

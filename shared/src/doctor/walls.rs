@@ -94,6 +94,9 @@ const LINKS: &[Link] = links! {
 #[cfg(test)]
 const EXEMPT: &[(&str, &str)] = &[
     ("sessions.user_id", "a session has no tenant but its user's"),
+    ("login_steps.user_id", "a login has no tenant but its user's"),
+    ("recovery_codes.user_id", "a code has no tenant but its user's"),
+    ("two_factor.user_id", "a secret has no tenant but its user's"),
     ("api_tokens.user_id", "a token has no tenant but its user's"),
     ("links.user_id", "a link has no tenant but its user's"),
     ("coverage.user_id", "coverage has no tenant but its user's"),

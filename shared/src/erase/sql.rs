@@ -315,6 +315,9 @@ pub(super) async fn leave(tx: &mut Tx, user: UserId) -> Result<Vec<TicketId>> {
 pub(super) async fn forget_facts(tx: &mut Tx, tenant: TenantId, user: UserId, key: &str) -> Result<()> {
     for of_user in [
         "DELETE FROM sessions WHERE user_id = ",
+        "DELETE FROM login_steps WHERE user_id = ",
+        "DELETE FROM recovery_codes WHERE user_id = ",
+        "DELETE FROM two_factor WHERE user_id = ",
         "DELETE FROM api_tokens WHERE user_id = ",
         "DELETE FROM links WHERE user_id = ",
         "DELETE FROM coverage WHERE user_id = ",

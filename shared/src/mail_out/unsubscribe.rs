@@ -3,6 +3,7 @@
 //! It needs no login and no cookie, as the mail program acts for its reader; so it can do one thing alone: switch that
 //! sort of mail off, and on again.
 
+use crate::access::Role;
 use crate::ids::{TenantId, UserId};
 use crate::keys::{Keys, base32, from_base32};
 use crate::store::{Db, Result, Scope};
@@ -19,6 +20,23 @@ text_enum! {
         Notices = "notices",
         /// Requests to rate the help.
         Ratings = "ratings",
+        /// Of the notices: that a ticket is theirs now.
+        Assigned = "assigned",
+        /// Of the notices: that a customer wrote.
+        Answered = "answered",
+    }
+}
+
+impl Sort {
+    /// Whether users of the role ever get such mail.
+    pub fn is_for(self, role: Role) -> bool {
+        (self == Sort::Ratings) != role.is_agent()
+    }
+
+    /// Whether a user with these stored preferences wants it: what is part of the notices, only with them.
+    pub fn is_wanted(self, preferences: &serde_json::Value) -> bool {
+        let on = |sort: Sort| preferences[sort.as_str()].as_bool().unwrap_or(true);
+        on(self) && (self == Sort::Ratings || on(Sort::Notices))
     }
 }
 

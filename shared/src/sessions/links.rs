@@ -1,8 +1,9 @@
 //! Mailed links: invitations, new passwords, signing in. Each works once, for a while.
 
+use super::second;
 use super::sql;
 use super::throttle;
-use super::types::{FoundLink, LinkKind, LinkState, LoginError, Opened};
+use super::types::{Browser, FoundLink, LinkKind, LinkState, LoginError, Opened};
 use crate::access::refused::Checks;
 use crate::access::{Actor, Origin, Refused};
 use crate::address;
@@ -145,19 +146,35 @@ async fn owner(db: &Db, token: &str, kinds: &[LinkKind]) -> store::Result<Option
     Ok(found.filter(|l| l.state == LinkState::Works && kinds.contains(&l.kind)).map(|l| l.user))
 }
 
-/// Logs in by a sign-in link, which it uses up.
+/// Logs in by a sign-in link, which it uses up; not yet where a code must follow that did not come along.
+///
+/// # Errors
+/// `Wrong` if it works no more; `SecondFactor`, `WrongCode`, `Throttled`.
+pub async fn login(app: &App, token: &str, code: Option<&str>, browser: Browser<'_>) -> Result<Opened, LoginError> {
+    let user = owner(&app.db, token, &[LinkKind::Link]).await?.ok_or(LoginError::Wrong)?;
+    match code {
+        _ if !user.two_factor => {}
+        // Before the link is used up: a wrong code must not cost it.
+        Some(code) => second::check(app, &user, code, &browser.origin).await?,
+        None => return Err(LoginError::SecondFactor { user: user.id }),
+    }
+    spend(&app.db, token).await?;
+    let mut tx = app.db.write(Scope::All).await?;
+    let token = super::open(&mut tx, &user, browser).await?;
+    tx.commit().await?;
+    Ok(Opened { user, token })
+}
+
+/// Uses a sign-in link up whose second step begins.
 ///
 /// # Errors
 /// `Wrong` if it works no more.
-pub async fn login(db: &Db, token: &str, user_agent: Option<&str>, origin: Origin) -> Result<Opened, LoginError> {
-    let user = owner(db, token, &[LinkKind::Link]).await?.ok_or(LoginError::Wrong)?;
+pub async fn spend(db: &Db, token: &str) -> Result<(), LoginError> {
     let mut tx = db.write(Scope::All).await?;
     if !sql::use_link(&mut tx, &super::hash(token), now()).await? {
         return Err(LoginError::Wrong);
     }
-    let token = super::open(&mut tx, &user, user_agent, origin).await?;
-    tx.commit().await?;
-    Ok(Opened { user, token })
+    Ok(tx.commit().await?)
 }
 
 /// Sets a password, and perhaps the name, by an invitation or a password link, which it uses up with all others of the

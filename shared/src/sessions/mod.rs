@@ -3,15 +3,21 @@
 //! Browsers show a cookie, programs a bearer token; [`authenticate`] makes an actor of either.
 
 pub mod links;
+pub mod own;
+pub mod second;
 mod sql;
 mod throttle;
 pub mod tokens;
 mod types;
 
-pub use types::{ApiToken, AuthError, Caller, Credential, FoundLink, LinkKind, LinkState, LoginError, Opened, Via};
+pub use types::{
+    ApiToken, AuthError, Browser, Caller, Credential, FoundLink, LinkKind, LinkState, LoginError, Opened, OwnSession,
+    Via,
+};
 
 use crate::access::{Actor, Capabilities, Origin, Refused};
 use crate::address;
+use crate::app::App;
 use crate::audit::{self, AuditKind};
 use crate::clock::{Time, now};
 use crate::ids::UserId;
@@ -25,7 +31,7 @@ use serde_json::json;
 /// A session ends so long after it was last used.
 const LASTS_DAYS: i64 = 14;
 /// How stale "last used" may be: a write for each request would be too many.
-const SESSION_TOUCH_MINUTES: i64 = 60;
+const SESSION_TOUCH_MINUTES: i64 = 10;
 const TOKEN_TOUCH_MINUTES: i64 = 5;
 
 /// What somebody who logs in says.
@@ -37,30 +43,30 @@ pub struct Attempt<'a> {
     pub password: &'a str,
     /// The tenant, if they name one: an id or a slug.
     pub tenant: Option<&'a str>,
-    /// The browser's name for itself.
-    pub user_agent: Option<&'a str>,
-    /// Where the request came from.
-    pub origin: Origin,
+    /// The second step's code, if it comes along.
+    pub code: Option<&'a str>,
+    /// Who asks.
+    pub browser: Browser<'a>,
 }
 
 /// Logs somebody in by password. The answer takes as long for an address that has no user.
 ///
 /// # Errors
 /// See [`LoginError`].
-pub async fn login(db: &Db, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+pub async fn login(app: &App, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+    let db = &app.db;
     let account = address::key(attempt.email);
-    let from = attempt.origin.address.clone().unwrap_or_default();
+    let from = attempt.browser.origin.address.clone().unwrap_or_default();
     throttle::count(db, &account, &from).await?;
     match find_by_password(db, &account, &attempt).await {
         Ok(user) => {
             let mut tx = db.write(Scope::All).await?;
             throttle::forgive(&mut tx, &account).await?;
-            let token = open(&mut tx, &user, attempt.user_agent, attempt.origin).await?;
             tx.commit().await?;
-            Ok(Opened { user, token })
+            enter(app, user, attempt.code, attempt.browser).await
         }
         Err(LoginError::Wrong) => {
-            failed(db, &account, attempt.origin).await?;
+            failed(db, &account, attempt.browser.origin).await?;
             Err(LoginError::Wrong)
         }
         Err(e) => Err(e),
@@ -116,13 +122,18 @@ async fn failed(db: &Db, account: &str, origin: Origin) -> store::Result<()> {
     tx.commit().await
 }
 
-/// Opens a session for a user who has just shown who they are: by the link of an invitation, with its new password.
+/// Opens a session for a user whose password or link was right, if they need no second step or the code is its.
 ///
 /// # Errors
-/// See [`store::Error`].
-pub async fn enter(db: &Db, user: User, user_agent: Option<&str>, origin: Origin) -> store::Result<Opened> {
-    let mut tx = db.write(Scope::All).await?;
-    let token = open(&mut tx, &user, user_agent, origin).await?;
+/// `SecondFactor` if a code must follow; `WrongCode`, `Throttled`.
+pub async fn enter(app: &App, user: User, code: Option<&str>, browser: Browser<'_>) -> Result<Opened, LoginError> {
+    match code {
+        _ if !user.two_factor => {}
+        Some(code) => second::check(app, &user, code, &browser.origin).await?,
+        None => return Err(LoginError::SecondFactor { user: user.id }),
+    }
+    let mut tx = app.db.write(Scope::All).await?;
+    let token = open(&mut tx, &user, browser).await?;
     tx.commit().await?;
     Ok(Opened { user, token })
 }
@@ -131,21 +142,22 @@ pub async fn enter(db: &Db, user: User, user_agent: Option<&str>, origin: Origin
 ///
 /// # Errors
 /// See [`store::Error`].
-pub(crate) async fn open(tx: &mut Tx, user: &User, user_agent: Option<&str>, origin: Origin) -> store::Result<String> {
+pub(crate) async fn open(tx: &mut Tx, user: &User, browser: Browser<'_>) -> store::Result<String> {
     let token = keys::new_token();
     let at = now();
     sql::delete_expired(tx, at).await?;
-    let user_agent = user_agent.map(|name| name.chars().take(300).collect::<String>());
+    let user_agent = browser.user_agent.map(|name| name.chars().take(300).collect::<String>());
     let session = sql::NewSession {
         user: user.id,
         hash: &hash(&token),
-        address: origin.address.as_deref(),
+        address: browser.origin.address.as_deref(),
         user_agent: user_agent.as_deref(),
         at,
         expires_at: at + Duration::days(LASTS_DAYS),
+        must_enrol: !user.two_factor && second::is_required(tx, user).await?,
     };
     sql::insert_session(tx, session).await?;
-    let actor = Actor::of(user.who(), None, None).from(origin);
+    let actor = Actor::of(user.who(), None, None).from(browser.origin);
     audit::record(tx, &actor, users::entry(user, AuditKind::LoggedIn, json!({}))).await?;
     Ok(token)
 }
@@ -192,23 +204,33 @@ impl From<store::Error> for ChangeError {
 /// `Invalid` if the present one is wrong (where there is one) or the new one cannot be taken; `Throttled` after too
 /// many wrong ones.
 pub async fn change_password(db: &Db, caller: &Caller, present: &str, new: String) -> Result<(), ChangeError> {
-    let stored = users::sql::password_hash(&mut db.read(Scope::All), caller.user.id).await?;
-    if stored.is_some() {
-        let account = format!("password of {}", caller.user.id);
-        let from = caller.actor.origin.address.clone().unwrap_or_default();
-        throttle::count(db, &account, &from).await?;
-        if !users::password::fits(present.to_owned(), stored).await {
-            return Err(Refused::invalid("current_password", "is wrong").into());
-        }
-        let mut tx = db.write(Scope::All).await?;
-        throttle::forgive(&mut tx, &account).await?;
-        tx.commit().await?;
+    if caller.user.has_password {
+        prove_password(db, caller, present, "current_password").await?;
     }
-    let keep = match &caller.via {
-        Via::Session { token_hash } => Some(token_hash.as_str()),
-        Via::Token { .. } => None,
-    };
+    let keep = keep_of(&caller.via);
     Ok(users::set_password(db, &caller.actor, &caller.user, new, keep).await?)
+}
+
+/// Asks the caller's password once more. `field` names it in the refusal.
+async fn prove_password(db: &Db, caller: &Caller, typed: &str, field: &'static str) -> Result<(), ChangeError> {
+    let stored = users::sql::password_hash(&mut db.read(Scope::All), caller.user.id).await?;
+    let account = format!("password of {}", caller.user.id);
+    let from = caller.actor.origin.address.clone().unwrap_or_default();
+    throttle::count(db, &account, &from).await?;
+    if !users::password::fits(typed.to_owned(), stored).await {
+        return Err(Refused::invalid(field, "is wrong").into());
+    }
+    let mut tx = db.write(Scope::All).await?;
+    throttle::forgive(&mut tx, &account).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The session that stays when the caller's others end.
+fn keep_of(via: &Via) -> Option<&str> {
+    match via {
+        Via::Session { token_hash } => Some(token_hash),
+        Via::Token { .. } => None,
+    }
 }
 
 /// Makes an actor of a credential. `tenant` is the one that the request names (`X-Tenant`: an id or a slug): a tenant
@@ -223,7 +245,7 @@ pub async fn authenticate(
     origin: Origin,
 ) -> Result<Caller, AuthError> {
     let at = now();
-    let (mut user, via, limit) = match credential {
+    let Shown { mut user, via, limit, must_enrol } = match credential {
         Credential::Session(token) => by_session(db, token, at).await?,
         Credential::Bearer(token) => by_bearer(db, token, at).await?,
     };
@@ -238,10 +260,18 @@ pub async fn authenticate(
         }
     };
     let actor = Actor::of(user.who(), chosen, limit).from(origin);
-    Ok(Caller { actor, user, via })
+    Ok(Caller { actor, user, via, must_enrol })
 }
 
-async fn by_session(db: &Db, token: &str, at: Time) -> Result<(User, Via, Option<Capabilities>), AuthError> {
+/// What a credential says.
+struct Shown {
+    user: User,
+    via: Via,
+    limit: Option<Capabilities>,
+    must_enrol: bool,
+}
+
+async fn by_session(db: &Db, token: &str, at: Time) -> Result<Shown, AuthError> {
     let token_hash = hash(token);
     let found = sql::find_session(&mut db.read(Scope::All), &token_hash, at).await?;
     let row = found.ok_or(AuthError::Unauthenticated)?;
@@ -250,10 +280,11 @@ async fn by_session(db: &Db, token: &str, at: Time) -> Result<(User, Via, Option
         sql::touch_session(&mut tx, row.session_id, at, at + Duration::days(LASTS_DAYS)).await?;
         tx.commit().await?;
     }
-    Ok((row.user.into(), Via::Session { token_hash }, None))
+    let via = Via::Session { token_hash };
+    Ok(Shown { user: row.user.into(), via, limit: None, must_enrol: row.must_enrol })
 }
 
-async fn by_bearer(db: &Db, token: &str, at: Time) -> Result<(User, Via, Option<Capabilities>), AuthError> {
+async fn by_bearer(db: &Db, token: &str, at: Time) -> Result<Shown, AuthError> {
     let found = sql::find_bearer(&mut db.read(Scope::All), &hash(token), at).await?;
     let row = found.ok_or(AuthError::Unauthenticated)?;
     if row.last_used_at.is_none_or(|used| at - used > Duration::minutes(TOKEN_TOUCH_MINUTES)) {
@@ -262,7 +293,7 @@ async fn by_bearer(db: &Db, token: &str, at: Time) -> Result<(User, Via, Option<
         tx.commit().await?;
     }
     let limit = row.token_capabilities.as_deref().map(Capabilities::from_json);
-    Ok((row.user.into(), Via::Token { id: row.token_id }, limit))
+    Ok(Shown { user: row.user.into(), via: Via::Token { id: row.token_id }, limit, must_enrol: false })
 }
 
 fn hash(token: &str) -> String {

@@ -3,7 +3,7 @@
 use super::types::{ApiToken, LinkKind};
 use crate::access::Capabilities;
 use crate::clock::Time;
-use crate::ids::{TokenId, UserId};
+use crate::ids::{SessionId, TokenId, UserId};
 use crate::store::{Exec, Result, Tx, sql};
 use crate::users::sql::{COLUMNS, Row as UserRow};
 
@@ -11,14 +11,15 @@ use crate::users::sql::{COLUMNS, Row as UserRow};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct SessionRow {
-    pub session_id: i64,
+    pub session_id: SessionId,
     pub last_seen_at: Time,
+    pub must_enrol: bool,
     #[sqlx(flatten)]
     pub user: UserRow,
 }
 
 pub(super) async fn find_session(ex: &mut impl Exec, hash: &str, now: Time) -> Result<Option<SessionRow>> {
-    sql("SELECT s.id AS session_id, s.last_seen_at, ")
+    sql("SELECT s.id AS session_id, s.last_seen_at, s.must_enrol, ")
         .push(COLUMNS)
         .push(" FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tenants n ON n.id = u.tenant_id")
         .push(" WHERE u.active AND s.token_hash = ")
@@ -37,11 +38,13 @@ pub(super) struct NewSession<'a> {
     pub user_agent: Option<&'a str>,
     pub at: Time,
     pub expires_at: Time,
+    pub must_enrol: bool,
 }
 
 pub(super) async fn insert_session(tx: &mut Tx, s: NewSession<'_>) -> Result<()> {
     sql(
-        "INSERT INTO sessions (user_id, token_hash, address, user_agent, created_at, last_seen_at, expires_at) VALUES ",
+        "INSERT INTO sessions (user_id, token_hash, address, user_agent, created_at, last_seen_at, expires_at, must_enrol) \
+         VALUES ",
     )
     .list([
         s.user.into(),
@@ -50,14 +53,15 @@ pub(super) async fn insert_session(tx: &mut Tx, s: NewSession<'_>) -> Result<()>
         s.user_agent.map(str::to_owned).into(),
         s.at.into(),
         s.at.into(),
-        crate::store::Value::from(s.expires_at),
+        s.expires_at.into(),
+        crate::store::Value::from(s.must_enrol),
     ])
     .exec(tx)
     .await?;
     Ok(())
 }
 
-pub(super) async fn touch_session(tx: &mut Tx, id: i64, at: Time, expires_at: Time) -> Result<()> {
+pub(super) async fn touch_session(tx: &mut Tx, id: SessionId, at: Time, expires_at: Time) -> Result<()> {
     sql("UPDATE sessions SET last_seen_at = $1, expires_at = $2 WHERE id = $3")
         .bind(at)
         .bind(expires_at)
@@ -77,6 +81,30 @@ pub(super) async fn delete_sessions_of(tx: &mut Tx, user: UserId, keep: Option<&
         .bind(keep.unwrap_or_default())
         .exec(tx)
         .await
+}
+
+/// A session's row, for its owner.
+#[derive(sqlx::FromRow)]
+pub(super) struct OwnRow {
+    pub id: SessionId,
+    pub token_hash: String,
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+    pub created_at: Time,
+    pub last_seen_at: Time,
+}
+
+pub(super) async fn sessions_of(ex: &mut impl Exec, user: UserId, now: Time) -> Result<Vec<OwnRow>> {
+    sql("SELECT id, token_hash, address, user_agent, created_at, last_seen_at FROM sessions \
+         WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id DESC LIMIT 200")
+    .bind(user)
+    .bind(now)
+    .all(ex)
+    .await
+}
+
+pub(super) async fn delete_own_session(tx: &mut Tx, user: UserId, id: SessionId) -> Result<bool> {
+    Ok(sql("DELETE FROM sessions WHERE user_id = $1 AND id = $2").bind(user).bind(id).exec(tx).await? == 1)
 }
 
 pub(super) async fn delete_expired(tx: &mut Tx, now: Time) -> Result<u64> {

@@ -1,8 +1,8 @@
 //! Sessions, tokens and links: data, no I/O.
 
-use crate::access::{Actor, Capabilities};
+use crate::access::{Actor, Capabilities, Origin};
 use crate::clock::Time;
-use crate::ids::{TokenId, UserId};
+use crate::ids::{SessionId, TokenId, UserId};
 use crate::mail_out::kinds::Kind;
 use crate::store;
 use crate::text_enum;
@@ -26,6 +26,34 @@ pub struct Caller {
     pub user: User,
     /// What they showed.
     pub via: Via,
+    /// Whether they may do nothing before they have set up the second step that their tenant asks for.
+    pub must_enrol: bool,
+}
+
+/// What is known of the browser, or program, that logs somebody in.
+#[derive(Debug, Clone, Default)]
+pub struct Browser<'a> {
+    /// Its name for itself.
+    pub user_agent: Option<&'a str>,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// A session, as its owner sees it.
+#[derive(Debug, Clone)]
+pub struct OwnSession {
+    /// Its row.
+    pub id: SessionId,
+    /// Where its login came from.
+    pub address: Option<String>,
+    /// The browser's name for itself.
+    pub user_agent: Option<String>,
+    /// When it began.
+    pub created_at: Time,
+    /// When it was last used, to ten minutes.
+    pub last_seen_at: Time,
+    /// Whether it is the one that asks.
+    pub current: bool,
 }
 
 /// What a caller showed.
@@ -63,6 +91,15 @@ pub enum LoginError {
     /// Address or password is wrong.
     #[error("address or password is wrong")]
     Wrong,
+    /// The password or link was right, and a code is to follow: see [`super::second`].
+    #[error("a code is to follow")]
+    SecondFactor {
+        /// Whose.
+        user: UserId,
+    },
+    /// The code is wrong, or was used before.
+    #[error("the code is wrong")]
+    WrongCode,
     /// The password fits users of several tenants.
     #[error("several tenants fit: name one")]
     TenantRequired,

@@ -56,6 +56,14 @@ pub async fn find(ex: &mut impl Exec, name: &str) -> store::Result<Option<Tenant
     }
 }
 
+/// Returns the default tenant, if the first start has made it.
+///
+/// # Errors
+/// See [`store::Error`].
+pub async fn find_default(ex: &mut impl Exec) -> store::Result<Option<Tenant>> {
+    sql::find_by_slug(ex, DEFAULT_SLUG).await
+}
+
 /// Returns a tenant; for the program's own use, it asks no capability.
 ///
 /// # Errors

@@ -74,6 +74,8 @@ pub struct Settings {
     pub pid_in_subject: PidInSubject,
     /// Whether requesters are asked to rate the help after their ticket is solved or closed (E8.1).
     pub ask_rating: bool,
+    /// Whether agents must use a second step to log in; platform users follow the default tenant.
+    pub require_two_factor: bool,
     /// What is spam and what is none, from the top (E5.10).
     pub spam_rules: Vec<SpamRule>,
     /// Settings of a newer version.
@@ -94,6 +96,7 @@ impl Default for Settings {
             auth_warn_only: false,
             pid_in_subject: PidInSubject::Always,
             ask_rating: false,
+            require_two_factor: false,
             spam_rules: Vec::new(),
             more: Map::new(),
         }

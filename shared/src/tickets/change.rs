@@ -14,6 +14,7 @@ use crate::mail_out::digest;
 use crate::mail_out::enqueue::{self, Automatic, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
+use crate::mail_out::unsubscribe::Sort;
 use crate::store::{Tx, dialect};
 use serde_json::json;
 
@@ -116,7 +117,14 @@ impl<'a> Change<'a> {
     /// # Errors
     /// See [`crate::store::Error`].
     pub async fn notify(&mut self, to: UserId, template: Template, message: Option<MessageId>) -> Result<()> {
-        let Some(agent) = enqueue::notice_recipients(&mut self.tx, &[to]).await?.remove(&to) else { return Ok(()) };
+        let sort = match template {
+            Template::NoticeAssigned => Sort::Assigned,
+            Template::NoticeAnswered => Sort::Answered,
+            _ => Sort::Notices,
+        };
+        let Some(agent) = enqueue::notice_recipients(&mut self.tx, &[to], sort).await?.remove(&to) else {
+            return Ok(());
+        };
         let ticket = self.ticket().clone();
         let at = self.work.now();
         if let Err(reason) = caps::may_notify(&mut self.tx, ticket.tenant_id, &agent.email, ticket.id, at).await? {

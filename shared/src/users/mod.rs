@@ -1,11 +1,13 @@
 //! Users: made, invited, changed; their passwords. Logging in is [`crate::sessions`].
 
+mod own;
 pub(crate) mod password;
 pub(crate) mod sql;
 #[cfg(test)]
 mod tests;
 mod types;
 
+pub use own::{OwnChange, change_own, preferences};
 pub use types::{Filter, NewUser, PrintedOnce, TenantRef, User, UserChange};
 
 use crate::access::refused::Checks;
@@ -69,6 +71,33 @@ pub async fn get(db: &Db, actor: &Actor, id: UserId) -> Result<User, Refused> {
     let found = find(db, actor, id).await?.ok_or(Refused::NotFound(Noun::User))?;
     actor.require(Capability::UsersManage)?;
     Ok(found)
+}
+
+/// Returns a user whom the actor may change: with no more rights than their own.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) async fn manageable(db: &Db, actor: &Actor, id: UserId) -> Result<User, Refused> {
+    let user = get(db, actor, id).await?;
+    grantable(actor, user.role, user.extra)?;
+    Ok(user)
+}
+
+/// Invites a user once more, who has not chosen a password yet.
+///
+/// # Errors
+/// As [`get`]; `Invalid` if they have a password, or may not log in.
+pub async fn invite_again(app: &App, actor: &Actor, id: UserId) -> Result<User, Refused> {
+    let user = manageable(&app.db, actor, id).await?;
+    if user.has_password || !user.active {
+        return Err(Refused::invalid("id", "has a password already, or may not log in"));
+    }
+    let mut tx = app.db.write(Scope::All).await?;
+    let mail = links::invite(app, &mut tx, &user).await?;
+    audit::record(&mut tx, actor, entry(&user, AuditKind::LinkMade, json!({"kind": "invite"}))).await?;
+    tx.commit().await?;
+    app.bell.ring(&[mail]);
+    Ok(user)
 }
 
 /// Returns a page of users, oldest first. `page`: how many, and how many to skip.

@@ -18,6 +18,7 @@ pub(crate) struct Row {
     active: bool,
     locale: Option<Locale>,
     has_password: bool,
+    two_factor: bool,
     capabilities: String,
     created_at: Time,
     updated_at: Time,
@@ -45,6 +46,7 @@ impl From<Row> for User {
             active: r.active,
             locale: r.locale,
             has_password: r.has_password,
+            two_factor: r.two_factor,
             extra: Capabilities::from_json(&r.capabilities),
             shares_tickets: r.audience == Some(Audience::Organisation),
             agents_may_assign: r.settings.is_some_and(|s| Settings::from_json(&s).agents_may_assign),
@@ -56,7 +58,8 @@ impl From<Row> for User {
 
 /// The columns of [`Row`], for `users u LEFT JOIN tenants n`.
 pub(crate) const COLUMNS: &str = "u.id, u.email, u.name, u.role, u.member, u.active, u.locale, \
-     u.password_hash IS NOT NULL AS has_password, u.capabilities, u.created_at, u.updated_at, u.tenant_id, n.slug, \
+     u.password_hash IS NOT NULL AS has_password, \
+     EXISTS (SELECT 1 FROM two_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS two_factor, u.capabilities, u.created_at, u.updated_at, u.tenant_id, n.slug, \
      n.name AS tenant_name, n.audience, n.settings";
 
 fn select() -> Q {
@@ -225,6 +228,11 @@ pub(super) async fn preferences(tx: &mut Tx, id: UserId) -> Result<Option<String
     let lock = crate::store::dialect::for_update(tx);
     let row: Option<(String,)> = sql("SELECT preferences FROM users WHERE id = ").arg(id).push(lock).opt(tx).await?;
     Ok(row.map(|(text,)| text))
+}
+
+pub(super) async fn read_preferences(ex: &mut impl Exec, id: UserId) -> Result<String> {
+    let (text,): (String,) = sql("SELECT preferences FROM users WHERE id = ").arg(id).one(ex).await?;
+    Ok(text)
 }
 
 pub(super) async fn set_preferences(tx: &mut Tx, id: UserId, text: String, at: Time) -> Result<()> {

@@ -4,7 +4,9 @@ use super::*;
 use crate::access::Origin;
 use crate::app::App;
 use crate::ids::TokenId;
-use crate::sessions::{Attempt, AuthError, Caller, Credential, LinkKind, LinkState, LoginError, links, tokens};
+use crate::sessions::{
+    Attempt, AuthError, Browser, Caller, Credential, LinkKind, LinkState, LoginError, links, tokens,
+};
 use crate::setup;
 use crate::store::sql as q;
 use crate::store::testing::on_both_apps;
@@ -22,8 +24,8 @@ async fn set_password_of(app: &App, email: &str) {
 
 async fn try_login(app: &App, email: &str, password: &str, tenant: Option<&str>) -> Result<String, LoginError> {
     let origin = Origin { address: Some("192.0.2.1".to_owned()), request_id: None };
-    let attempt = Attempt { email, password, tenant, user_agent: None, origin };
-    Ok(sessions::login(&app.db, attempt).await?.token)
+    let attempt = Attempt { email, password, tenant, code: None, browser: Browser { user_agent: None, origin } };
+    Ok(sessions::login(app, attempt).await?.token)
 }
 
 async fn show(app: &App, token: &str, tenant: Option<&str>) -> Result<Caller, AuthError> {
@@ -274,7 +276,7 @@ async fn invitation_forgotten_password_and_sign_in_link() {
             links::find(&app.db, &invite).await.unwrap().map(|l| (l.user.id, l.kind, l.state)),
             Some((user.id, LinkKind::Invite, LinkState::Works))
         );
-        assert!(links::login(&app.db, &invite, None, Origin::default()).await.is_err(), "an invitation is no login");
+        assert!(links::login(&app, &invite, None, Browser::default()).await.is_err(), "an invitation is no login");
         let short = links::set_password(&app.db, chosen(&invite, "short")).await;
         assert!(matches!(short, Err(Refused::Invalid(_))));
         links::set_password(&app.db, chosen(&invite, "secret password")).await.unwrap();
@@ -296,10 +298,10 @@ async fn invitation_forgotten_password_and_sign_in_link() {
         assert!(try_login(&app, "cy@example.com", "secret password", None).await.is_err());
         ask(LinkKind::Link, "cy@example.com").await.unwrap();
         let link = mailed_token(&app, "link").await;
-        let opened = links::login(&app.db, &link, None, Origin::default()).await.unwrap();
+        let opened = links::login(&app, &link, None, Browser::default()).await.unwrap();
         let me = show(&app, &opened.token, None).await.unwrap();
         assert_eq!(me.user.id, cy.user.id);
-        assert!(links::login(&app.db, &link, None, Origin::default()).await.is_err());
+        assert!(links::login(&app, &link, None, Browser::default()).await.is_err());
 
         let other = try_login(&app, "cy@example.com", "changed password", None).await.unwrap();
         let wrong = sessions::change_password(&app.db, &me, "no", "third password".to_owned()).await;

@@ -37,6 +37,8 @@ pub struct User {
     pub locale: Option<Locale>,
     /// Whether they can log in by password.
     pub has_password: bool,
+    /// Whether their login has a second step.
+    pub two_factor: bool,
     /// Capabilities beyond the role's.
     pub extra: Capabilities,
     /// Whether the tenant's members share its tickets.

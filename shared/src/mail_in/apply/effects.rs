@@ -16,6 +16,7 @@ use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
 use crate::mail_out::schedule::{self, Scheduled};
+use crate::mail_out::unsubscribe::Sort;
 use crate::store::Tx;
 use crate::tickets::{Folder, Ticket, Work};
 use serde_json::json;
@@ -38,8 +39,12 @@ pub(super) async fn agents(
     scheduled: &[Scheduled],
 ) -> Result<HashMap<UserId, Recipient>, Error> {
     let assigned = touched(mails).into_iter().filter_map(|t| work.ticket(t)).filter_map(|t| t.assigned_to);
-    let ids: BTreeSet<UserId> = assigned.chain(scheduled.iter().filter_map(|s| s.author)).collect();
-    Ok(enqueue::notice_recipients(tx, &ids.into_iter().collect::<Vec<_>>()).await?)
+    let assigned: BTreeSet<UserId> = assigned.collect();
+    let authors: BTreeSet<UserId> = scheduled.iter().filter_map(|s| s.author).collect();
+    let mut told = enqueue::notice_recipients(tx, &Vec::from_iter(assigned), Sort::Answered).await?;
+    // Whose reply does not leave must know it, whichever news they want.
+    told.extend(enqueue::notice_recipients(tx, &Vec::from_iter(authors), Sort::Notices).await?);
+    Ok(told)
 }
 
 /// Whom an acknowledgement would go to: a web form's visitor, else the sender.

@@ -10,6 +10,7 @@ use crate::mail_out::caps;
 use crate::mail_out::contents::DigestLine;
 use crate::mail_out::enqueue::{self, DigestMail};
 use crate::mail_out::outbox::Template;
+use crate::mail_out::unsubscribe::Sort;
 use crate::store::{Result, Scope, Tx, dialect};
 use chrono::Duration;
 
@@ -48,7 +49,7 @@ pub async fn send_due(app: &App) -> Result<usize> {
 async fn send(app: &App, tenant: TenantId, user: UserId) -> Result<Option<OutboxId>> {
     let mut tx = app.db.write(Scope::Tenant(tenant)).await?;
     let items = sql::take(&mut tx, tenant, user).await?;
-    let to = enqueue::notice_recipients(&mut tx, &[user]).await?.remove(&user);
+    let to = enqueue::notice_recipients(&mut tx, &[user], Sort::Notices).await?.remove(&user);
     let id = match to {
         // Who wants no notices any more wants no digest of them; somebody else may have sent it meanwhile.
         Some(to) if !items.is_empty() && caps::is_open(&mut tx, tenant, &to.email, now()).await? => {

@@ -3,6 +3,7 @@
 use super::{Desk, Recipient};
 use crate::i18n::Locale;
 use crate::ids::{MailboxId, TenantId, TicketId, UserId};
+use crate::mail_out::unsubscribe::Sort;
 use crate::store::{Exec, Result, sql};
 use std::collections::HashMap;
 
@@ -92,14 +93,14 @@ pub async fn recipients(ex: &mut impl Exec, ids: &[UserId]) -> Result<HashMap<Us
     Ok(notified(ex, ids).await?.into_iter().map(|n| (n.id, n.into())).collect())
 }
 
-/// Returns the active users among `ids` as recipients of notices, those left out who want none.
+/// Returns the active users among `ids` as recipients of a sort of mail, those left out who want none.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub async fn notice_recipients(ex: &mut impl Exec, ids: &[UserId]) -> Result<HashMap<UserId, Recipient>> {
+pub async fn notice_recipients(ex: &mut impl Exec, ids: &[UserId], sort: Sort) -> Result<HashMap<UserId, Recipient>> {
     let wants = |n: &Notified| {
         let preferences: serde_json::Value = serde_json::from_str(&n.preferences).unwrap_or_default();
-        n.active && preferences["notices"].as_bool().unwrap_or(true)
+        n.active && sort.is_wanted(&preferences)
     };
     Ok(notified(ex, ids).await?.into_iter().filter(wants).map(|n| (n.id, n.into())).collect())
 }

@@ -6,6 +6,7 @@ use crate::ids::{MessageId, OutboxId, UserId};
 use crate::mail_out::enqueue::{self, Automatic, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
+use crate::mail_out::unsubscribe::Sort;
 use crate::mail_out::{caps, digest};
 use crate::store::{Result, Tx, dialect, sql};
 use crate::tickets::Work;
@@ -19,7 +20,9 @@ pub(super) async fn tell_author(tx: &mut Tx, work: &mut Work<'_>, record: &Recor
     .opt(tx)
     .await?;
     let Some((message, author)) = found else { return Ok(()) };
-    let Some(agent) = enqueue::notice_recipients(tx, &[author]).await?.remove(&author) else { return Ok(()) };
+    let Some(agent) = enqueue::notice_recipients(tx, &[author], Sort::Notices).await?.remove(&author) else {
+        return Ok(());
+    };
     if let Err(reason) = caps::may_notify(tx, ticket.tenant_id, &agent.email, ticket.id, work.now()).await? {
         if reason == digest::CAP {
             digest::keep(tx, ticket.tenant_id, author, ticket.id, Template::NoticeUndelivered).await?;
