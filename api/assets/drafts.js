@@ -11,6 +11,7 @@ for (const field of composer?.querySelectorAll("textarea[data-kind]") ?? []) {
   let kept = field.defaultValue;
   let due;
   let sending = false;
+  let leaving = false;
 
   // What could not be kept stands here; what the server gives back after a refusal goes first.
   const left = sessionStorage.getItem(here(kind));
@@ -21,8 +22,8 @@ for (const field of composer?.querySelectorAll("textarea[data-kind]") ?? []) {
   sessionStorage.removeItem(here(kind));
 
   function say(word) {
-    said.textContent = word ? said.dataset[word] : "";
-    drop.hidden = !field.value.trim();
+    if (said) said.textContent = word ? said.dataset[word] : "";
+    if (drop) drop.hidden = !field.value.trim();
   }
   function save(last = false) {
     clearTimeout(due);
@@ -40,12 +41,14 @@ for (const field of composer?.querySelectorAll("textarea[data-kind]") ?? []) {
       say(body.trim() ? "saved" : "");
       sessionStorage.removeItem(here(kind));
     }).catch(() => {
+      // A page that is being left hears no answer: that is no failure.
+      if (leaving) return;
       sessionStorage.setItem(here(kind), body);
       kept = null;
       say("failed");
     });
   }
-  drop.hidden = !field.value.trim();
+  if (drop) drop.hidden = !field.value.trim();
   field.addEventListener("input", () => {
     say("");
     clearTimeout(due);
@@ -53,14 +56,17 @@ for (const field of composer?.querySelectorAll("textarea[data-kind]") ?? []) {
   });
   field.addEventListener("blur", () => save());
   addEventListener("visibilitychange", () => { if (document.hidden) save(true); });
-  addEventListener("pagehide", () => save(true));
+  addEventListener("pagehide", () => {
+    leaving = true;
+    save(true);
+  });
   // The message takes its draft along: nothing that comes later may bring it back.
   form.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;
     sending = true;
     clearTimeout(due);
   });
-  addEventListener("pageshow", () => { sending = false; });
+  addEventListener("pageshow", () => { sending = leaving = false; });
 }
 
 // How long a reply can still be taken back.

@@ -39,6 +39,13 @@ const verbs = {
     if (tab && !tab.checked) tab.click();
     field?.focus();
   },
+  insert(selector) {
+    const [field] = all(selector);
+    if (!field) return;
+    field.focus();
+    const before = field.value.slice(0, field.selectionStart);
+    document.execCommand("insertText", false, !before || before.endsWith("\n") ? "/" : "\n/");
+  },
   solve(selector) {
     const list = document.querySelector(selector);
     if (!list || list.value === "solved") return;

@@ -1,10 +1,11 @@
 // Comforts only: every page works without script.
 import "./composer.js";
-import "./drafts.js";
 import "./files.js";
+import "./drafts.js";
 import "./frames.js";
 import "./keys.js";
 import "./live.js";
+import "./pick.js";
 
 // What is drawn, now or later, is made ready.
 function ready(part) {

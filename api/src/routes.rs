@@ -2,9 +2,9 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, categories, coverage, dkim, drafts, events, file_links, imap_accounts, joins, live,
-    mailboxes, mails, messages, outbox, own, preview, search, suppressions, tenants, ticket_parts, tickets, tokens,
-    two_factor, users, views,
+    attachments, audit, auth, canned, categories, coverage, dkim, drafts, events, file_links, imap_accounts, joins,
+    live, mailboxes, mails, messages, outbox, own, preview, search, suppressions, tenants, ticket_parts, tickets,
+    tokens, two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -259,6 +259,12 @@ fn administration(r: Routes) -> Routes {
         .patch("/api/imap-accounts/{id}", Who::User, imap_accounts::update)
         .delete("/api/imap-accounts/{id}", Who::User, imap_accounts::delete)
         .post("/api/imap-accounts/{id}/reconcile", Who::User, imap_accounts::reconcile)
+        .get("/api/support/canned-replies", Who::User, canned::list)
+        .create("/api/support/canned-replies", Who::User, Limit::Small, canned::create)
+        .get("/api/support/canned-replies/{id}", Who::User, canned::get)
+        .patch("/api/support/canned-replies/{id}", Who::User, canned::update)
+        .delete("/api/support/canned-replies/{id}", Who::User, canned::delete)
+        .post("/api/support/canned-replies/{id}/resolve", Who::User, canned::resolve)
         .get("/api/support/categories", Who::User, categories::list)
         .create("/api/support/categories", Who::User, Limit::Small, categories::create)
         .get("/api/support/categories/{id}", Who::User, categories::get)
@@ -449,6 +455,10 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/support/{ticket}/erase", Who::User, web::ticket_acts::erase)
         .post("/dashboard/support/{ticket}/erase-requester", Who::User, web::ticket_acts::erase_requester)
         .get("/dashboard/settings", Who::User, web::settings::index)
+        .get("/dashboard/settings/canned", Who::User, web::canned::show)
+        .post("/dashboard/settings/canned", Who::User, web::canned::create)
+        .post("/dashboard/settings/canned/{id}", Who::User, web::canned::save)
+        .post("/dashboard/settings/canned/{id}/delete", Who::User, web::canned::delete)
         .get("/dashboard/settings/suppressions", Who::User, web::settings::suppressions)
         .post("/dashboard/settings/suppressions/lift", Who::User, web::settings::lift)
         .get("/dashboard/settings/dkim", Who::User, web::settings::dkim_keys)

@@ -38,6 +38,8 @@ id! {
     UserId,
     /// A mailbox's row id.
     MailboxId,
+    /// A canned reply's row id.
+    CannedId,
     /// A category's row id.
     CategoryId,
     /// A ticket's row id (its public name is the PID).

@@ -9,6 +9,7 @@ pub mod archive;
 pub mod attachments;
 pub mod audit;
 pub mod blobs;
+pub mod canned;
 pub mod categories;
 pub mod clock;
 pub mod config;

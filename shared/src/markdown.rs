@@ -15,12 +15,20 @@ pub struct Written {
     pub text: String,
 }
 
+/// Finds what is to be marked in a text.
+pub type Find<'a> = &'a dyn Fn(&str) -> Option<(usize, usize)>;
+
 /// Deeper lists and quotes than people write. Such a source is taken as plain text: nesting costs every reader dearly.
 const DEEPEST: usize = 24;
 
 /// Returns what an agent's Markdown looks like.
 pub fn render(source: &str) -> Written {
-    let Some(events) = events(source) else { return plain(source) };
+    render_with(source, &|_| None)
+}
+
+/// The same with parts of the text marked: `find` returns where the first of them starts and ends.
+pub fn render_with(source: &str, find: Find<'_>) -> Written {
+    let Some(events) = events(source, find) else { return plain(source) };
     let mut html = String::with_capacity(source.len() + source.len() / 4);
     pulldown_cmark::html::push_html(&mut html, events.iter().cloned());
     Written { html: html.trim_end().to_owned(), text: Plain::of(events) }
@@ -41,7 +49,7 @@ fn plain(source: &str) -> Written {
 }
 
 /// The source's events, with this product's reading of them; None if it nests too deep.
-fn events(source: &str) -> Option<Vec<Event<'_>>> {
+fn events<'a>(source: &'a str, find: Find<'_>) -> Option<Vec<Event<'a>>> {
     let mut out = Vec::new();
     let (mut depth, mut links, mut code) = (0_usize, 0_usize, false);
     // A line of dashes under a text: a signature's mark or a rule, which people mean, and not a heading.
@@ -99,7 +107,7 @@ fn events(source: &str) -> Option<Vec<Event<'_>>> {
                 }
             }
             Event::InlineHtml(tag) => out.push(Event::Text(tag)),
-            Event::Text(text) if links == 0 && !code => push_linked(&mut out, text),
+            Event::Text(text) if links == 0 && !code => push_linked(&mut out, text, find),
             event => out.push(event),
         }
     }
@@ -120,20 +128,28 @@ fn under<'a>(out: &mut Vec<Event<'a>>, line: &'a str) {
 }
 
 /// Adds text whose web addresses lead there.
-fn push_linked<'a>(out: &mut Vec<Event<'a>>, text: CowStr<'a>) {
+fn push_linked<'a>(out: &mut Vec<Event<'a>>, text: CowStr<'a>, find: Find<'_>) {
     let mut rest = text.as_ref();
     while let Some((start, end)) = find_address(rest) {
         let address: CowStr<'a> = rest[start..end].to_owned().into();
-        if start > 0 {
-            out.push(Event::Text(rest[..start].to_owned().into()));
-        }
+        push_marked(out, &rest[..start], find);
         out.extend([Event::Start(link(address.clone())), Event::Text(address), Event::End(TagEnd::Link)]);
         rest = &rest[end..];
     }
-    if rest.len() == text.len() {
-        out.push(Event::Text(text));
-    } else if !rest.is_empty() {
-        out.push(Event::Text(rest.to_owned().into()));
+    push_marked(out, rest, find);
+}
+
+/// Adds text with the parts marked that are found in it.
+fn push_marked<'a>(out: &mut Vec<Event<'a>>, text: &str, find: Find<'_>) {
+    let mut rest = text;
+    let words = |text: &str| Event::Text(text.to_owned().into());
+    while let Some((start, end)) = find(rest) {
+        let mark = |tag: &'static str| Event::InlineHtml(tag.into());
+        out.extend([words(&rest[..start]), mark("<mark>"), words(&rest[start..end]), mark("</mark>")]);
+        rest = &rest[end..];
+    }
+    if !rest.is_empty() {
+        out.push(words(rest));
     }
 }
 

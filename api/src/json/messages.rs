@@ -15,7 +15,7 @@ use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::attachments;
 use shared::clock::Time;
-use shared::ids::{MessageId, TicketId, UserId};
+use shared::ids::{CannedId, MessageId, TicketId, UserId};
 use shared::messages::{self, Message, MessageKind, Post};
 use shared::tickets::{self, Status};
 
@@ -42,6 +42,9 @@ pub struct PostBody {
     /// Who joins the conversation with it.
     #[serde(default)]
     add: Addresses,
+    /// The canned replies that it was written with.
+    #[serde(default)]
+    canned_replies: Vec<CannedId>,
     /// Participants who do not get this one.
     #[serde(default)]
     without: Vec<UserId>,
@@ -110,6 +113,7 @@ pub async fn create(
         anyway: b.force,
         careful: b.careful,
         add: b.add.list(),
+        canned: b.canned_replies,
         without: b.without,
         bcc: b.bcc.list(),
         answer_to: b.reply_to.filter(|a| !a.trim().is_empty()),

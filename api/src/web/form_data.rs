@@ -65,7 +65,8 @@ impl FormData {
 
     /// Returns the files for a message.
     pub fn attach(&self) -> Vec<Attach> {
-        self.files.iter().cloned().map(Attach::File).collect()
+        let uploaded = self.all("attachment").filter_map(|id| id.parse().ok()).map(Attach::Uploaded);
+        uploaded.chain(self.files.iter().cloned().map(Attach::File)).collect()
     }
 }
 

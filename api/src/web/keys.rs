@@ -90,6 +90,7 @@ static GROUPS: [Group; 3] = [
             key("u", "back", "back", "[data-back]"),
             key("r", "reply", "write", "#reply"),
             key("n", "note", "write", "#note"),
+            key("m", "canned", "insert", "#note, #reply"),
             key("z", "take-back", "click", ".take-back button"),
             key("e", "solve", "solve", "#status"),
             key("s", "status", "choose", "#status"),

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod ask_link;
 pub mod assets;
+pub mod canned;
 pub mod cards;
 mod clocks;
 pub mod conversation;

@@ -352,6 +352,7 @@ mod tests {
         every_sample::<web::mailboxes::MailboxesPage>(&mut seen);
         every_sample::<web::rate::RatePage>(&mut seen);
         every_sample::<web::spam_rules::SpamRulesPage>(&mut seen);
+        every_sample::<web::canned::CannedPage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];
         let pages = Templates::iter().filter(|f| !f.contains('/') && !layouts.contains(&f.as_ref()));

@@ -160,12 +160,13 @@ pub struct FetchedRow {
 }
 
 /// The pages, by what one must be able to do to see them.
-const TABS: [(&str, &str, Capability); 5] = [
+const TABS: [(&str, &str, Capability); 6] = [
     ("mailboxes", "/dashboard/settings/mailboxes", Capability::MailboxesManage),
     ("suppressions", "/dashboard/settings/suppressions", Capability::MailRead),
     ("dkim", "/dashboard/settings/dkim", Capability::MailboxesManage),
     ("fetching", "/dashboard/settings/fetching", Capability::MailboxesManage),
     ("spam", "/dashboard/settings/spam", Capability::SettingsManage),
+    ("canned", "/dashboard/settings/canned", Capability::CannedUse),
 ];
 
 /// Returns the pages of settings that somebody may see.

@@ -50,6 +50,7 @@ pub fn event_glyph(kind: EventKind) -> &'static str {
         Trashed | MarkedSpam | Erased => "bin",
         MailRetried | FileLinked => "reply",
         CategoryChanged | Updated | Tagged | Redacted => "settings",
+        Mentioned => "me",
     }
 }
 

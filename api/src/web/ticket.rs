@@ -70,6 +70,14 @@ pub struct TicketPage {
     pub closed_text: Option<String>,
     /// Who will get a reply.
     pub to: super::recipients::To,
+    /// Colleagues whom a note can name.
+    pub colleagues: Vec<Colleague>,
+    /// Its tenant, to which files are sent.
+    pub tenant_id: i64,
+    /// How large a file may be, in bytes.
+    pub most_bytes: usize,
+    /// The same in words.
+    pub most: String,
     /// Who is to join with it: as typed.
     pub add: String,
     /// Who is to get it unseen: as typed.
@@ -106,6 +114,15 @@ pub struct TicketPage {
     pub priorities: Vec<Choice>,
     /// The choices of the assignee form.
     pub assignees: Vec<Choice>,
+}
+
+/// Somebody whom a note can name.
+#[derive(Debug, Clone, Serialize)]
+pub struct Colleague {
+    /// What is written after the `@`.
+    pub handle: String,
+    /// Their name, else their address.
+    pub name: String,
 }
 
 /// What came while a message was written, which therefore was not sent.
@@ -534,6 +551,10 @@ mod tests {
             agent: true,
             closed_text: None,
             to: crate::web::recipients::To::sample(),
+            colleagues: vec![Colleague { handle: "mara".into(), name: "Mara Lindqvist".into() }],
+            tenant_id: 1,
+            most_bytes: 10_485_760,
+            most: "10 MB".into(),
             add: "anna@x.example".into(),
             bcc: String::new(),
             send_after: String::new(),

@@ -44,6 +44,7 @@ pub async fn message(
         careful: visit.is_agent(),
         add: form.addresses("add"),
         without: left_out(&form),
+        canned: form.all("canned").filter_map(|id| id.parse().ok()).collect(),
         bcc: form.addresses("bcc"),
         answer_to: form.some("reply_to").map(str::to_owned),
     };

@@ -5,7 +5,7 @@ use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
-use super::ticket::{Can, Crossed, Participant, RatingView, Requester, TicketPage};
+use super::ticket::{Can, Colleague, Crossed, Participant, RatingView, Requester, TicketPage};
 use super::{clocks, lists, mail, recipients};
 use crate::Api;
 use crate::extract::{Path, Query};
@@ -192,6 +192,10 @@ pub async fn answer(
         agent: visit.is_agent(),
         closed_text: (!can.write && can.reopen).then(|| i18n::text(locale, "closed-customer", &[])),
         to,
+        colleagues: if can.note { colleagues(&agents) } else { Vec::new() },
+        tenant_id: ticket.tenant_id.0,
+        most_bytes: app.config.max_file_bytes,
+        most: super::format::size(locale, app.config.max_file_bytes as u64),
         add: left.add,
         bcc: left.bcc,
         send_after: left.send_after,
@@ -252,6 +256,14 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
         close: close && status != Status::Closed,
         reopen: close && status.is_done(),
     }
+}
+
+/// Colleagues by the names that a note can use.
+fn colleagues(agents: &[User]) -> Vec<Colleague> {
+    let names = messages::Names::of(agents.to_vec());
+    let one =
+        |a: &User| Colleague { handle: names.handle(a), name: Person::new(a.name.as_deref(), &a.email, false).name };
+    agents.iter().map(one).collect()
 }
 
 /// Whether nobody has said yet whose ticket it is: the agent who forwarded its mail stands in, or our own mailbox (E6.3,

@@ -8,6 +8,7 @@ use crate::harness::{INBOUND_TOKEN, Request, Server, on_both};
 use api::routes::{Route, Who};
 use serde_json::{Value, json};
 use shared::access::{Actor, Origin, Role};
+use shared::canned;
 use shared::config::Secret;
 use shared::coverage;
 use shared::ids::{AttachmentId, MailboxId, TenantId, TicketId};
@@ -169,6 +170,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/tenants/" => place.tenant.0,
         "/api/mailboxes/" | "/dashboard/settings/mailboxes/" => place.mailbox,
         "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
+        "/api/support/canned-replies/" | "/dashboard/settings/canned/" => canned(s, place).await,
         "/api/support/categories/" => place.category,
         "/api/support/attachments/" => place.attachment,
         "/api/support/joins/" | "/dashboard/support/joins/" => doubt(s, stage, place).await,
@@ -194,6 +196,19 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         other => panic!("say in this test what the parameter of {other} names"),
     };
     filled(route.path, &[value])
+}
+
+/// A canned reply of the place's, a new one each time: the request may remove it.
+async fn canned(s: &Server, place: &Place) -> i64 {
+    let shortcut = Some(format!("c{:016x}", rand::random::<u64>()));
+    let new = canned::NewCanned {
+        tenant: Some(place.tenant),
+        name: "Greeting".to_owned(),
+        shortcut,
+        body: "Hello".to_owned(),
+        shared: true,
+    };
+    canned::create(&s.app.db, &Actor::system(), new).await.expect("a canned reply").id.0
 }
 
 /// A new doubt in the tray: a new ticket that may belong to the place's.

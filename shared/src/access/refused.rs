@@ -40,6 +40,8 @@ pub enum Noun {
     Mailbox,
     /// A category.
     Category,
+    /// A canned reply.
+    CannedReply,
     /// An API token.
     Token,
     /// A session.
@@ -61,6 +63,7 @@ impl std::fmt::Display for Noun {
             Noun::User => "user",
             Noun::Mailbox => "mailbox",
             Noun::Category => "category",
+            Noun::CannedReply => "canned reply",
             Noun::Token => "token",
             Noun::Session => "session",
             Noun::DkimKey => "DKIM key",

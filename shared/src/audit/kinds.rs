@@ -68,6 +68,12 @@ kinds! {
     CategoryMade = "CATEGORY_CREATED", "category.create";
     /// A category was changed.
     CategoryChanged = "CATEGORY_UPDATED", "category.update";
+    /// A canned reply of all was made.
+    CannedMade = "CANNED_REPLY_CREATED", "canned_reply.create";
+    /// A canned reply of all was changed.
+    CannedChanged = "CANNED_REPLY_UPDATED", "canned_reply.update";
+    /// A canned reply of all was removed.
+    CannedRemoved = "CANNED_REPLY_DELETED", "canned_reply.delete";
     /// What an agent covers was changed.
     CoverageChanged = "TEAM_COVERAGE_UPDATED", "team.coverage.update";
     /// The bytes of a mail were looked at.

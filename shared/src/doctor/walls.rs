@@ -50,6 +50,7 @@ const LINKS: &[Link] = links! {
         "ticket_joins" by "ticket_id": "ticket_id" => "tickets", "other_id" => "tickets", "user_id" => "users",
             "ticket_message_id" => "ticket_messages", "decided_by" => "users";
         "digest_items" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
+        "mentions" by "ticket_id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "user_id" => "users";
         "drafts" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
         "ratings" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users", "outbox_id" => "outbox";
     }
@@ -100,6 +101,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("api_tokens.user_id", "a token has no tenant but its user's"),
     ("links.user_id", "a link has no tenant but its user's"),
     ("coverage.user_id", "coverage has no tenant but its user's"),
+    ("canned_replies.owner_id", "its owner alone sees it, in the tenant where it was written"),
     ("attachments.sha256", "the foreign key holds the tenant too"),
     ("ticket_messages.message_id", "a text of the mail's"),
     ("inbound_mails.message_id", "a text of the mail's"),

@@ -109,4 +109,6 @@ kinds! {
     ParticipantChanged = "PARTICIPANT_CHANGED", "SUPPORT_PARTICIPANT_CHANGED", "ticket.participant.update", true;
     /// What may have belonged to another ticket does not.
     KeptApart = "KEPT_APART", "SUPPORT_TICKET_KEPT_APART", "ticket.keep_apart", false;
+    /// A note named a colleague.
+    Mentioned = "MENTIONED", "SUPPORT_AGENT_MENTIONED", "ticket.mention", false;
 }

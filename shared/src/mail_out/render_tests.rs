@@ -99,6 +99,18 @@ fn text_is_as_written_and_html_is_escaped() {
     assert!(!mail.html.contains("<script") && mail.html.contains("&lt;script&gt;") && mail.html.contains("{{team}}"));
 }
 
+/// E12.8.
+#[test]
+fn a_reply_in_markdown_as_it_leaves() {
+    let source = "Hello **Misaki**,\nplease read [the guide](https://docs.example/a?b=1&c=2):\n\n1. open `x < y`\n2. wait\n   - or not\n\n> it was blank\n\n```\ncurl https://x.example\n```\n<script>shown</script> & https://x.example.";
+    let written = crate::markdown::render(source);
+    let Content::Reply(reply) = Content::samples().remove(0) else { panic!("the first sample is a reply") };
+    let body_html = Some(crate::mail_out::contents::Reply::safe_html(&written.html));
+    let reply = crate::mail_out::contents::Reply { body_text: written.text, body_html, quoted: None, ..reply };
+    let rendered = templates().render(Locale::En, &Content::Reply(reply)).unwrap();
+    insta::assert_snapshot!(format!("{}\n=====\n{}", rendered.text, rendered.html));
+}
+
 #[test]
 fn html_of_the_agent_stands_as_it_is() {
     let html = Reply::safe_html("<p>Hello <b>Ann</b><img src=\"cid:logo\"></p>");

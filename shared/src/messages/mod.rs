@@ -1,6 +1,7 @@
 //! Messages: the entries of a ticket's conversation.
 
 mod guard;
+mod mentions;
 mod post;
 mod release;
 mod sql;
@@ -8,6 +9,7 @@ pub mod types;
 mod withdraw;
 
 pub use guard::{Recipient, Recipients, recipients, speaks_of_file};
+pub use mentions::Names;
 pub use post::{Post, post};
 pub use release::send_now;
 pub use sql::{Delivery, by_ids, list};

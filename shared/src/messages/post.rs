@@ -1,15 +1,18 @@
 //! Writing a message: a reply, which leaves as mail, or an internal note.
 
 use super::guard;
+use super::mentions::{self, Names};
 use super::types::{MessageKind, Side};
 use crate::access::{Actor, Capability, Role};
 use crate::address;
 use crate::app::App;
 use crate::attachments::{self, Attach};
+use crate::canned;
 use crate::clock::Time;
 use crate::drafts;
 use crate::events::EventKind;
-use crate::ids::{MessageId, OutboxId, UserId};
+use crate::ids::{CannedId, MessageId, OutboxId, UserId};
+use crate::mail_in::html;
 use crate::mail_out::answered::{self, Answered};
 use crate::mail_out::enqueue::{self, Recipient, Reply};
 use crate::mail_out::outbox::Template;
@@ -50,6 +53,8 @@ pub struct Post {
     pub add: Vec<String>,
     /// Who takes part and does not get this one reply.
     pub without: Vec<UserId>,
+    /// The canned replies that it was written with.
+    pub canned: Vec<CannedId>,
     /// Who gets a reply unseen by the others (E8.8).
     pub bcc: Vec<String>,
     /// The address outside the customer's domain that their mail wants its answer at, if the agent chose it (E8.2); None: the
@@ -93,8 +98,10 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         (false, _) => Side::Customer,
     };
     let kind = if post.note { MessageKind::Note } else { MessageKind::Reply };
+    let names = if agent && post.note { mentions::names(&mut change, &post.body).await? } else { Names::default() };
     // Agents write Markdown, all others plain text (E12.8).
-    let written = (agent && !post.body.trim().is_empty()).then(|| markdown::render(&post.body));
+    let find = |text: &str| names.find(text).map(|(start, end, _)| (start, end));
+    let written = (agent && !post.body.trim().is_empty()).then(|| markdown::render_with(&post.body, &find));
     let (visible_text, body_html) = match written {
         Some(Written { html, text }) => (text, Some(html)),
         None => (post.body.clone(), None),
@@ -121,8 +128,12 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         forwarded_by: None,
         written_at: None,
     };
+    // Names in code and quotes name nobody: they are not marked.
+    let said = marked(message.body_html.as_deref().unwrap_or_default());
     change.work.message(message, by(actor));
     attachments::attach(app, &mut change.tx, &mut change.work, actor, &ticket, id, post.attachments).await?;
+    mentions::tell(&mut change, &names, id, &said, post.anyway).await?;
+    canned::count_use(&mut change.tx, actor.user, ticket.tenant_id, &post.canned, change.work.now()).await?;
     if let Some(author) = actor.user {
         drafts::take(&mut change.tx, author, ticket.id, kind).await?;
     }
@@ -133,6 +144,12 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
     }
     change.commit().await?;
     Ok(id)
+}
+
+/// What stands within marks, a line each.
+fn marked(html: &str) -> String {
+    let marks = html.split("<mark>").skip(1).filter_map(|rest| rest.split("</mark>").next());
+    marks.map(html::entities).collect::<Vec<_>>().join("\n")
 }
 
 /// An agent who is a ticket's requester writes as an agent all the same: what counts is the side of the desk.

@@ -2,7 +2,7 @@
 
 use super::types::Message;
 use crate::clock::Time;
-use crate::ids::{MessageId, OutboxId, TicketId, UserId};
+use crate::ids::{MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
 use crate::store::{Exec, Result, sql};
 
@@ -116,4 +116,22 @@ pub(super) async fn notes(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<St
     .all(ex)
     .await?;
     Ok(found.into_iter().map(|(text,)| text).collect())
+}
+
+/// Notes that a message on a tenant's ticket names somebody. The message itself is written at the end of the transaction.
+pub(super) async fn insert_mention(
+    tx: &mut crate::store::Tx,
+    (tenant, ticket): (TenantId, TicketId),
+    message: MessageId,
+    user: UserId,
+    at: Time,
+) -> Result<u64> {
+    sql("INSERT INTO mentions (ticket_message_id, user_id, tenant_id, ticket_id, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(message)
+        .bind(user)
+        .bind(tenant)
+        .bind(ticket)
+        .bind(at)
+        .exec(tx)
+        .await
 }

@@ -42,6 +42,18 @@ use crate::events::Event;
 use crate::ids::{TenantId, TicketId};
 use crate::store::{self, Exec, Q, Tx};
 
+/// Whether a ticket is in somebody's scope.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub(crate) async fn is_seen(
+    ex: &mut impl crate::store::Exec,
+    id: TicketId,
+    scope: crate::access::wall::TicketScope,
+) -> crate::store::Result<bool> {
+    Ok(sql::find_id(ex, &id.into(), scope).await?.is_some())
+}
+
 /// How a request names a ticket: by row id or by PID, everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketRef {

@@ -63,6 +63,14 @@ pub async fn agents(db: &Db, tenant: Option<TenantId>) -> store::Result<Vec<User
     sql::agents(&mut db.read(tenant.map_or(Scope::All, Scope::Tenant)), tenant).await
 }
 
+/// The same within a transaction.
+///
+/// # Errors
+/// See [`store::Error`].
+pub(crate) async fn agents_in(ex: &mut impl store::Exec, tenant: Option<TenantId>) -> store::Result<Vec<User>> {
+    sql::agents(ex, tenant).await
+}
+
 /// Returns a user.
 ///
 /// # Errors

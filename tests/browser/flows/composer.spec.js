@@ -146,3 +146,56 @@ test("a file that is spoken of and missing stops the send once", async ({ agent:
   await page.getByRole("button", { name: t("send-anyway") }).click();
   await expect(page.getByRole("article").filter({ hasText: "Anbei die Rechnung." })).toBeVisible();
 });
+
+test("@script a canned reply by its shortcut, by keys alone", async ({ agent: page, server, t }) => {
+  await page.goto("/dashboard/settings/canned");
+  await page.getByText(t("canned-new"), { exact: true }).click();
+  await page.getByLabel(t("field-name"), { exact: true }).fill("Greeting");
+  await page.getByLabel(t("canned-body"), { exact: true }).fill("Hello {{requester.first_name}}, **{{ticket.pid}}** is with us.");
+  await clean(page);
+  await page.getByRole("button", { name: t("canned-save") }).first().click();
+  await expect(page.getByRole("heading", { name: "Greeting" })).toBeVisible();
+
+  const mail = await openTicket(page, server, "Canned");
+  await page.keyboard.press("r");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("m");
+  await page.keyboard.type("gre");
+  const pick = page.locator("#pick");
+  await expect(pick.getByRole("option")).toHaveCount(1);
+  await expect(pick.locator(".rich")).toContainText("Hello Ruth");
+  await clean(page);
+  await page.keyboard.press("Enter");
+  await expect(page.getByLabel(t("reply-label"))).toHaveValue(`Hello Ruth, **${mail.pid}** is with us.`);
+  await page.keyboard.press("Control+Enter");
+  await expect(page.getByRole("article").locator(".rich strong")).toHaveText(mail.pid);
+  await page.goto("/dashboard/settings/canned");
+  await expect(page.locator(".settings li")).toContainText(t("canned-used", { count: 1 }));
+});
+
+test("@script a colleague is named in a note from the list", async ({ agent: page, server, t }) => {
+  await openTicket(page, server, "Name somebody");
+  await page.keyboard.press("n");
+  await page.keyboard.type("Please look @");
+  const option = page.locator("#pick").getByRole("option");
+  await expect(option.first()).toBeVisible();
+  await option.first().click();
+  await page.keyboard.type("now");
+  await page.keyboard.press("Control+Enter");
+  await expect(page.getByRole("article").locator("mark")).toHaveText(/^@ada/);
+});
+
+test("@script files go up as they are chosen, and the message takes them", async ({ agent: page, server, t }) => {
+  await openTicket(page, server, "Upload");
+  const form = page.locator("form.compose-reply");
+  const up = page.waitForResponse((answer) => answer.url().endsWith("/api/support/attachments"));
+  await form.locator("input[type=file]").setInputFiles({ name: "log.txt", mimeType: "text/plain", buffer: Buffer.from("one\n") });
+  expect((await up).status()).toBe(201);
+  await form.locator("input[type=file]").setInputFiles({ name: "big.txt", mimeType: "text/plain", buffer: Buffer.alloc(11_000_000, 97) });
+  const big = form.locator(".chosen li", { hasText: "big.txt" });
+  await expect(big).toHaveClass(/chip--bad/);
+  await big.getByRole("button").click();
+  await form.getByLabel(t("reply-label")).fill("The log is attached.");
+  await form.getByRole("button", { name: t("send"), exact: true }).click();
+  await expect(page.getByRole("article").getByRole("link", { name: "log.txt" })).toBeVisible();
+});
