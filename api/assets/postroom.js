@@ -6,6 +6,7 @@ import "./frames.js";
 import "./keys.js";
 import "./live.js";
 import "./pick.js";
+import "./upload.js";
 
 // What is drawn, now or later, is made ready.
 function ready(part) {

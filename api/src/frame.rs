@@ -15,6 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
+use url::Url;
 
 /// The longest that a request may take; uploads over slow lines are the slowest.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -33,7 +34,7 @@ pub async fn frame(State(app): State<App>, mut req: Request, next: Next) -> Resp
     // The pattern, not the path: links that are secrets have their token in it.
     let route = req.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let for_page = wants_page(&req).then(|| req.headers().clone());
-    let here = req.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
+    let here = page_of(&req);
     let span = tracing::info_span!("http.request", request.id = %id, %method, route);
     req.extensions_mut().insert(id.clone());
     let began = Instant::now();
@@ -56,6 +57,17 @@ pub async fn frame(State(app): State<App>, mut req: Request, next: Next) -> Resp
         response.headers_mut().insert(REQUEST_ID_HEADER, value);
     }
     response
+}
+
+/// The page to come back to: the one asked for, or the one whose form was sent.
+fn page_of(req: &Request) -> String {
+    let asked = req.uri().path_and_query().map_or("/", |p| p.as_str());
+    if matches!(*req.method(), Method::GET | Method::HEAD) {
+        return asked.to_owned();
+    }
+    let from = req.headers().get(header::REFERER).and_then(|v| v.to_str().ok()).and_then(|v| Url::parse(v).ok());
+    let path = from.map(|url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned());
+    path.filter(|path| crate::web::reader::own_path(path).is_some()).unwrap_or_else(|| asked.to_owned())
 }
 
 /// Runs the handler within the time limit and inside a panic net.

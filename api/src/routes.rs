@@ -372,7 +372,7 @@ fn mail(r: Routes) -> Routes {
 
 /// Pages and their forms.
 fn pages(r: Routes) -> Routes {
-    dashboard(developer(account(public(r))))
+    dashboard(developer(portal(account(public(r)))))
 }
 
 fn public(r: Routes) -> Routes {
@@ -418,6 +418,15 @@ fn account(r: Routes) -> Routes {
         .post("/account/two-factor/confirm", Who::User, web::two_factor::confirm)
         .post("/account/two-factor/disable", Who::User, web::two_factor::disable)
         .post("/account/two-factor/codes", Who::User, web::two_factor::renew)
+}
+
+fn portal(r: Routes) -> Routes {
+    r.get("/portal", Who::User, web::portal::list)
+        .get("/portal/{ticket}", Who::User, web::portal::show)
+        .upload("/portal/{ticket}/messages", Who::User, Limit::Files, web::portal::reply)
+        .post("/portal/{ticket}/close", Who::User, web::portal::close)
+        .post("/portal/{ticket}/reopen", Who::User, web::portal::reopen)
+        .post("/portal/{ticket}/rate", Who::User, web::portal::rate)
 }
 
 fn developer(r: Routes) -> Routes {
@@ -466,6 +475,11 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/settings/dkim/{id}/retire", Who::User, web::settings::retire_key)
         .get("/dashboard/settings/fetching", Who::User, web::settings::fetching)
         .post("/dashboard/settings/fetching/{id}/reconcile", Who::User, web::settings::reconcile)
+        .get("/dashboard/settings/users", Who::User, web::users::list)
+        .post("/dashboard/settings/users", Who::User, web::users::invite)
+        .post("/dashboard/settings/users/{id}", Who::User, web::users::change)
+        .post("/dashboard/settings/users/{id}/invite", Who::User, web::users::invite_again)
+        .post("/dashboard/settings/users/{id}/two-factor", Who::User, web::users::reset_two_factor)
         .get("/dashboard/settings/mailboxes", Who::User, web::mailboxes::list)
         .post("/dashboard/settings/mailboxes/{id}", Who::User, web::mailboxes::change)
         .post("/dashboard/settings/mailboxes/{id}/probe", Who::User, web::mailboxes::ask)

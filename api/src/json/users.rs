@@ -93,7 +93,7 @@ pub async fn list(
     let tenant = tenant_named(db, actor, tenant.as_ref()).await?;
     actor.require(Capability::UsersManage)?;
     let role = read_enum("role", query.role.as_deref())?;
-    let filter = Filter { tenant, role, active: query.active, email: query.email, q: query.q };
+    let filter = Filter { tenant, role, active: query.active, email: query.email, q: query.q, ..Filter::default() };
     let total = if counts(&page) { Some(users::count(db, actor, &filter).await?) } else { None };
     let rows = users::list(db, actor, &filter, page.after()?, window(&page)).await?;
     Ok(Json(listed(rows, &page, total, |u| u.id, shape)))

@@ -44,6 +44,20 @@ pub struct File {
     pub inline: bool,
 }
 
+impl File {
+    /// Returns a message's file; None for one that hangs on none.
+    pub fn of(f: shared::attachments::Attachment) -> Option<File> {
+        Some(File {
+            message: f.ticket_message_id?,
+            id: f.id.0,
+            filename: f.filename,
+            content_type: f.content_type,
+            size_bytes: f.size_bytes,
+            inline: f.inline,
+        })
+    }
+}
+
 /// What a conversation is made of.
 pub struct Parts<'a> {
     /// The ticket's page.
@@ -81,7 +95,7 @@ pub struct Parts<'a> {
 impl Parts<'_> {
     /// Returns messages and what happened between them, in the order of the timeline.
     pub fn entries(&self) -> Vec<Entry> {
-        let shown = |m: &&messages::Message| self.agent || m.kind == MessageKind::Reply;
+        let shown = |m: &&messages::Message| self.agent || (m.kind == MessageKind::Reply && !self.is_unsaid(m));
         let texts = self.folded();
         let messages = self
             .messages
@@ -251,6 +265,12 @@ impl Parts<'_> {
     fn is_held(&self, m: &messages::Message) -> bool {
         let mut mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m));
         m.withdrawn_at.is_none() && mails.any(|d| d.mail.state == OutboxState::Held && d.mail.due_at.is_none())
+    }
+
+    /// Whether an agent's reply was taken back, or still can be: for customers it was not said.
+    fn is_unsaid(&self, m: &messages::Message) -> bool {
+        let held = |d: &Listed| self.is_reply_of(d, m) && d.mail.state == OutboxState::Held;
+        m.withdrawn_at.is_some() || (m.side == Side::Agent && self.deliveries.iter().any(held))
     }
 
     fn is_reply_of(&self, listed: &Listed, m: &messages::Message) -> bool {

@@ -1,6 +1,6 @@
 //! The public form, for who has no account: `/` and `/new`.
 
-use super::form_data::FormData;
+use super::form_data::{FormData, Typed};
 use super::format::{self, When};
 use super::new::CHANNEL;
 use super::parts::{Choice, Field, Refused, choices};
@@ -61,14 +61,15 @@ pub async fn show(State(api): State<Api>, visit: Visit) -> Result<Response, Prob
 ///
 /// # Errors
 /// A refusal shows the form with what was typed.
-pub async fn create(State(api): State<Api>, visit: Visit, form: FormData) -> Result<Response, Problem> {
+pub async fn create(State(api): State<Api>, visit: Visit, typed: Typed) -> Result<Response, Problem> {
+    let Typed { form, wrong } = typed;
     let email = form.get("email").to_owned();
     // People do not see this field; programs that fill in everything do.
     let trapped = form.some("website").is_some();
     let new = Create { requester: Some((form.some("name").map(str::to_owned), email.clone())), ..new_ticket(&form) };
     // The writer has shown nothing: the ticket is made for the address, by the form, whoever is logged in.
     let actor = Actor::system().from(visit.origin.clone());
-    let made = match missing(&form, true) {
+    let made = match wrong.or_else(|| missing(&form, true)) {
         Some(problem) => Err(problem),
         None if trapped => Err(Problem::new(codes::VALIDATION_FAILED)),
         None => tickets::create(&api.app, &actor, new).await.map_err(Problem::from),
@@ -82,7 +83,9 @@ pub async fn create(State(api): State<Api>, visit: Visit, form: FormData) -> Res
         Err(problem) => problem,
     };
     let shown = problem.shown();
-    let Some(status) = redrawable(shown.status) else {
+    // A form that lay open for long is as good as a new one, once its reader sends it again.
+    let stale = (shown.code == codes::CSRF_FAILED.code).then_some(StatusCode::FORBIDDEN);
+    let Some(status) = stale.or_else(|| redrawable(shown.status)) else {
         return Ok(error::with_draft(&visit, shown, form.text("description")));
     };
     let mut page = page(&api, &visit, &form).await?;

@@ -70,7 +70,25 @@ impl FormData {
     }
 }
 
+/// A form, and why it is not to be acted on: for pages that give back what was typed.
+#[derive(Debug)]
+pub struct Typed {
+    /// What was read of it.
+    pub form: FormData,
+    /// Its token is none of this session, or the rest of it could not be read.
+    pub wrong: Option<Problem>,
+}
+
 impl FromRequest<Api> for FormData {
+    type Rejection = Problem;
+
+    async fn from_request(req: Request, api: &Api) -> Result<Self, Problem> {
+        let typed = Typed::from_request(req, api).await?;
+        typed.wrong.map_or(Ok(typed.form), Err)
+    }
+}
+
+impl FromRequest<Api> for Typed {
     type Rejection = Problem;
 
     async fn from_request(req: Request, api: &Api) -> Result<Self, Problem> {
@@ -78,24 +96,28 @@ impl FromRequest<Api> for FormData {
         let caller = <Caller as OptionalFromRequestParts<Api>>::from_request_parts(&mut parts, api).await?;
         let kind = media_type(&parts.headers);
         let req = Request::from_parts(parts, body);
-        let form = match kind.as_deref() {
+        let mut form = FormData::default();
+        let mut wrong = None;
+        match kind.as_deref() {
             Some("application/x-www-form-urlencoded") => {
                 let body = Bytes::from_request(req, api).await?;
                 let values = url::form_urlencoded::parse(&body).take(MOST_FIELDS).map(|(n, v)| (n.into(), lines(&v)));
-                FormData { values: values.collect(), files: Vec::new() }
+                form.values = values.collect();
             }
-            Some("multipart/form-data") => multipart(Multipart::from_request(req, api).await?).await?,
+            Some("multipart/form-data") => {
+                wrong = multipart(Multipart::from_request(req, api).await?, &mut form).await.err();
+            }
             _ => return Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE)),
-        };
-        match fits(api, caller.as_ref(), form.get(TOKEN)) {
-            true => Ok(form),
-            false => Err(Problem::new(codes::CSRF_FAILED)),
         }
+        if !fits(api, caller.as_ref(), form.get(TOKEN)) {
+            wrong = Some(Problem::new(codes::CSRF_FAILED));
+        }
+        Ok(Typed { form, wrong })
     }
 }
 
-async fn multipart(mut parts: Multipart) -> Result<FormData, Problem> {
-    let mut form = FormData::default();
+/// Reads as far as it gets: what people typed comes before their files.
+async fn multipart(mut parts: Multipart, form: &mut FormData) -> Result<(), Problem> {
     while let Some(part) = parts.next_field().await? {
         let name = part.name().unwrap_or_default().to_owned();
         let filename = part.file_name().map(str::to_owned);
@@ -111,7 +133,7 @@ async fn multipart(mut parts: Multipart) -> Result<FormData, Problem> {
             return Err(Problem::new(codes::INVALID_MULTIPART).detail("too many fields"));
         }
     }
-    Ok(form)
+    Ok(())
 }
 
 /// Browsers send line breaks as CRLF.

@@ -18,9 +18,6 @@ use serde::{Deserialize, Serialize};
 use shared::i18n::{self, Locale};
 use shared::sessions::{self, Attempt, LoginError, Opened};
 
-/// Where a login leads that nobody asked for.
-const HOME: &str = "/dashboard/support";
-
 /// `login.hbs`
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LoginPage {
@@ -45,22 +42,18 @@ pub struct Params {
     did: Option<String>,
 }
 
-/// Where somebody goes who has just signed in: where they wanted to, else home.
-fn onward(next: &str) -> &str {
-    reader::own_path(next).unwrap_or(HOME)
-}
-
 /// The answer that opens a session in a browser and leads on.
 pub fn welcome(api: &Api, opened: &Opened, next: &str) -> Response {
+    let onward = reader::own_path(next).unwrap_or(render::home(opened.user.role.is_agent()));
     let cookie = set_cookie(&api.app.config, Some(&opened.token));
-    ([(header::SET_COOKIE, cookie)], Redirect::to(onward(next))).into_response()
+    ([(header::SET_COOKIE, cookie)], Redirect::to(onward)).into_response()
 }
 
 /// `GET /login`
 pub async fn show(visit: Visit, Query(params): Query<Params>) -> Response {
     let next = params.next.as_deref().and_then(reader::own_path);
     if visit.known().is_some() {
-        return Redirect::to(next.unwrap_or(HOME)).into_response();
+        return Redirect::to(next.unwrap_or(render::home(visit.is_agent()))).into_response();
     }
     let page = LoginPage {
         asked: next.is_some(),

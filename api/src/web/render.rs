@@ -52,6 +52,8 @@ pub struct Shell {
     pub site: String,
     /// Who is logged in.
     pub user: Option<Me>,
+    /// Where their tickets are.
+    pub home: &'static str,
     /// Whether the reader has signed in, as far as is known: a refusal knows the cookie alone.
     pub member: bool,
     /// The queue's views.
@@ -139,6 +141,14 @@ fn glyph(view: View) -> &'static str {
     }
 }
 
+/// Where agents land who have signed in.
+const AGENTS_HOME: &str = "/dashboard/support";
+
+/// Returns where somebody lands who has signed in, by their side.
+pub fn home(agent: bool) -> &'static str {
+    if agent { AGENTS_HOME } else { "/portal" }
+}
+
 impl Shell {
     /// Returns the frame for a reader. `theme` is the cookie's value; anything unknown follows the system.
     pub fn new(locale: Locale, theme: Option<&str>, csrf: String, here: String, site: String) -> Shell {
@@ -152,6 +162,7 @@ impl Shell {
             here,
             site,
             user: None,
+            home: AGENTS_HOME,
             member: false,
             views: Vec::new(),
             tools: Vec::new(),
@@ -166,6 +177,7 @@ impl Shell {
     pub fn with_user(mut self, me: Me, views: &[View], agent: bool, mail: bool, dev: bool) -> Shell {
         self.user = Some(me);
         self.member = true;
+        self.home = home(agent);
         self.keys = super::keys::shown(agent);
         let item = |v: &View| NavItem::new(v.as_str(), glyph(*v), format!("/dashboard/support?view={v}"));
         self.views = views.iter().map(item).collect();
@@ -340,6 +352,8 @@ mod tests {
         every_sample::<web::mailed_link::MailedLinkPage>(&mut seen);
         every_sample::<web::unsubscribe::UnsubscribePage>(&mut seen);
         every_sample::<web::queue::QueuePage>(&mut seen);
+        every_sample::<web::portal::PortalPage>(&mut seen);
+        every_sample::<web::portal::PortalTicketPage>(&mut seen);
         every_sample::<web::new::NewPage>(&mut seen);
         every_sample::<web::ticket::TicketPage>(&mut seen);
         every_sample::<web::form::FormPage>(&mut seen);
@@ -350,6 +364,7 @@ mod tests {
         every_sample::<web::mail::MailPage>(&mut seen);
         every_sample::<web::settings::SettingsPage>(&mut seen);
         every_sample::<web::mailboxes::MailboxesPage>(&mut seen);
+        every_sample::<web::users::UsersPage>(&mut seen);
         every_sample::<web::rate::RatePage>(&mut seen);
         every_sample::<web::spam_rules::SpamRulesPage>(&mut seen);
         every_sample::<web::canned::CannedPage>(&mut seen);

@@ -160,7 +160,8 @@ pub struct FetchedRow {
 }
 
 /// The pages, by what one must be able to do to see them.
-const TABS: [(&str, &str, Capability); 6] = [
+const TABS: [(&str, &str, Capability); 7] = [
+    ("users", "/dashboard/settings/users", Capability::UsersManage),
     ("mailboxes", "/dashboard/settings/mailboxes", Capability::MailboxesManage),
     ("suppressions", "/dashboard/settings/suppressions", Capability::MailRead),
     ("dkim", "/dashboard/settings/dkim", Capability::MailboxesManage),

@@ -112,17 +112,7 @@ pub async fn answer(
     let rating = rating.and_then(|r| Some(RatingView { score: r.score?.to_string(), comment: r.comment }));
     let names = names(&view, &events, &people, &agents);
     let url = TicketLink::new(&view.ticket.pid).href;
-    let file = |f: shared::attachments::Attachment| {
-        Some(File {
-            message: f.ticket_message_id?,
-            id: f.id.0,
-            filename: f.filename,
-            content_type: f.content_type,
-            size_bytes: f.size_bytes,
-            inline: f.inline,
-        })
-    };
-    let files: Vec<File> = files.into_iter().filter_map(file).collect();
+    let files: Vec<File> = files.into_iter().filter_map(File::of).collect();
     let joins = tickets::joins_of(app, actor, view.ticket.id).await?;
     let also_addressed = match visit.is_agent() {
         true => tickets::also_addressed(app, actor, &view.ticket).await?,

@@ -161,12 +161,14 @@ async fn callers(s: &Server, stage: &Stage) -> Vec<Caller> {
 async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: Option<&Person>) -> String {
     let Some(open) = route.path.find('{') else { return route.path.to_owned() };
     let value = match &route.path[..open] {
-        "/api/users/" if route.path.ends_with("/invite") => invited(s, place).await,
+        "/api/users/" | "/dashboard/settings/users/" if route.path.ends_with("/invite") => invited(s, place).await,
         "/api/users/" if route.path.ends_with("/erase") => {
             let email = format!("gone{}@{}.example", rand::random::<u64>(), place.slug);
             s.person(&email, Role::Customer, Some(place.tenant)).await.id.0
         }
-        "/api/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => place.user,
+        "/api/users/" | "/dashboard/settings/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => {
+            place.user
+        }
         "/api/tenants/" => place.tenant.0,
         "/api/mailboxes/" | "/dashboard/settings/mailboxes/" => place.mailbox,
         "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
@@ -189,7 +191,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/tokens/" | "/account/tokens/" => {
             token(s, if place.tenant == stage.own.tenant { caller } else { None }, place).await
         }
-        "/api/support/tickets/" | "/tickets/" | "/platform-admin/tickets/" | "/dashboard/support/" => {
+        "/api/support/tickets/" | "/tickets/" | "/platform-admin/tickets/" | "/dashboard/support/" | "/portal/" => {
             let writer = caller.filter(|_| place.tenant == stage.own.tenant).unwrap_or(&stage.boss);
             return of_ticket(s, route, stage, place, writer).await;
         }

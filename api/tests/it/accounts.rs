@@ -428,3 +428,85 @@ async fn only_wanted_notices_are_mailed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn users_are_invited_changed_and_helped_by_page() {
+    on_both(|s| async move {
+        ready(&s).await;
+        s.person("boss@example.com", Role::Owner, None).await;
+        let kim = s.person("kim@example.com", Role::Customer, Some(s.tenant("alpha", Audience::Public).await)).await;
+        let boss = cookie(&s, "boss@example.com", PASSWORD).await;
+        let path = "/dashboard/settings/users";
+        let seen = async |query: &str| page(&s, &format!("{path}{query}")).header("cookie", &boss).send().await.text();
+        assert!(!seen("").await.contains("kim@example.com"), "the team alone");
+        assert!(seen("?show=all&q=kim").await.contains("kim@example.com"));
+        let invite = |email: &str| {
+            let fields = [("email", email), ("name", "Cy"), ("role", "agent")];
+            own_form(&s, &boss, path, &fields).send()
+        };
+        let odd = invite("cy").await;
+        assert!(odd.status == 422 && odd.text().contains("id=\"email-e\"") && odd.text().contains("value=\"Cy\""));
+        assert_eq!(invite("cy@example.com").await.header("location"), Some("/dashboard/settings/users?did=invite"));
+        assert_eq!(invite("cy@example.com").await.status, 409);
+        let first = mailed(&s, "invite").await;
+        let listed = s.get("/api/users?email=cy@example.com").header("cookie", &boss).send().await.expect(200);
+        let cy = format!("{path}/{}", listed["data"][0]["id"]);
+        assert_eq!(own_form(&s, &boss, &format!("{cy}/invite"), &[]).send().await.status, 303);
+        let second = mailed(&s, "invite").await;
+        assert_ne!(first, second);
+        let taken = [("name", "Cy"), ("password", "a password of cy")];
+        assert_eq!(form(&s, &format!("/invite/{second}"), &taken).send().await.status, 303);
+        assert_eq!(page(&s, &format!("/invite/{first}")).send().await.status, 410, "the first one is spent, too");
+        let late = own_form(&s, &boss, &format!("{cy}/invite"), &[]).send().await;
+        assert_eq!(late.status, 422, "who has a password needs no invitation");
+
+        assert_eq!(own_form(&s, &boss, &cy, &[("role", "admin")]).send().await.status, 303);
+        let own = cookie(&s, "cy@example.com", "a password of cy").await;
+        let me = s.get("/api/auth/me").header("cookie", &own).send().await.expect(200);
+        assert_eq!(me["user"]["role"], "admin");
+        assert_eq!(own_form(&s, &boss, &cy, &[("active", "0")]).send().await.status, 303);
+        s.get("/api/auth/me").header("cookie", &own).send().await.problem(401, "unauthenticated");
+        assert!(seen("").await.contains("deactivated"));
+        assert_eq!(own_form(&s, &boss, &cy, &[("active", "1")]).send().await.status, 303);
+        cookie(&s, "cy@example.com", "a password of cy").await;
+        assert_eq!(own_form(&s, &boss, &format!("{cy}/two-factor"), &[]).send().await.status, 303);
+        s.get(path).header("accept", "application/json").bearer(&kim.token).send().await.problem(403, "forbidden");
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_form_that_lay_open_gives_back_what_was_typed() {
+    on_both(|s| async move {
+        ready(&s).await;
+        let fields = [("email", "ruth@out.example"), ("subject", "Old form"), ("description", "Line one\n<b>two</b>")];
+        let send = async |csrf: &str| {
+            let all: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf)]).collect();
+            let files: [(&str, &str, &str, &[u8]); 1] = [("files", "a.txt", "text/plain", b"file")];
+            s.post("/new").header("accept", "text/html").multipart(&all, &files).send().await
+        };
+        let stale = send("of a session that has ended").await;
+        assert_eq!(stale.status, 403);
+        let text = stale.text();
+        assert!(text.contains("value=\"Old form\"") && text.contains("&lt;b&gt;two&lt;/b&gt;"), "{text}");
+        assert!(text.contains("choose your files again"));
+        let csrf =
+            text.split("name=\"csrf\" value=\"").nth(1).and_then(|t| t.split('"').next()).expect("a fresh token");
+        let sent = send(csrf).await;
+        assert!(sent.status == 303 && sent.header("location").is_some_and(|l| l.starts_with("/new/done")));
+        let tickets: (i64,) = shared::store::sql("SELECT COUNT(*) FROM tickets")
+            .one(&mut s.app.db.read(Scope::All))
+            .await
+            .expect("a count");
+        assert_eq!(tickets, (1,), "the stale one changed nothing");
+
+        // Who must sign in first comes back to the page, not to where its form went.
+        let led = s.post("/portal/202611-0001/messages").header("accept", "text/html");
+        let led = led.header("referer", &format!("http://{}/portal/202611-0001", s.addr));
+        let led = led.body("application/x-www-form-urlencoded", "body=x").send().await;
+        assert_eq!(led.header("location"), Some("/login?next=%2Fportal%2F202611-0001"));
+        s
+    })
+    .await;
+}

@@ -16,12 +16,13 @@ fn document() -> String {
 
 /// The same handlers by other names, pages, and what is the operator's: docs/access.md and docs/operations.md have them.
 fn is_elsewhere(path: &str) -> bool {
-    const OTHERS: [&str; 18] = [
+    const OTHERS: [&str; 19] = [
         "/tickets",
         "/platform-admin/",
         "/dashboard/",
         "/new",
         "/account",
+        "/portal",
         "/login",
         "/forgot",
         "/link",

@@ -19,6 +19,7 @@ mod logs;
 mod mail_html;
 mod mails;
 mod operator;
+mod portal;
 mod processes;
 mod providers;
 mod ratings;

@@ -8,6 +8,7 @@ mod sql;
 
 pub use sql::{Rating, of_ticket};
 
+use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::clock::now;
@@ -21,7 +22,7 @@ use crate::mail_out::outbox::Template;
 use crate::mail_out::unsubscribe::Sort;
 use crate::store::{Result, Scope, dialect};
 use crate::tenants::Settings;
-use crate::tickets::Work;
+use crate::tickets::{self, TicketRef, Work};
 use chrono::Duration;
 use serde_json::json;
 
@@ -182,6 +183,47 @@ pub async fn rate(app: &App, link: RatingLink, score: i64, comment: Option<&str>
     work.flush(&mut tx).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Keeps what the requester of a solved or closed ticket chose where they are signed in, asked or not; who has rated is
+/// asked no more.
+///
+/// # Errors
+/// `NotFound` out of scope; `Denied` for who is not its requester; `Invalid` for an open ticket, or what is not 1 to 5.
+pub async fn rate_own(
+    app: &App,
+    actor: &Actor,
+    which: &TicketRef,
+    score: i64,
+    comment: Option<&str>,
+) -> tickets::Result<()> {
+    let view = tickets::view(app, actor, which).await?;
+    let (tenant, id) = (view.ticket.tenant_id, view.ticket.id);
+    if actor.user != Some(view.ticket.requester_id) {
+        return Err(tickets::Error::denied(Capability::TicketsClose));
+    }
+    if !(1..=5).contains(&score) {
+        return Err(tickets::Error::invalid("score", "invalid", "must be 1 to 5"));
+    }
+    let mut tx = app.db.write(Scope::Tenant(tenant)).await?;
+    let mut work = Work::new(&app.keys);
+    work.lock(&mut tx, &[id]).await?;
+    let Some(ticket) = work.ticket(id).filter(|t| t.erased_at.is_none()).cloned() else {
+        return Err(tickets::Error::NotFound);
+    };
+    if !ticket.status.is_done() {
+        return Err(tickets::Error::invalid("score", "invalid", "is for when the ticket is done"));
+    }
+    sql::insert(&mut tx, tenant, id, ticket.requester_id, now()).await?;
+    let before = of_ticket(&mut tx, tenant, id).await?.and_then(|r| r.score);
+    let comment = comment.map(str::trim).filter(|c| !c.is_empty());
+    let comment: Option<String> = comment.map(|c| c.chars().take(LONGEST_COMMENT).collect());
+    sql::rate(&mut tx, id, score, comment.clone(), now()).await?;
+    let values = comment.map(|c| json!({"comment": c}));
+    let data = json!({"score": score, "before": before});
+    work.event(id, EventKind::Rated, By::user(ticket.requester_id), data, values);
+    work.flush(&mut tx).await?;
+    Ok(tx.commit().await?)
 }
 
 #[cfg(test)]

@@ -138,6 +138,9 @@ fn wanted(mut q: Q, within: Option<TenantId>, filter: &Filter) -> Q {
     if let Some(role) = filter.role {
         q = q.push(" AND u.role = ").arg(role);
     }
+    if filter.team {
+        q = q.push(" AND u.role IN ").list(Role::ALL.iter().copied().filter(|r| r.is_agent()));
+    }
     if let Some(active) = filter.active {
         q = q.push(" AND u.active = ").arg(active);
     }

@@ -120,6 +120,8 @@ pub struct Filter {
     pub tenant: Option<TenantId>,
     /// Of this role.
     pub role: Option<Role>,
+    /// On the helping side alone.
+    pub team: bool,
     /// Active or not.
     pub active: Option<bool>,
     /// With this address.

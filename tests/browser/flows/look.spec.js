@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, test } from "../support/fixtures.js";
 import { everyPage } from "../support/pages.js";
+import { words } from "../support/words.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.POSTROOM_SHOTS;
@@ -16,16 +17,17 @@ async function open(on, path, act, status = 200) {
 }
 
 async function pagesOf({ agent, browser, server, complaints, language, javaScriptEnabled }) {
-  complaints.allowed.push(/status of (404|422)/); // asked for here
+  complaints.allowed.push(/status of (404|410|422)/); // asked for here
   const locale = language === "de" ? "de-DE" : "en-GB";
   const context = await browser.newContext({ baseURL: server.url, locale, javaScriptEnabled });
-  const pages = await everyPage({ server, agent, stranger: await context.newPage() });
-  return { pages, close: () => context.close() };
+  const other = await browser.newContext({ baseURL: server.url, locale, javaScriptEnabled });
+  const pages = await everyPage({ server, agent, stranger: await context.newPage(), customer: await other.newPage(), t: words(language) });
+  return { pages, close: () => Promise.all([context.close(), other.close()]) };
 }
 
 test("@script every page can be read by everybody, in light and dark", async ({ agent, browser, server, complaints }) => {
   test.setTimeout(120_000);
-  const { pages, close } = await pagesOf({ agent, browser, server, complaints, javaScriptEnabled: true });
+  const { pages, close } = await pagesOf({ agent, browser, server, complaints, language: "en", javaScriptEnabled: true });
   for (const [on, name, path, act, status] of pages) {
     // Colours are the same at any width.
     for (const [width, schemes] of [[1440, ["light", "dark"]], [375, ["light"]]]) {

@@ -58,7 +58,7 @@ export async function signIn(page, t, { email, password } = admin) {
   await page.getByLabel(t("field-email")).fill(email);
   await page.getByLabel(t("field-password")).fill(password);
   await page.getByRole("button", { name: t("sign-in") }).click();
-  await page.waitForURL(/\/dashboard/);
+  await page.waitForURL(/\/(dashboard|portal|account)/);
 }
 
 // Chooses in a list that sets something at once with script, and by its button without.

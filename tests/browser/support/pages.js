@@ -1,10 +1,11 @@
 // Every page in the states that it can be in, for the flows that look at all of them.
-import { deliver, expect, mailbox } from "./fixtures.js";
+import { deliver, expect, mailbox, signIn } from "./fixtures.js";
+import { makeUser } from "./people.js";
 
 const long = "A subject that goes on for longer than any list has room for, because people write such subjects";
 
 // Returns what to open: [by whom, name, address, what to do there, the status that is right].
-export async function everyPage({ server, agent: page, stranger }) {
+export async function everyPage({ server, agent: page, stranger, customer, t }) {
   const from = "Daniel Okafor <daniel@okafor-and-a-rather-long-company-name.example>";
   const text = `Hello,\n\nplease look at https://shop.example/${"a".repeat(180)} and tell me.\n\nDaniel`;
   const mail = await deliver(server, { from, to: mailbox, subject: long, text });
@@ -49,7 +50,30 @@ export async function everyPage({ server, agent: page, stranger }) {
     await submit(on);
     await expect(on.locator(".settings li").first()).toBeVisible();
   };
+  // A customer with a ticket of their own and one of our answers.
+  const kim = { email: `kim${Date.now()}@a-company-with-a-long-name.example`, password: "a password that is long enough" };
+  await makeUser(server, { ...kim, name: "Kim Weber", role: "customer", tenant_id: 1 });
+  const own = await deliver(server, { from: `Kim Weber <${kim.email}>`, to: mailbox, subject: long, text });
+  await customer.goto("/login");
+  await signIn(customer, t, kim);
+  const asked = async (on) => {
+    await on.locator("#email").fill("a-person-with-a-rather-long-name@company.example");
+    await submit(on);
+  };
   return [
+    [stranger, "forgot", "/forgot"],
+    [stranger, "ask-link", "/link"],
+    [stranger, "ask-link-sent", "/link", asked],
+    [stranger, "mailed-link-unknown", "/link/nonsense", null, 404],
+    [customer, "portal", "/portal"],
+    [customer, "portal-empty", "/portal?q=nothing-of-the-kind"],
+    [customer, "portal-ticket", `/portal/${own.pid}`],
+    [customer, "customer-account", "/account"],
+    [page, "account", "/account"],
+    [page, "two-factor", "/account/two-factor"],
+    [page, "two-factor-setup", "/account/two-factor", submit],
+    [page, "settings-users", "/dashboard/settings/users?show=all"],
+    [page, "settings-users-invite", "/dashboard/settings/users", (on) => on.locator(".settings-head summary").click()],
     [stranger, "form", "/"],
     [stranger, "form-refused", "/new", submit],
     [stranger, "form-done", "/new", sent],
