@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use shared::access::Capability;
-use shared::ids::{MessageId, UserId};
+use shared::ids::{MessageId, TicketId, UserId};
 use shared::tickets::{self, Participation, Whom};
 
 /// Whose a ticket is to be.
@@ -84,6 +84,63 @@ pub async fn set_participant(
     let to = if b.remove { Participation::Removed } else { Participation::Accepted };
     let expected = version.or_body(b.expected_version)?;
     let id = tickets::set_participant(app, actor, &which, whom, to, expected).await?;
+    Ok(axum::Json(whole(app, actor, &id.into()).await?))
+}
+
+/// Where a ticket goes.
+#[derive(Debug, Deserialize)]
+pub struct MergeBody {
+    #[serde(alias = "into_id", alias = "target", alias = "ticket_id", alias = "pid")]
+    into: Option<Named>,
+    expected_version: Option<i64>,
+}
+
+/// A ticket as a body names it: by id or by PID.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Named {
+    /// By row id.
+    Id(i64),
+    /// By PID, or an id in quotes.
+    Text(String),
+}
+
+/// `POST /api/support/tickets/{id}/merge {into}`: 200 and the ticket that goes on for both.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn merge(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<MergeBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsMerge, body).await?;
+    let into = match b.into {
+        Some(Named::Id(id)) => Ok(TicketId(id).into()),
+        Some(Named::Text(text)) => Ok(reference(&text)),
+        None => Err(Problem::validation(vec![FieldError::required("into")])),
+    };
+    let into = judged(app, actor, &which, Capability::TicketsMerge, into).await?;
+    let expected = version.or_body(b.expected_version)?;
+    let id = tickets::merge(app, actor, &which, &into, expected).await?;
+    Ok(axum::Json(whole(app, actor, &id.into()).await?))
+}
+
+/// `POST /api/support/tickets/{id}/unmerge`: 200 and the ticket, with what it had before.
+///
+/// # Errors
+/// 401, 403, 404, 409 `cannot_undo`.
+pub async fn unmerge(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let id = tickets::unmerge(app, actor, &which, version.or_body(None)?).await?;
     Ok(axum::Json(whole(app, actor, &id.into()).await?))
 }
 

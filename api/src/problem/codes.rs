@@ -58,6 +58,8 @@ codes! {
     CONFLICT = 409 "conflict" "This exists already, or contradicts what exists";
     STALE_TICKET = 409 "stale_ticket" "The ticket changed since you read it";
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
+    TICKET_MERGED = 409 "ticket_merged" "The ticket was merged into another one";
+    CANNOT_UNDO = 409 "cannot_undo" "This cannot be undone any more";
     TENANT_REQUIRED = 409 "tenant_required" "The address belongs to several tenants: name one";
     MAIL_NOT_RELEASABLE = 409 "mail_not_releasable" "The mail is not held back, or can never be a message";
     TOO_LATE = 409 "too_late" "The mail has left already";

@@ -154,6 +154,8 @@ impl From<tickets::Error> for Problem {
                 Problem::new(codes::STALE_TICKET).with("version", version).with("since", since)
             }
             tickets::Error::Closed => Problem::new(codes::TICKET_CLOSED),
+            tickets::Error::Merged { pid } => Problem::new(codes::TICKET_MERGED).with("pid", pid),
+            tickets::Error::CannotUndo(why) => Problem::new(codes::CANNOT_UNDO).detail(why),
             tickets::Error::TooLate => Problem::new(codes::TOO_LATE),
             tickets::Error::Erased => Problem::new(codes::TICKET_ERASED),
             tickets::Error::InFlight => Problem::new(codes::MAIL_IN_FLIGHT),

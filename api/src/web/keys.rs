@@ -24,6 +24,7 @@ const AGENTS: [&str; 11] = [
     "priority",
     "assign",
     "take",
+    "merge",
 ];
 
 /// The keys of a group that a reader has, under `keys-<name>`.
@@ -96,6 +97,7 @@ static GROUPS: [Group; 3] = [
             key("s", "status", "choose", "#status"),
             key("p", "priority", "choose", "#priority"),
             key("a", "assign", "choose", "#assigned_to"),
+            key("M", "merge", "focus", "#merge-into"),
             key("i", "take", "click", "form[action$='/take'] button"),
             key("c", "copy", "copy", "[data-copy-link]"),
         ],

@@ -1,7 +1,7 @@
 //! One ticket: the conversation with what happened between, the composer, and the side panel.
 
 use super::format::When;
-use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused};
+use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused, TicketLink};
 use super::render::Page;
 use serde::Serialize;
 use shared::i18n::Locale;
@@ -54,6 +54,12 @@ pub struct TicketPage {
     pub entries: Vec<Entry>,
     /// What the tray asks about this ticket.
     pub joins: Vec<super::joins::Hint>,
+    /// The ticket that goes on for this one, once merged.
+    pub merged_into: Option<TicketLink>,
+    /// The tickets that were merged into this one.
+    pub merged_here: Vec<MergedLine>,
+    /// Tickets that it may be merged with.
+    pub merge_with: Vec<MergeOffer>,
     /// Nobody has said yet whose ticket it is.
     pub no_requester: bool,
     /// Further mailboxes that its mail was sent to.
@@ -158,12 +164,38 @@ pub struct Can {
     pub assign: bool,
     /// Take it.
     pub take: bool,
+    /// Merge it with another one, and undo that.
+    pub merge: bool,
     /// Erase it for good (E13.1).
     pub erase: bool,
     /// Close it, as the requester.
     pub close: bool,
     /// Reopen it, as the requester.
     pub reopen: bool,
+}
+
+/// A ticket that was merged into this one.
+#[derive(Debug, Clone, Serialize)]
+pub struct MergedLine {
+    /// Its public id.
+    pub pid: String,
+    /// Its page.
+    pub href: String,
+    /// Its subject.
+    pub subject: String,
+    /// When.
+    pub at: When,
+}
+
+/// A ticket that this one may be merged with.
+#[derive(Debug, Clone, Serialize)]
+pub struct MergeOffer {
+    /// Its public id.
+    pub pid: String,
+    /// Its subject.
+    pub subject: String,
+    /// Where it stands.
+    pub status: String,
 }
 
 /// Who is asking.
@@ -383,6 +415,11 @@ impl Page for TicketPage {
             sla: None,
             ..agent.clone()
         };
+        let merged = TicketPage {
+            can: Can { merge: true, ..Default::default() },
+            merged_into: Some(TicketLink::new("202611-0002")),
+            ..agent.clone()
+        };
         let closed = TicketPage {
             can: Can { reopen: true, ..Default::default() },
             closed_text: Some("This ticket is closed.".into()),
@@ -397,7 +434,7 @@ impl Page for TicketPage {
             refused: Some(Refused { text: "Not sent.".into(), fields: vec![] }),
             ..agent.clone()
         };
-        vec![agent, customer, closed, stale]
+        vec![agent, customer, closed, stale, merged]
     }
 }
 
@@ -534,6 +571,18 @@ mod tests {
             }],
             entries: vec![said(message), Entry { message: None, event: Some(event) }, said(reply), said(note)],
             joins: crate::web::joins::JoinsPage::samples().swap_remove(0).joins,
+            merged_into: None,
+            merged_here: vec![MergedLine {
+                pid: "202611-0002".into(),
+                href: "/dashboard/support/202611-0002".into(),
+                subject: "Release 47".into(),
+                at: at.clone(),
+            }],
+            merge_with: vec![MergeOffer {
+                pid: "202611-0003".into(),
+                subject: "Release 46".into(),
+                status: "new".into(),
+            }],
             no_requester: true,
             also_addressed: vec!["sales@x.example".into(), "press@x.example".into()],
             earlier: Some("/dashboard/support/202611-0001?before=1".into()),
@@ -545,6 +594,7 @@ mod tests {
                 update: true,
                 assign: true,
                 take: true,
+                merge: true,
                 erase: true,
                 ..Can::default()
             },

@@ -304,6 +304,38 @@ pub async fn split(
     }
 }
 
+/// `POST /dashboard/support/{ticket}/merge`: leads to the ticket that goes on for both.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn merge(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let (which, into) = (ticket(&which), ticket(form.get("into").trim()));
+    match tickets::merge(&api.app, visit.actor()?, &which, &into, form.version()).await {
+        Ok(into) => back(&api, visit.actor()?, &TicketRef::Id(into), "merge", None).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
+    }
+}
+
+/// `POST /dashboard/support/{ticket}/unmerge`: leads to the ticket, which has its messages again.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn unmerge(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    _: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let done = tickets::unmerge(&api.app, visit.actor()?, &which, None).await;
+    answer(&api, &visit, &which, done, "unmerge").await
+}
+
 fn ticket(which: &str) -> TicketRef {
     which.parse().unwrap_or_else(|never| match never {})
 }

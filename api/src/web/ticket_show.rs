@@ -5,7 +5,9 @@ use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
-use super::ticket::{Can, Colleague, Crossed, Participant, RatingView, Requester, TicketPage};
+use super::ticket::{
+    Can, Colleague, Crossed, MergeOffer, MergedLine, Participant, RatingView, Requester, TicketPage,
+};
 use super::{clocks, lists, mail, recipients};
 use crate::Api;
 use crate::extract::{Path, Query};
@@ -114,6 +116,12 @@ pub async fn answer(
     let url = TicketLink::new(&view.ticket.pid).href;
     let files: Vec<File> = files.into_iter().filter_map(File::of).collect();
     let joins = tickets::joins_of(app, actor, view.ticket.id).await?;
+    let merged_into = match view.ticket.merged_into {
+        Some(id) => tickets::view(app, actor, &id.into()).await.ok().map(|v| TicketLink::new(&v.ticket.pid)),
+        None => None,
+    };
+    let merged_here = tickets::merged_here(app, actor, view.ticket.id).await?;
+    let merge_with = tickets::merges_offered(app, actor, &view.ticket).await?;
     let also_addressed = match visit.is_agent() {
         true => tickets::also_addressed(app, actor, &view.ticket).await?,
         false => Vec::new(),
@@ -175,6 +183,12 @@ pub async fn answer(
         stale: left.crossed.map(|seen| Crossed::of(&entries, seen)),
         entries,
         joins: joins.iter().map(|j| super::joins::hint(locale, visit.now, Some(ticket.id), j)).collect(),
+        merged_into,
+        merged_here: merged_here.into_iter().map(|m| merged_line(visit, m)).collect(),
+        merge_with: merge_with
+            .into_iter()
+            .map(|o| MergeOffer { pid: o.pid, subject: o.subject, status: o.status.as_str().to_owned() })
+            .collect(),
         no_requester: can.update && has_no_requester(&view),
         also_addressed,
         earlier: page.earlier.map(|seq| format!("{url}?before={seq}")),
@@ -229,6 +243,11 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
     if view.ticket.erased_at.is_some() {
         return Can::default();
     }
+    let merge = actor.can(Capability::TicketsMerge);
+    // Nor in what went into another ticket, until that is undone.
+    if view.ticket.merged_into.is_some() {
+        return Can { merge, erase: actor.can(Capability::TicketsErase), ..Can::default() };
+    }
     let status = view.ticket.status;
     let agent = actor.is_agent();
     let open = agent || status != Status::Closed;
@@ -242,6 +261,7 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
         update: actor.can(Capability::TicketsUpdate),
         assign: actor.can(Capability::TicketsAssign),
         take: actor.can(Capability::TicketsTake) && view.ticket.assigned_to != actor.user,
+        merge,
         erase: actor.can(Capability::TicketsErase),
         close: close && status != Status::Closed,
         reopen: close && status.is_done(),
@@ -269,6 +289,16 @@ fn requester(visit: &Visit, view: &TicketView) -> Requester {
     let id = view.ticket.requester_id;
     let href = visit.is_agent().then(|| format!("/dashboard/support?view=all&requester={id}"));
     Requester { name: person.name, email: person.email, href }
+}
+
+fn merged_line(visit: &Visit, m: tickets::Merged) -> MergedLine {
+    let at = When::new(visit.locale, m.merged_at, visit.now);
+    MergedLine {
+        href: TicketLink::new(&m.pid).href,
+        pid: m.pid,
+        subject: clocks::subject(visit.locale, &m.subject),
+        at,
+    }
 }
 
 fn participant(p: &tickets::Participant) -> Participant {

@@ -18,6 +18,7 @@ mod live;
 mod logs;
 mod mail_html;
 mod mails;
+mod merging;
 mod operator;
 mod portal;
 mod processes;

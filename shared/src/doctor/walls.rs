@@ -49,6 +49,8 @@ const LINKS: &[Link] = links! {
             "moved_from" => "tickets";
         "ticket_joins" by "ticket_id": "ticket_id" => "tickets", "other_id" => "tickets", "user_id" => "users",
             "ticket_message_id" => "ticket_messages", "decided_by" => "users";
+        "ticket_merges" by "ticket_id": "ticket_id" => "tickets", "into_id" => "tickets", "merged_by" => "users",
+            "undone_by" => "users";
         "digest_items" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
         "mentions" by "ticket_id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "user_id" => "users";
         "drafts" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";

@@ -71,8 +71,28 @@ impl<'a> Change<'a> {
         let mut tx = app.db.write(scope.rows()).await?;
         let id = sql::find_id(&mut tx, which, scope).await?.ok_or(Error::NotFound)?;
         actor.require(capability)?;
+        let mut change = Change::lock(app, actor, tx, id, &[], expected).await?;
+        // What is left of a merged ticket can be erased, nothing else.
+        if capability != Capability::TicketsErase {
+            change.refuse_merged().await?;
+        }
+        Ok(change)
+    }
+
+    /// Locks a ticket that was found in the actor's scope, and others that change with it.
+    ///
+    /// # Errors
+    /// `NotFound` if it is gone, `Erased`, `Stale`.
+    pub(super) async fn lock(
+        app: &'a App,
+        actor: &'a Actor,
+        mut tx: Tx,
+        id: TicketId,
+        others: &[TicketId],
+        expected: Option<i64>,
+    ) -> Result<Change<'a>> {
         let mut work = Work::new(&app.keys);
-        work.lock(&mut tx, &[id]).await?;
+        work.lock(&mut tx, &[&[id], others].concat()).await?;
         let ticket = work.ticket(id).ok_or(Error::NotFound)?;
         if ticket.erased_at.is_some() {
             return Err(Error::Erased);

@@ -24,6 +24,15 @@ pub enum Error {
     /// A requester wrote to a closed ticket.
     #[error("the ticket is closed")]
     Closed,
+    /// The ticket was merged: what is said belongs to the other one.
+    #[error("the ticket was merged into {pid}")]
+    Merged {
+        /// The other one's public id.
+        pid: String,
+    },
+    /// What undoing needs is no longer as it was.
+    #[error("{0}")]
+    CannotUndo(&'static str),
     /// The ticket was erased for good: nothing in it changes any more.
     #[error("the ticket was erased")]
     Erased,

@@ -6,13 +6,12 @@ mod sql;
 use super::error::{Error, Result};
 use super::types::{ParticipantState, Ticket};
 use super::work::Work;
-use super::{Change, TicketRef, by, moving};
+use super::{Change, TicketRef, by, merging};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::clock::Time;
 use crate::events::EventKind;
 use crate::ids::{JoinId, MailId, MailboxId, MessageId, TenantId, TicketId, UserId};
-use crate::store::Tx;
 use crate::text_enum;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -160,7 +159,8 @@ pub async fn join(app: &App, actor: &Actor, id: JoinId, accept: bool) -> Result<
     let mut now_on = view.ticket_id;
     match (view.kind, view.other_id) {
         (JoinKind::Linked, Some(other)) => {
-            now_on = change.join_into(other).await?;
+            change.merge(other).await?;
+            now_on = other;
             sql::decide_all(&mut change.tx, view.ticket_id, JoinKind::Linked, JoinState::Joined, actor.user, at)
                 .await?;
         }
@@ -231,7 +231,7 @@ async fn begin<'a>(
     actor.require(Capability::TicketsUpdate)?;
     let mut work = Work::new(&app.keys);
     let other = match seen.other_id {
-        Some(other) => Some(survivor(&mut tx, other).await?),
+        Some(other) => Some(merging::survivor(&mut tx, other).await?),
         None => None,
     };
     if let Some(other) = other {
@@ -250,30 +250,4 @@ async fn begin<'a>(
     let view = JoinView { other_id: other, ..view };
     let ticket = view.ticket_id;
     Ok((view, Some(Change { app, actor, tx, work, id: ticket })))
-}
-
-/// The ticket that a ticket's mail goes to now (E4.7).
-async fn survivor(tx: &mut Tx, id: TicketId) -> Result<TicketId> {
-    let mut id = id;
-    for _ in 0..10 {
-        match sql::merged_into(tx, id).await? {
-            Some(next) => id = next,
-            None => break,
-        }
-    }
-    Ok(id)
-}
-
-impl Change<'_> {
-    /// Moves all of this ticket into another one, locked too.
-    async fn join_into(&mut self, other: TicketId) -> Result<TicketId> {
-        let (Some(from), Some(into)) = (self.work.ticket(self.id), self.work.ticket(other)) else {
-            return Err(Error::NotFound);
-        };
-        if from.merged_into.is_some() || into.tenant_id != from.tenant_id || from.id == into.id {
-            return Err(Error::invalid("id", "join_decided", "the ticket was joined elsewhere meanwhile"));
-        }
-        moving::merge(&mut self.tx, &mut self.work, by(self.actor), self.id, other).await?;
-        Ok(other)
-    }
 }

@@ -6,6 +6,7 @@ mod create;
 mod error;
 mod joins;
 mod list;
+mod merging;
 mod moving;
 mod people;
 mod signs;
@@ -27,6 +28,7 @@ pub use list::{
     view, views,
 };
 pub(crate) use list::{at_risk, tagged};
+pub use merging::{Merged, Offered, merge, merged_here, merges_offered, unmerge};
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};
 pub use signs::{Signs, signs};

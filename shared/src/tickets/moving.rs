@@ -1,17 +1,17 @@
-//! Moving messages between tickets: a split takes some to a ticket of their own (E4.8), a join takes all of one ticket to
-//! the one it belongs to (E4.4). Moved messages keep their ids, so that answers to them follow; mails are never sent
+//! Moving messages between tickets: a split takes some to a ticket of their own (E4.8), a merge takes all of one ticket to
+//! the one it belongs to (`merging`). Moved messages keep their ids, so that answers to them follow; mails are never sent
 //! again, and nobody gets what was not addressed to them.
 
-mod sql;
+pub(super) mod sql;
 
 use super::error::{Error, Result};
-use super::types::{ParticipantKind, ParticipantState, Status, snippet};
+use super::types::snippet;
 use super::work::{NewTicket, Work};
 use super::{Change, TicketRef, by, create};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::events::{By, EventKind};
-use crate::ids::{MessageId, TicketId, UserId};
+use crate::ids::{MessageId, TicketId};
 use crate::mail_in::forward;
 use crate::messages::{Message, MessageKind, Side};
 use crate::store::{Tx, dialect};
@@ -120,54 +120,9 @@ fn own_subject(subject: &str) -> String {
     }
 }
 
-/// Moves all of `from` into `into`, which goes on for both: `from` is closed, its mail reaches `into` from now on (E4.7).
-/// Both are locked.
-///
-/// # Errors
-/// See [`crate::store::Error`].
-pub(super) async fn merge(tx: &mut Tx, work: &mut Work<'_>, who: By, from: TicketId, into: TicketId) -> Result<()> {
-    let moved = sql::messages(tx, from, None).await?;
-    let by_customer = moved.iter().any(|m| m.side != Side::Agent && m.kind == MessageKind::Reply);
-    move_messages(tx, work, who, (from, into), moved).await?;
-    unite(tx, work, who, from, into).await?;
-    let (old, new) = match (work.ticket(from), work.ticket(into)) {
-        (Some(old), Some(new)) => (old.clone(), new.clone()),
-        _ => return Err(Error::NotFound),
-    };
-    work.update(from, |t| t.merged_into = Some(into));
-    work.event(from, EventKind::Merged, who, json!({"into": into}), Some(json!({"pid": new.pid})));
-    work.event(into, EventKind::Merged, who, json!({"from": from}), Some(json!({"pid": old.pid})));
-    work.set_status(from, Status::Closed, who, "merged");
-    if by_customer && (new.status.is_done() || new.status == Status::WaitingOnCustomer) {
-        work.set_status(into, Status::InProgress, who, "joined");
-    }
-    Ok(())
-}
-
-/// Who took part in `from` takes part in `into`.
-async fn unite(tx: &mut Tx, work: &mut Work<'_>, who: By, from: TicketId, into: TicketId) -> Result<()> {
-    let all = super::participants(tx, &[from, into]).await?;
-    let here: BTreeSet<UserId> = all.iter().filter(|p| p.ticket_id == into).map(|p| p.user_id).collect();
-    for p in all.iter().filter(|p| p.ticket_id == from && !here.contains(&p.user_id)) {
-        let kind = if p.kind == ParticipantKind::Follower { ParticipantKind::Follower } else { ParticipantKind::Cc };
-        work.add_participant(into, p.user_id, kind, p.state, who);
-    }
-    // Whom an agent joins is nobody new any more.
-    for p in all.iter().filter(|p| p.ticket_id == from && p.kind == ParticipantKind::Requester) {
-        let waits =
-            all.iter().any(|o| o.ticket_id == into && o.user_id == p.user_id && o.state == ParticipantState::NewSender);
-        if waits {
-            super::sql::accept_participant(tx, into, p.user_id).await?;
-            let data = json!({"user_id": p.user_id, "state": ParticipantState::Accepted});
-            work.event(into, EventKind::ParticipantChanged, who, data, None);
-        }
-    }
-    Ok(())
-}
-
 /// Moves messages with their files, mails, Message-IDs and deliveries. Each gets an event in its new ticket, whose seq it
 /// has from now on.
-async fn move_messages(
+pub(super) async fn move_messages(
     tx: &mut Tx,
     work: &mut Work<'_>,
     who: By,

@@ -141,7 +141,7 @@ impl Change<'_> {
     /// # Errors
     /// See [`crate::store::Error`].
     pub(crate) async fn accept(&mut self, user: UserId) -> Result<()> {
-        sql::accept_participant(&mut self.tx, self.id, user).await?;
+        sql::set_participant_state(&mut self.tx, self.id, user, ParticipantState::Accepted).await?;
         let data = json!({"user_id": user, "state": ParticipantState::Accepted});
         self.work.event(self.id, EventKind::ParticipantChanged, by(self.actor), data, None);
         Ok(())

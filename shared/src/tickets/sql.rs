@@ -491,8 +491,14 @@ pub(super) async fn put_participant(
     Ok(())
 }
 
-pub(super) async fn accept_participant(tx: &mut Tx, ticket: TicketId, user: UserId) -> Result<()> {
-    sql("UPDATE ticket_participants SET state = 'accepted' WHERE ticket_id = $1 AND user_id = $2")
+pub(super) async fn set_participant_state(
+    tx: &mut Tx,
+    ticket: TicketId,
+    user: UserId,
+    state: ParticipantState,
+) -> Result<()> {
+    sql("UPDATE ticket_participants SET state = $1 WHERE ticket_id = $2 AND user_id = $3")
+        .bind(state)
         .bind(ticket)
         .bind(user)
         .exec(tx)

@@ -66,11 +66,6 @@ pub(super) async fn addresses(ex: &mut impl Exec, ids: BTreeSet<MailboxId>) -> R
     Ok(rows.into_iter().map(|(a,)| a).collect())
 }
 
-pub(super) async fn merged_into(ex: &mut impl Exec, id: TicketId) -> Result<Option<TicketId>> {
-    let row: Option<(Option<TicketId>,)> = sql("SELECT merged_into FROM tickets WHERE id = ").arg(id).opt(ex).await?;
-    Ok(row.and_then(|(into,)| into))
-}
-
 pub(super) async fn decide(tx: &mut Tx, id: JoinId, to: JoinState, user: Option<UserId>, at: Time) -> Result<()> {
     sql("UPDATE ticket_joins SET state = $1, decided_by = $2, decided_at = $3 WHERE id = $4")
         .bind(to)

@@ -6,7 +6,7 @@ use crate::store::{Exec, Result, Tx, sql, update_many};
 use std::collections::BTreeSet;
 
 /// A ticket's messages, or those of the given ones that are on it, oldest first.
-pub(super) async fn messages(
+pub(in crate::tickets) async fn messages(
     ex: &mut impl Exec,
     ticket: TicketId,
     ids: Option<&BTreeSet<MessageId>>,
@@ -26,7 +26,7 @@ pub(super) async fn mails_subject(ex: &mut impl Exec, messages: &[Message]) -> R
 }
 
 /// Moves messages, each with its new seq, and all that hangs on them.
-pub(super) async fn move_messages(
+pub(in crate::tickets) async fn move_messages(
     tx: &mut Tx,
     from: TicketId,
     to: TicketId,
