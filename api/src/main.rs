@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A mail is a thousand small strings on several threads: the system's allocator takes an eighth of the time it takes in.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Once per process, before anything speaks TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -12,7 +12,7 @@ struct Group {
 }
 
 /// Words of keys for what only agents have.
-const AGENTS: [&str; 11] = [
+const AGENTS: [&str; 12] = [
     "go-mine",
     "go-unassigned",
     "go-at-risk",

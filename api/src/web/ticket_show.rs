@@ -5,9 +5,7 @@ use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
-use super::ticket::{
-    Can, Colleague, Crossed, MergeOffer, MergedLine, Participant, RatingView, Requester, TicketPage,
-};
+use super::ticket::{Can, Colleague, Crossed, MergeOffer, MergedLine, Participant, RatingView, Requester, TicketPage};
 use super::{clocks, lists, mail, recipients};
 use crate::Api;
 use crate::extract::{Path, Query};

@@ -151,7 +151,7 @@ pub async fn foresee(app: &App, arrival: Arrival) -> Result<Vec<Foreseen>, Error
 /// Decides about a mail as it was read, and writes nothing.
 pub(super) async fn foresee_kept(app: &App, read: Read) -> Result<Foreseen, Error> {
     let mut known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &[&read]).await?;
-    variants::gather(app, &mut known, &[&read]).await?;
+    variants::gather(app, &mut app.db.read(Scope::All), &mut known, &[&read]).await?;
     let mut trace = read.trace.clone();
     let decision = decide::decide(&read, &known, &mut trace);
     Ok(Foreseen { read, decision, trace, known })

@@ -33,6 +33,16 @@ pub struct TenantFacts {
     pub spam_rules: Vec<SpamRule>,
 }
 
+impl TenantFacts {
+    /// Reads a tenant's columns.
+    pub(super) fn new(name: &str, pid_prefix: Option<&str>, settings: &str) -> TenantFacts {
+        let crate::tenants::Settings { reopen_days, auth_warn_only, spam_rules, .. } =
+            crate::tenants::Settings::from_json(settings);
+        let (name, pid_prefix) = (name.to_owned(), pid_prefix.map(str::to_owned));
+        TenantFacts { name, pid_prefix, reopen_days, auth_warn_only, spam_rules }
+    }
+}
+
 /// A user as the pipeline needs it.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct KnownUser {
@@ -107,9 +117,23 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
         known.duplicates.insert((tenant, key), mail);
     }
     known.desks = crate::mail_out::enqueue::desks(ex, &tenants).await?;
-    known.tenants = sql::tenant_facts(ex, &tenants).await?;
+    for desk in &known.desks {
+        let facts = || TenantFacts::new(&desk.tenant_name, desk.pid_prefix.as_deref(), &desk.settings);
+        known.tenants.entry(desk.tenant_id).or_insert_with(facts);
+    }
+    let without_desk: Vec<TenantId> = tenants.iter().copied().filter(|t| !known.tenants.contains_key(t)).collect();
+    if !without_desk.is_empty() {
+        known.tenants.extend(sql::tenant_facts(ex, &without_desk).await?);
+    }
     let senders: BTreeSet<String> = mails.iter().flat_map(|m| people(m)).collect();
-    for user in sql::find_users(ex, &tenants, &senders).await? {
+    let is_named = mails.iter().any(|m| m.mail.from.as_ref().is_some_and(|f| f.name.is_some()));
+    for user in sql::find_users(ex, &tenants, &senders, is_named).await? {
+        if user.role.is_agent()
+            && user.active
+            && let Some(name) = &user.name
+        {
+            known.agents.push((user.tenant_id, name.clone()));
+        }
         match user.tenant_id {
             Some(tenant) => {
                 known.users.insert((tenant, user.email_key.clone()), user);
@@ -121,9 +145,6 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
                 }
             }
         }
-    }
-    if mails.iter().any(|m| m.mail.from.as_ref().is_some_and(|f| f.name.is_some())) {
-        known.agents = sql::agent_names(ex, &tenants).await?;
     }
     for id in sql::find_message_ids(ex, mails).await? {
         if let Some(from) = id.moved_from.filter(|_| !id.referenced) {

@@ -10,7 +10,9 @@ use crate::access::Role;
 use crate::clock::{Time, now};
 use crate::ids::{MailId, MailboxId, MessageId, OutboxId, RawId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
-use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, insert_many_returning, sql, update_many};
+use crate::store::{
+    Db, Exec, Q, Result, Scope, Tx, Value, dialect, insert_many, insert_many_returning, sql, update_many,
+};
 use crate::tickets::Ticket;
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
@@ -359,42 +361,31 @@ pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result
             .among(ids.iter().copied())
             .all(ex)
             .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, name, pid_prefix, settings)| {
-            let crate::tenants::Settings { reopen_days, auth_warn_only, spam_rules, .. } =
-                crate::tenants::Settings::from_json(&settings);
-            (id, TenantFacts { name, pid_prefix, reopen_days, auth_warn_only, spam_rules })
-        })
-        .collect())
+    let facts = |(id, name, prefix, settings): (TenantId, String, Option<String>, String)| {
+        (id, TenantFacts::new(&name, prefix.as_deref(), &settings))
+    };
+    Ok(rows.into_iter().map(facts).collect())
 }
 
+/// The users with these addresses and, if asked, everybody of the helping side; who is both comes twice.
 pub(super) async fn find_users(
     ex: &mut impl Exec,
     tenants: &[TenantId],
     keys: &BTreeSet<String>,
+    and_agents: bool,
 ) -> Result<Vec<KnownUser>> {
-    if keys.is_empty() {
+    const COLUMNS: &str = "SELECT id, tenant_id, email_key, role, name, locale, active FROM users WHERE ";
+    let within = |q: Q| q.push(" AND (tenant_id IS NULL OR tenant_id IN ").among(tenants.iter().copied()).push(")");
+    if keys.is_empty() && !and_agents {
         return Ok(Vec::new());
     }
-    sql("SELECT id, tenant_id, email_key, role, name, locale, active FROM users WHERE email_key IN ")
-        .among(keys.iter().map(String::as_str))
-        .push(" AND (tenant_id IS NULL OR tenant_id IN ")
-        .among(tenants.iter().copied())
-        .push(")")
-        .all(ex)
-        .await
-}
-
-/// What the active people of the helping side are called.
-pub(super) async fn agent_names(ex: &mut impl Exec, tenants: &[TenantId]) -> Result<Vec<(Option<TenantId>, String)>> {
-    sql("SELECT tenant_id, name FROM users WHERE role IN ")
-        .list(Role::ALL.iter().copied().filter(|r| r.is_agent()))
-        .push(" AND active AND name IS NOT NULL AND (tenant_id IS NULL OR tenant_id IN ")
-        .among(tenants.iter().copied())
-        .push(")")
-        .all(ex)
-        .await
+    let q = within(sql(COLUMNS).push("email_key IN ").among(keys.iter().map(String::as_str)));
+    let agents = || Role::ALL.iter().copied().filter(|r| r.is_agent());
+    let q = match and_agents {
+        true => within(q.push(" UNION ALL ").push(COLUMNS).push("role IN ").list(agents())),
+        false => q,
+    };
+    q.all(ex).await
 }
 
 /// A Message-ID that a mail names or bears, and where it leads.

@@ -11,7 +11,7 @@ use crate::address;
 use crate::app::App;
 use crate::blobs;
 use crate::ids::MailId;
-use crate::store::Scope;
+use crate::store::Exec;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -120,15 +120,15 @@ impl Read {
 ///
 /// # Errors
 /// If a store refuses.
-pub async fn gather(app: &App, known: &mut Known, mails: &[&Read]) -> Result<(), Error> {
-    let found = sql::find_variants(&mut app.db.read(Scope::All), mails).await?;
+pub async fn gather(app: &App, ex: &mut impl Exec, known: &mut Known, mails: &[&Read]) -> Result<(), Error> {
+    let found = sql::find_variants(ex, mails).await?;
     for read in mails {
         let Some(row) = read.variant_key().and_then(|key| found.get(&(read.kept.tenant_id, key))) else { continue };
         known.variants_seen.insert(read.kept.id, row.newest_mail_id);
         if row.first_mail_id == read.kept.id || known.duplicate_of(read).is_some() {
             continue;
         }
-        let newest = sql::newest_variants(&mut app.db.read(Scope::All), row.first_mail_id, MOST_COMPARED).await?;
+        let newest = sql::newest_variants(ex, row.first_mail_id, MOST_COMPARED).await?;
         for id in std::iter::once(row.first_mail_id).chain(newest).filter(|id| *id != read.kept.id) {
             let likeness = match keep::load(app, id).await {
                 Ok(kept) => Likeness::of(&read.mail, &parse::parse_guarded(kept.raw[..].into()).await),

@@ -29,6 +29,10 @@ pub struct Desk {
     pub tenant_id: TenantId,
     /// The tenant's language.
     pub locale: Locale,
+    /// The tenant's name.
+    pub tenant_name: String,
+    /// What stands in front of the tenant's PIDs.
+    pub pid_prefix: Option<String>,
     /// The mailbox.
     pub mailbox_id: MailboxId,
     /// Its address.

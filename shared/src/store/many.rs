@@ -178,6 +178,9 @@ mod tests {
                     let q = sql("SELECT id FROM few WHERE ").pairs(["id", "name"], (1..=n).map(|i| (i, "b")));
                     let pairs: Vec<(i64,)> = q.all(&mut read).await.unwrap();
                     assert_eq!(pairs.len(), usize::from(n > 1));
+                    let q = sql("SELECT id FROM few WHERE ").pairs(["name", "id"], (1..=n).map(|i| ("b", i)));
+                    let alike: Vec<(i64,)> = q.all(&mut read).await.unwrap();
+                    assert_eq!(alike.len(), usize::from(n > 1));
                 }
             }
         })

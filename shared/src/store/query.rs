@@ -69,14 +69,21 @@ impl Q {
         self.list(values)
     }
 
-    /// Adds that two columns are one of these pairs, as long as [`Q::among`]. Each column is named alone, too: by a list of
-    /// pairs SQLite finds no index, and would read the whole table.
+    /// Adds that two columns are one of these pairs, as long as [`Q::among`]. Where all begin alike, as a batch of one
+    /// tenant's does, that is one value and one list. Else each column is named alone, too: by a list of pairs SQLite finds no
+    /// index, and would read the whole table.
     pub fn pairs<A: Into<Value>, B: Into<Value>>(
         mut self,
         columns: [&'static str; 2],
         pairs: impl IntoIterator<Item = (A, B)>,
     ) -> Q {
         let mut pairs: Vec<(Value, Value)> = pairs.into_iter().map(|(a, b)| (a.into(), b.into())).collect();
+        if let Some((one, _)) = pairs.first().cloned()
+            && pairs.iter().all(|(a, _)| *a == one)
+        {
+            let q = self.push(columns[0]).push(" = ").arg(one).push(" AND ").push(columns[1]).push(" IN ");
+            return q.among(pairs.into_iter().map(|(_, b)| b));
+        }
         many::pad(&mut pairs);
         let (mut first, second): (Vec<Value>, Vec<Value>) = pairs.iter().cloned().unzip();
         // Mostly one tenant.

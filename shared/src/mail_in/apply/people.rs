@@ -86,7 +86,7 @@ pub(super) async fn ensure_users(
         return Ok(users);
     }
     // Somebody else made some of them meanwhile.
-    for user in sql::find_users(tx, &tenants, &keys).await? {
+    for user in sql::find_users(tx, &tenants, &keys, false).await? {
         if let Some(tenant) = user.tenant_id {
             users.insert((tenant, user.email_key), user.id);
         }

@@ -27,8 +27,10 @@ pub struct Planned {
 /// If a store refuses.
 pub async fn plan(app: &App, reads: Vec<Arc<Read>>) -> Result<(Known, Vec<Planned>), Error> {
     let refs: Vec<&Read> = reads.iter().map(|r| &**r).collect();
-    let mut known = known::gather(&mut app.db.reader(Scope::All).await?, &app.keys, &refs).await?;
-    variants::gather(app, &mut known, &refs).await?;
+    let mut reader = app.db.reader(Scope::All).await?;
+    let mut known = known::gather(&mut reader, &app.keys, &refs).await?;
+    variants::gather(app, &mut reader, &mut known, &refs).await?;
+    drop(reader);
     let mut planned = Vec::with_capacity(reads.len());
     for read in reads {
         let mut trace = read.trace.clone();

@@ -63,7 +63,7 @@ pub(super) async fn automatic(ex: &mut impl Exec, wanted: &Wanted, at: Time) -> 
     }
     if !domains.is_empty() && !wanted.patterns.is_empty() {
         q = q
-            .push(" UNION ALL SELECT tenant_id, pattern, to_domain, COUNT(*), 0 FROM outbox WHERE pattern IN ")
+            .push(" UNION ALL SELECT tenant_id, pattern, to_domain, COUNT(*), 0 FROM outbox WHERE automatic AND pattern IN ")
             .among(wanted.patterns.iter().map(String::as_str))
             .push(" AND created_at > ")
             .arg(hour)
