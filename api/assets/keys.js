@@ -13,7 +13,8 @@ const all = (selector) => [...document.querySelectorAll(selector)].filter(visibl
 function step(selector, by) {
   const items = all(selector);
   if (!items.length) return;
-  const focused = items.indexOf(document.activeElement.closest(selector));
+  const active = document.activeElement;
+  const focused = items.indexOf(active.closest(selector) ?? active.closest(".row")?.querySelector(selector));
   const at = focused < 0 ? (by > 0 ? 0 : items.length - 1) : focused + by;
   const item = items[Math.min(Math.max(at, 0), items.length - 1)];
   if (!item.matches("a, button")) item.tabIndex = -1;
@@ -21,12 +22,20 @@ function step(selector, by) {
   item.scrollIntoView({ block: "nearest" });
 }
 
+// What is about chosen rows is about the one where the cursor stands, if none is chosen.
+function point(selector) {
+  if (!selector.includes("#bulk-") || document.querySelector(".pick:checked")) return;
+  document.activeElement.closest(".row")?.querySelector(".pick")?.click();
+}
+
 const verbs = {
   next(selector) { step(selector, 1); },
   previous(selector) { step(selector, -1); },
   follow(selector) { document.activeElement.closest(selector)?.click(); },
-  focus(selector) { const [field] = all(selector); field?.focus(); field?.select?.(); },
+  focus(selector) { point(selector); const [field] = all(selector); field?.focus(); field?.select?.(); },
+  select(selector) { document.activeElement.closest(selector)?.querySelector(".pick")?.click(); },
   choose(selector) {
+    point(selector);
     const [list] = all(selector);
     list?.focus();
     try { list?.showPicker?.(); } catch { /* not every browser opens a list by script */ }

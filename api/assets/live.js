@@ -8,8 +8,8 @@ const list = main?.dataset.live === "list" ? document.getElementById("list") : n
 
 const fresh = async () => {
   // A page that a refused form drew has the form's address.
-  const here = ticket ? `/dashboard/support/${ticket}` : location.pathname;
-  const answer = await fetch(here + location.search, { headers: { accept: "text/html" } });
+  const here = ticket ? `/dashboard/support/${ticket}${location.search}` : main.dataset.own;
+  const answer = await fetch(here, { headers: { accept: "text/html" } });
   if (!answer.ok || answer.redirected) return null;
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 };
@@ -35,6 +35,7 @@ function tallies(page) {
     if (old?.outerHTML !== next.outerHTML) old ? old.replaceWith(document.adoptNode(next)) : link?.append(document.adoptNode(next));
   }
 }
+addEventListener("postroom:acted", (event) => tallies(event.detail));
 async function count() {
   const answer = await fetch("/dashboard/support/rail", { headers: { accept: "text/html" } }).catch(() => null);
   if (answer?.ok && !answer.redirected) tallies(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -56,7 +57,10 @@ function rows(page) {
     if (!next) row.classList.toggle("row--left", touched.has(row.id));
     else if (next.innerHTML !== row.innerHTML) {
       const focused = row.contains(document.activeElement);
+      const picked = row.querySelector(".pick")?.checked;
+      row.className = next.className;
       row.replaceChildren(...document.adoptNode(next).childNodes);
+      if (picked) row.querySelector(".pick").checked = true;
       row.classList.remove("row--left");
       if (focused) row.querySelector("a")?.focus({ preventScroll: true });
     }

@@ -4,6 +4,7 @@ import "./files.js";
 import "./drafts.js";
 import "./frames.js";
 import "./keys.js";
+import "./list.js";
 import "./live.js";
 import "./pick.js";
 import "./upload.js";
@@ -53,4 +54,26 @@ addEventListener("pageshow", (event) => {
 
 // Writing opens where the conversation ends.
 const flow = document.getElementById("flow");
-if (flow && !location.hash) flow.scrollTop = flow.scrollHeight;
+const fresh = document.getElementById("new");
+if (flow && !location.hash && !fresh) flow.scrollTop = flow.scrollHeight;
+else if (fresh && !location.hash) fresh.scrollIntoView();
+
+// The words that a search found, marked where it led to.
+const find = new URLSearchParams(location.search).get("find");
+if (flow && find && window.Highlight) {
+  const words = find.toLowerCase().split(/\s+/).filter(Boolean);
+  const ranges = [];
+  const texts = document.createTreeWalker(flow, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode.data.toLowerCase();
+    for (const word of words) {
+      for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, at);
+        range.setEnd(texts.currentNode, Math.min(at + word.length, texts.currentNode.data.length));
+        ranges.push(range);
+      }
+    }
+  }
+  CSS.highlights.set("found", new Highlight(...ranges));
+}

@@ -2,9 +2,9 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, canned, categories, coverage, dkim, drafts, events, file_links, imap_accounts, joins,
-    live, mailboxes, mails, messages, outbox, own, preview, search, suppressions, tenants, ticket_parts, tickets,
-    tokens, two_factor, users, views,
+    attachments, audit, auth, bulk, canned, categories, coverage, dkim, drafts, events, file_links, imap_accounts,
+    joins, live, mailboxes, mails, messages, outbox, own, preview, search, suppressions, tenants, ticket_parts,
+    tickets, tokens, two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -296,6 +296,7 @@ fn support(r: Routes) -> Routes {
     use Who::User;
     r.get("/api/support/tickets", User, tickets::index)
         .create("/api/support/tickets", User, Limit::Files, tickets::create)
+        .post("/api/support/tickets/bulk", User, bulk::act)
         .get("/api/support/admin/tickets", User, tickets::oversee)
         .get("/api/support/tickets/{id}", User, tickets::show)
         .patch("/api/support/tickets/{id}", User, tickets::update)
@@ -309,6 +310,7 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/take", User, tickets::take)
         .post("/api/support/tickets/{id}/close", User, tickets::close)
         .post("/api/support/tickets/{id}/reopen", User, tickets::reopen)
+        .post("/api/support/tickets/{id}/tags", User, ticket_parts::change_tags)
         .post("/api/support/tickets/{id}/requester", User, ticket_parts::set_requester)
         .post("/api/support/tickets/{id}/participants", User, ticket_parts::set_participant)
         .post("/api/support/tickets/{id}/merge", User, ticket_parts::merge)
@@ -332,6 +334,10 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/presence", User, live::presence)
         .get("/api/events/stream", User, live::stream)
         .get("/api/support/views", User, views::index)
+        .create("/api/support/views", User, Limit::Small, views::create)
+        .get("/api/support/views/{id}", User, views::get)
+        .patch("/api/support/views/{id}", User, views::update)
+        .delete("/api/support/views/{id}", User, views::delete)
         .post("/api/support/preview", User, preview::show)
         .get("/api/support/search", User, search::index)
         .create("/api/support/attachments", User, Limit::Files, attachments::create)
@@ -443,6 +449,11 @@ fn developer(r: Routes) -> Routes {
 fn dashboard(r: Routes) -> Routes {
     r.get("/dashboard/support", Who::User, web::queue::show)
         .get("/dashboard/support/rail", Who::User, web::rail::views)
+        .post("/dashboard/support/bulk", Who::User, web::bulk::act)
+        .post("/dashboard/support/bulk/undo", Who::User, web::bulk::undo)
+        .post("/dashboard/support/views", Who::User, web::saved_views::create)
+        .post("/dashboard/support/views/{id}", Who::User, web::saved_views::update)
+        .post("/dashboard/support/views/{id}/remove", Who::User, web::saved_views::remove)
         .get("/dashboard/support/new", Who::User, web::new::show)
         .upload("/dashboard/support/new", Who::User, Limit::Files, web::new::create)
         .get("/dashboard/support/joins", Who::User, web::joins::list)
@@ -462,6 +473,7 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/support/{ticket}/status", Who::User, web::ticket_acts::status)
         .post("/dashboard/support/{ticket}/priority", Who::User, web::ticket_acts::priority)
         .post("/dashboard/support/{ticket}/assign", Who::User, web::ticket_acts::assign)
+        .post("/dashboard/support/{ticket}/tags", Who::User, web::ticket_acts::tags)
         .post("/dashboard/support/{ticket}/take", Who::User, web::ticket_acts::take)
         .post("/dashboard/support/{ticket}/close", Who::User, web::ticket_acts::close)
         .post("/dashboard/support/{ticket}/reopen", Who::User, web::ticket_acts::reopen)

@@ -66,4 +66,6 @@ id! {
     JoinId,
     /// A fetched mailbox's row id.
     ImapAccountId,
+    /// A saved view's row id.
+    SavedViewId,
 }

@@ -37,6 +37,7 @@ pub mod markdown;
 pub mod messages;
 pub mod ratings;
 pub mod s3;
+pub mod saved_views;
 pub mod search;
 pub mod ses;
 pub mod sessions;

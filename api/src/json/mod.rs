@@ -5,6 +5,7 @@
 pub mod attachments;
 pub mod audit;
 pub mod auth;
+pub mod bulk;
 pub mod canned;
 pub mod categories;
 pub mod coverage;

@@ -51,6 +51,34 @@ pub async fn set_requester(
     changed(app, actor, &id.into()).await
 }
 
+/// Tags to put on and to take off.
+#[derive(Debug, Deserialize)]
+pub struct TagsBody {
+    #[serde(default)]
+    add: Vec<String>,
+    #[serde(default)]
+    remove: Vec<String>,
+    expected_version: Option<i64>,
+}
+
+/// `POST /api/support/tickets/{id}/tags {add, remove}`.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn change_tags(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<TagsBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsTag, body).await?;
+    let expected = version.or_body(b.expected_version)?;
+    let id = tickets::change_tags(app, actor, &which, &b.add, &b.remove, expected).await?;
+    changed(app, actor, &id.into()).await
+}
+
 /// Whom to add, to accept or to remove.
 #[derive(Debug, Deserialize)]
 pub struct ParticipantBody {

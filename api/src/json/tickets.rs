@@ -139,6 +139,7 @@ pub struct ListParams {
     subject: Option<String>,
     q: Option<String>,
     sla: Option<String>,
+    view: Option<String>,
     since: Option<String>,
     until: Option<String>,
     sort: Option<String>,
@@ -185,19 +186,23 @@ async fn listed(app: &App, actor: &Actor, page: &Page, p: ListParams) -> Answer 
 async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Problem> {
     let given = |v: &Option<String>| v.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
     let all = |v: &Option<String>| given(v).filter(|v| v != "all");
+    let base = match given(&p.view) {
+        Some(name) => super::views::named(app, actor, &name).await?,
+        None => Filter::default(),
+    };
     let tenant_id = match given(&p.tenant_id) {
         Some(name) => tenant(app, actor, Some(&Name::Text(name))).await?,
         None => None,
     };
     Ok(Filter {
-        status: all(&p.status).map(|s| statuses(&s)).transpose()?,
+        status: all(&p.status).map(|s| statuses(&s)).transpose()?.or(base.status),
         priority: match all(&p.priority) {
             Some(text) => list(&text).map(|t| parsed("priority", t)).collect::<Result<_, _>>()?,
             None => Vec::new(),
         },
         category: all(&p.category).map(|c| c.parse().map_or(CategoryFilter::Slug(c), CategoryFilter::Id)),
         assigned_to: match all(&p.assigned_to).as_deref() {
-            None => None,
+            None => base.assigned_to,
             Some("me") => Some(AssigneeFilter::Me),
             Some("unassigned" | "none" | "null") => Some(AssigneeFilter::Nobody),
             Some(id) => Some(AssigneeFilter::User(parsed("assigned_to", id)?)),
@@ -210,9 +215,9 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
         tag: given(&p.tag),
         folder: given(&p.folder).map(|f| parsed::<Folder>("folder", &f)).transpose()?,
         subject: given(&p.subject),
-        text: given(&p.q).map(|q| super::search::read(&q).map(|_| q)).transpose()?,
+        text: both(base.text, given(&p.q).map(|q| super::search::read(&q).map(|_| q)).transpose()?),
         at_risk: match all(&p.sla).as_deref() {
-            None => false,
+            None => base.at_risk,
             Some("at_risk") => true,
             Some(_) => return Err(Problem::field("sla", "unknown_value", "expected at_risk")),
         },
@@ -220,8 +225,16 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
         until: given(&p.until).map(|t| time("until", &t)).transpose()?,
         // A program reads every ticket; only the queue page shows a storm as one line.
         storms_as_one: false,
-        sort: given(&p.sort).map(|s| parsed("sort", &s)).transpose()?.unwrap_or_default(),
+        sort: given(&p.sort).map(|s| parsed("sort", &s)).transpose()?.unwrap_or(base.sort),
     })
+}
+
+/// A search within a search.
+pub fn both(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one} {other}")),
+        (one, other) => one.or(other),
+    }
 }
 
 /// `open` as a filter is everything not solved or closed; beside other statuses it adds those (DESIGN 3).

@@ -88,6 +88,8 @@ pub struct Parts<'a> {
     pub events: &'a [EventView],
     /// Whether the reader may make messages tickets of their own.
     pub may_split: bool,
+    /// How far the reader had read before, if they ever looked.
+    pub read: Option<i64>,
     /// What users are called.
     pub names: &'a HashMap<UserId, String>,
 }
@@ -102,7 +104,7 @@ impl Parts<'_> {
             .iter()
             .zip(texts)
             .filter(|(m, _)| shown(m))
-            .map(|(m, text)| (m.seq, self.message(m, text), None));
+            .map(|(m, text)| (m.seq, self.message(m, text), self.is_news(m)));
         let told = |e: &&EventView| match self.agent {
             true => story::is_told(e.event.kind),
             false => story::is_public(e.event.kind),
@@ -117,11 +119,18 @@ impl Parts<'_> {
             .filter(|e| e.seq >= first)
             .map(|e| (e.seq, self.event(e)));
         let mut all: Vec<(i64, Entry)> = messages
-            .map(|(seq, message, event)| (seq, Entry { message: Some(message), event }))
-            .chain(events.map(|(seq, event)| (seq, Entry { message: None, event: Some(event) })))
+            .map(|(seq, message, new)| (seq, Entry { message: Some(message), event: None, new }))
+            .chain(events.map(|(seq, event)| (seq, Entry { message: None, event: Some(event), new: false })))
             .collect();
         all.sort_by_key(|(seq, _)| *seq);
+        // One line, above the first.
+        all.iter_mut().filter(|(_, entry)| entry.new).skip(1).for_each(|(_, entry)| entry.new = false);
         all.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// Whether somebody else wrote it since the reader looked.
+    fn is_news(&self, m: &messages::Message) -> bool {
+        self.read.is_some_and(|read| m.seq > read) && (m.author_id.is_none() || m.author_id != self.reader)
     }
 
     /// What of each message is shown; the rest folds. Mails repeat what the ticket has (E7.2, E7.8).
@@ -405,6 +414,7 @@ mod tests {
         ]
         .map(views);
         let parts = Parts {
+            read: None,
             may_split: false,
             url: "/dashboard/support/202611-0001",
             reader: None,

@@ -12,7 +12,7 @@ struct Group {
 }
 
 /// Words of keys for what only agents have.
-const AGENTS: [&str; 12] = [
+const AGENTS: &[&str] = &[
     "go-mine",
     "go-unassigned",
     "go-at-risk",
@@ -25,6 +25,8 @@ const AGENTS: [&str; 12] = [
     "assign",
     "take",
     "merge",
+    "select",
+    "tag",
 ];
 
 /// The keys of a group that a reader has, under `keys-<name>`.
@@ -83,6 +85,7 @@ static GROUPS: [Group; 3] = [
             key("j", "next", "next", ITEMS),
             key("k", "previous", "previous", ITEMS),
             key("o", "open", "follow", ITEMS),
+            key("x", "select", "select", ".row"),
         ],
     },
     Group {
@@ -92,11 +95,12 @@ static GROUPS: [Group; 3] = [
             key("r", "reply", "write", "#reply"),
             key("n", "note", "write", "#note"),
             key("m", "canned", "insert", "#note, #reply"),
-            key("z", "take-back", "click", ".take-back button"),
+            key("z", "take-back", "click", ".undo button, .take-back button"),
             key("e", "solve", "solve", "#status"),
-            key("s", "status", "choose", "#status"),
-            key("p", "priority", "choose", "#priority"),
-            key("a", "assign", "choose", "#assigned_to"),
+            key("s", "status", "choose", "#status, #bulk-status"),
+            key("p", "priority", "choose", "#priority, #bulk-priority"),
+            key("a", "assign", "choose", "#assigned_to, #bulk-assign"),
+            key("l", "tag", "focus", "#tag, #bulk-tag"),
             key("M", "merge", "focus", "#merge-into"),
             key("i", "take", "click", "form[action$='/take'] button"),
             key("c", "copy", "copy", "[data-copy-link]"),

@@ -39,6 +39,21 @@ pub async fn assignees(api: &Api, visit: &Visit, actor: &Actor, chosen: &str) ->
     Ok(all)
 }
 
+/// Returns whom many tickets can be given to at once: the reader first, nobody, and each agent.
+///
+/// # Errors
+/// If the store fails.
+pub async fn assignable(api: &Api, visit: &Visit, actor: &Actor) -> Result<Vec<Choice>, Problem> {
+    let nobody = Choice { value: "nobody".into(), label: i18n::text(visit.locale, "unassigned", &[]), chosen: false };
+    let others = agents(api, actor.within, "").await?;
+    Ok(me(visit).into_iter().chain([nobody]).chain(others).collect())
+}
+
+/// Returns the reader as the one choice.
+pub fn me(visit: &Visit) -> Vec<Choice> {
+    vec![Choice { value: "me".into(), label: i18n::word(visit.locale, "assigned", "me"), chosen: false }]
+}
+
 /// Returns whom a ticket can be given to: nobody, and each agent.
 pub fn owners(visit: &Visit, agents: Vec<users::User>, chosen: Option<UserId>) -> Vec<Choice> {
     let nobody = i18n::text(visit.locale, "unassigned", &[]);

@@ -298,6 +298,7 @@ async fn entries(
     let files: Vec<File> = files.into_iter().filter_map(File::of).collect();
     let deliveries = outbox::of_ticket(app, actor, &which, MAILS).await?;
     let parts = Parts {
+        read: None,
         url: &format!("/dashboard/support/{}", view.ticket.pid),
         locale: visit.locale,
         now: visit.now,

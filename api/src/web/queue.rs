@@ -1,7 +1,8 @@
 //! The queue: one page of tickets by view, filters and search, all of it in the address.
 
 use super::format::When;
-use super::parts::{Choice, Clock, Person, TicketLink, choices};
+use super::parts::{Choice, Clock, Person, Refused, TicketLink, choices};
+use super::queue_params::{Listing, Params, SORTS};
 use super::reader::Visit;
 use super::render::{self, Page};
 use super::{clocks, lists, mail};
@@ -12,39 +13,57 @@ use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::{Deserialize, Serialize};
-use shared::access::Actor;
+use serde::Serialize;
+use shared::access::{Actor, Capability};
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
-use shared::tickets::{
-    self, AssigneeFilter, CategoryFilter, Cursor, Filter, Priority, Signs, Sort, SortKey, Status, StatusFilter,
-    TicketRef, TicketView, View,
-};
+use shared::ids::TicketId;
+use shared::messages::Message;
+use shared::saved_views;
+use shared::search::{self, Piece};
+use shared::tickets::{self, Cursor, Filter, Priority, Signs, Sort, SortKey, Status, TicketRef, TicketView, View};
+use std::collections::HashMap;
 
 /// How many tickets a page lists.
 const PAGE: i64 = 50;
-/// What a list can be sorted by.
-const SORTS: [&str; 3] = ["last_activity_at", "created_at", "priority"];
 
 /// `queue.hbs`
 #[derive(Debug, Clone, Serialize)]
 pub struct QueuePage {
-    /// The view: `mine`, `unassigned`, `open`, `waiting`, `at_risk`, `all`.
-    pub view: &'static str,
+    /// What the list is called.
+    pub heading: String,
+    /// The page's own address; a page that a refused form drew has the form's.
+    pub own: String,
     /// The search.
     pub q: String,
     /// The tag filter.
     pub tag: String,
+    /// The first day that tickets may be from.
+    pub since: String,
+    /// The last one.
+    pub until: String,
     /// The filters that are choices.
     pub selects: Vec<Select>,
     /// Whether a filter or a search is on.
     pub filtered: bool,
     /// The view without filters.
     pub clear: String,
-    /// The filters, for the search form to keep.
+    /// Which list it is, for the filter form to keep.
+    pub listing: Vec<Kept>,
+    /// That and the filters, for the search form to keep.
     pub kept: Vec<Kept>,
+    /// How what is shown becomes a view.
+    pub save: Option<SaveForm>,
+    /// How this view is changed.
+    pub edit: Option<EditForm>,
+    /// What can be done with many rows.
+    pub bulk: Option<BulkForm>,
     /// A line about what was just done.
     pub done: Option<String>,
+    /// How that is taken back.
+    pub undo: Option<String>,
+    /// Why the last form was refused.
+    pub refused: Option<Refused>,
     /// What to say where there is nothing.
     pub empty: Option<Empty>,
     /// The rows by day.
@@ -55,6 +74,50 @@ pub struct QueuePage {
     pub newest: Option<String>,
     /// The next page.
     pub next: Option<String>,
+}
+
+/// Keeping what is shown as a view.
+#[derive(Debug, Clone, Serialize)]
+pub struct SaveForm {
+    /// Whether others may get it, too.
+    pub may_share: bool,
+}
+
+/// Changing a saved view.
+#[derive(Debug, Clone, Serialize)]
+pub struct EditForm {
+    /// Where the form goes.
+    pub action: String,
+    /// What it is called.
+    pub name: String,
+    /// What it finds.
+    pub query: String,
+    /// Whether others see it.
+    pub shared: bool,
+    /// Whether the reader may change that.
+    pub may_share: bool,
+    /// The orders.
+    pub sorts: Vec<Choice>,
+}
+
+/// Acts on chosen rows.
+#[derive(Debug, Clone, Serialize)]
+pub struct BulkForm {
+    /// To whom they can be given.
+    pub assignees: Vec<Choice>,
+    /// The statuses.
+    pub statuses: Vec<Choice>,
+    /// The priorities.
+    pub priorities: Vec<Choice>,
+    /// Whether the reader may tag.
+    pub may_tag: bool,
+}
+
+/// What the tickets of a search were found by.
+#[derive(Debug, Default)]
+struct Hits {
+    found: HashMap<TicketId, (Message, Vec<Piece>)>,
+    words: String,
 }
 
 /// One filter that is a choice.
@@ -115,6 +178,10 @@ pub struct Row {
     pub subject: String,
     /// The first words of the last message.
     pub snippet: String,
+    /// The piece of a message that a search found.
+    pub found: Option<Vec<Piece>>,
+    /// Whether somebody else wrote since the reader looked.
+    pub unread: bool,
     /// The requester's name.
     pub who: String,
     /// The requester's name and address.
@@ -141,96 +208,45 @@ pub struct Row {
     pub at: When,
 }
 
-/// The address's parameters: the whole state of the list.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Params {
-    view: String,
-    q: String,
-    status: String,
-    priority: String,
-    category: String,
-    assigned_to: String,
-    tag: String,
-    requester: String,
-    sort: String,
-    cursor: String,
-    did: String,
-}
-
-impl Params {
-    fn view(&self, agent: bool) -> View {
-        self.view.parse().unwrap_or(if agent { View::Open } else { View::All })
-    }
-
-    /// The parameters that filter, in the order of the page.
-    fn filters(&self) -> [(&'static str, &str); 8] {
-        [
-            ("q", &self.q),
-            ("status", &self.status),
-            ("priority", &self.priority),
-            ("category", &self.category),
-            ("assigned_to", &self.assigned_to),
-            ("tag", &self.tag),
-            ("requester", &self.requester),
-            ("sort", &self.sort),
-        ]
-    }
-
-    /// Returns the list's address with these filters and `more`.
-    fn href(&self, view: View, more: Option<(&str, &str)>) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("view", view.as_str());
-        for (name, value) in self.filters().into_iter().filter(|(_, v)| !v.is_empty()).chain(more) {
-            query.append_pair(name, value);
-        }
-        format!("/dashboard/support?{}", query.finish())
-    }
-
-    fn filter(&self, view: View) -> Filter {
-        let mut filter = view.filter();
-        match self.status.as_str() {
-            "open" => filter.status = Some(StatusFilter::Open),
-            status => {
-                if let Ok(status) = status.parse() {
-                    filter.status = Some(StatusFilter::In(vec![status]));
-                }
-            }
-        }
-        filter.priority = self.priority.parse().into_iter().collect();
-        filter.category = Some(&self.category).filter(|c| !c.is_empty()).cloned().map(CategoryFilter::Slug);
-        match self.assigned_to.as_str() {
-            "me" => filter.assigned_to = Some(AssigneeFilter::Me),
-            "unassigned" => filter.assigned_to = Some(AssigneeFilter::Nobody),
-            id => {
-                if let Ok(id) = id.parse() {
-                    filter.assigned_to = Some(AssigneeFilter::User(id));
-                }
-            }
-        }
-        let given = |text: &String| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
-        filter.tag = given(&self.tag);
-        filter.text = given(&self.q);
-        filter.requester = given(&self.requester);
-        // Who asks for one sender's tickets, or searches, wants to see them all.
-        filter.storms_as_one = filter.requester.is_none() && filter.text.is_none();
-        let key: SortKey = self.sort.parse().unwrap_or(SortKey::LastActivityAt);
-        filter.sort = Sort { key, descending: true };
-        filter
-    }
-}
-
 /// `GET /dashboard/support`
 ///
 /// # Errors
-/// 401; 400 for a cursor that is none.
+/// 401; 400 for a cursor that is none; 404 for a saved view that the reader does not have.
 pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Params>) -> Result<Response, Problem> {
+    answer(&api, &visit, params, None, StatusCode::OK).await
+}
+
+/// Returns the list that the address names.
+///
+/// # Errors
+/// 404 for a saved view that the reader does not have.
+pub async fn listing(api: &Api, visit: &Visit, params: &Params) -> Result<Listing, Problem> {
+    match params.saved.parse() {
+        Ok(id) => {
+            let view = saved_views::get(&api.app.db, visit.actor()?, id).await?;
+            Ok(Listing::Saved(Box::new(view)))
+        }
+        Err(_) => Ok(Listing::View(params.view(visit.is_agent()))),
+    }
+}
+
+/// Answers with the list, fresh or after a form that was refused.
+///
+/// # Errors
+/// As [`show`].
+pub async fn answer(
+    api: &Api,
+    visit: &Visit,
+    params: Params,
+    refused: Option<Refused>,
+    status: StatusCode,
+) -> Result<Response, Problem> {
     let actor = visit.actor()?;
-    if let Some(link) = named_ticket(&api, actor, &params.q).await {
+    if let Some(link) = named_ticket(api, actor, &params.q).await {
         return Ok(Redirect::to(&link.href).into_response());
     }
-    let view = params.view(visit.is_agent());
-    let filter = params.filter(view);
+    let listing = listing(api, visit, &params).await?;
+    let filter = params.filter(&listing);
     let place = Some(params.cursor.clone()).filter(|c| !c.is_empty());
     let after: Option<Cursor> = extract::Page { limit: PAGE as u32, cursor: place, page: None }.after()?;
     let (rows, next) = tickets::list(&api.app, actor, &filter, after.as_ref(), PAGE).await?;
@@ -239,22 +255,104 @@ pub async fn show(State(api): State<Api>, visit: Visit, Query(params): Query<Par
     if !visit.is_agent() {
         signs.failed.clear();
     }
+    let hits = hits(api, actor, &filter, &rows).await?;
+    let more = Some(params.cursor.as_str()).filter(|c| !c.is_empty()).map(|c| ("cursor", c));
     let page = QueuePage {
-        view: view.as_str(),
+        own: params.href(&listing, more),
+        heading: match &listing {
+            Listing::View(view) => i18n::word(visit.locale, "view", view.as_str()),
+            Listing::Saved(saved) => saved.name.clone(),
+        },
         q: params.q.clone(),
         tag: params.tag.clone(),
-        selects: selects(&api, &visit, actor, &params).await?,
-        filtered: params.filters().iter().any(|(name, v)| *name != "sort" && !v.is_empty()),
-        clear: Params::default().href(view, None),
-        kept: kept(view, &params),
-        done: mail::done(visit.locale, Some(&params.did)),
-        empty: rows.is_empty().then(|| empty(view, &params, visit.is_agent())),
-        groups: groups(&visit, actor, &rows, &signs, filter.sort.key),
+        since: params.since.clone(),
+        until: params.until.clone(),
+        selects: selects(api, visit, actor, &params, filter.sort).await?,
+        filtered: params.filtered(),
+        clear: Params::default().href(&listing, None),
+        listing: kept(&listing, &Params::default()),
+        kept: kept(&listing, &params),
+        save: save(actor),
+        edit: edit(visit, actor, &listing, filter.sort),
+        bulk: bulk(api, visit, actor).await?,
+        done: done(visit, &params),
+        undo: Some(params.undo.clone()).filter(|undo| !undo.is_empty()),
+        refused,
+        empty: rows.is_empty().then(|| empty(&listing, &params, visit.is_agent())),
+        groups: groups(visit, actor, &rows, &signs, hits, filter.sort.key),
         paged: next.is_some() || after.is_some(),
-        newest: after.map(|_| params.href(view, None)),
-        next: next.map(|place| params.href(view, Some(("cursor", &cursor(&place))))),
+        newest: after.map(|_| params.href(&listing, None)),
+        next: next.map(|place| params.href(&listing, Some(("cursor", &cursor(&place))))),
     };
-    Ok(render::page(StatusCode::OK, &visit.shell(view.as_str()), &page))
+    Ok(render::page(status, &visit.shell(&listing.key()), &page))
+}
+
+/// What each ticket of a search was found by.
+async fn hits(api: &Api, actor: &Actor, filter: &Filter, rows: &[TicketView]) -> Result<Hits, Problem> {
+    let Some(query) = filter.text.as_deref().map(search::query::Query::lenient) else { return Ok(Hits::default()) };
+    let ids: Vec<TicketId> = rows.iter().map(|r| r.ticket.id).collect();
+    let found = search::hits_of(&api.app, actor, &query, &ids).await?;
+    let words: Vec<&str> = query.words.iter().filter(|w| !w.negated).map(|w| w.text.as_str()).collect();
+    Ok(Hits { found, words: words.join(" ") })
+}
+
+/// What was just done, in words.
+fn done(visit: &Visit, params: &Params) -> Option<String> {
+    let text = |key: &str, n: &str| i18n::text(visit.locale, key, &[("count", n)]);
+    let mut done = mail::done(visit.locale, Some(&params.did))?;
+    let number = |n: &str| n.parse::<u32>().ok().filter(|n| *n > 0).map(|n| n.to_string());
+    for (key, n) in [("bulk-changed", &params.changed), ("bulk-refused", &params.refused)] {
+        if let Some(n) = number(n) {
+            done = format!("{done} {}", text(key, &n));
+        }
+    }
+    Some(done)
+}
+
+/// Whether what is shown can be kept as a view.
+fn save(actor: &Actor) -> Option<SaveForm> {
+    actor.can(Capability::ViewsSave).then(|| SaveForm { may_share: actor.can(Capability::ViewsShare) })
+}
+
+/// The form of a saved view that the reader may change.
+fn edit(visit: &Visit, actor: &Actor, listing: &Listing, sort: Sort) -> Option<EditForm> {
+    let Listing::Saved(view) = listing else { return None };
+    let may_share = actor.can(Capability::ViewsShare);
+    (may_share || !view.shared).then(|| EditForm {
+        action: format!("/dashboard/support/views/{}", view.id),
+        name: view.name.clone(),
+        query: view.query.clone(),
+        shared: view.shared,
+        may_share,
+        sorts: sorts(visit.locale, sort),
+    })
+}
+
+/// What can be done with rows that are chosen.
+async fn bulk(api: &Api, visit: &Visit, actor: &Actor) -> Result<Option<BulkForm>, Problem> {
+    if !visit.is_agent() || !actor.can(Capability::TicketsUpdate) {
+        return Ok(None);
+    }
+    let locale = visit.locale;
+    let prompt = |key: &str| Choice { value: String::new(), label: i18n::text(locale, key, &[]), chosen: true };
+    let statuses: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
+    let priorities: Vec<&str> = Priority::ALL.iter().rev().map(|p| p.as_str()).collect();
+    let assignees = match actor.can(Capability::TicketsAssign) {
+        true => lists::assignable(api, visit, actor).await?,
+        false => lists::me(visit),
+    };
+    let with = |key: &str, choices: Vec<Choice>| [prompt(key)].into_iter().chain(choices).collect();
+    Ok(Some(BulkForm {
+        assignees: with("field-assignee", assignees),
+        statuses: with("field-status", choices(locale, "status", &statuses, "", None)),
+        priorities: with("field-priority", choices(locale, "priority", &priorities, "", None)),
+        may_tag: actor.can(Capability::TicketsTag),
+    }))
+}
+
+fn sorts(locale: Locale, chosen: Sort) -> Vec<Choice> {
+    let name = SORTS.iter().find(|(_, sort)| *sort == chosen).map_or("", |(name, _)| name);
+    choices(locale, "sort", &SORTS.map(|(name, _)| name), name, None)
 }
 
 /// A ticket's number in the search opens it.
@@ -268,11 +366,10 @@ async fn named_ticket(api: &Api, actor: &Actor, q: &str) -> Option<TicketLink> {
     Some(TicketLink::new(&q.to_ascii_uppercase()))
 }
 
-async fn selects(api: &Api, visit: &Visit, actor: &Actor, params: &Params) -> Result<Vec<Select>, Problem> {
+async fn selects(api: &Api, visit: &Visit, actor: &Actor, params: &Params, sort: Sort) -> Result<Vec<Select>, Problem> {
     let locale = visit.locale;
     let statuses: Vec<&str> = ["open"].into_iter().chain(Status::ALL.iter().map(|s| s.as_str())).collect();
     let priorities: Vec<&str> = Priority::ALL.iter().rev().map(|p| p.as_str()).collect();
-    let sort = if params.sort.is_empty() { SORTS[0] } else { &params.sort };
     let mut all = vec![
         ("status", choices(locale, "status", &statuses, &params.status, Some("status-any"))),
         ("priority", choices(locale, "priority", &priorities, &params.priority, Some("priority-any"))),
@@ -281,7 +378,13 @@ async fn selects(api: &Api, visit: &Visit, actor: &Actor, params: &Params) -> Re
     if visit.is_agent() {
         all.push(("assigned_to", lists::assignees(api, visit, actor, &params.assigned_to).await?));
     }
-    all.push(("sort", choices(locale, "sort", &SORTS, sort, None)));
+    let tenants = lists::tenants(api, actor, &params.tenant).await?;
+    if !tenants.is_empty() {
+        let any = i18n::text(locale, "tenant-any", &[]);
+        let any = Choice { value: String::new(), label: any, chosen: params.tenant.is_empty() };
+        all.push(("tenant", [any].into_iter().chain(tenants).collect()));
+    }
+    all.push(("sort", sorts(locale, sort)));
     let select = |(name, options): (&'static str, Vec<Choice>)| {
         let active = name != "sort" && options.iter().any(|o| o.chosen && !o.value.is_empty());
         Select { name, active, options }
@@ -289,15 +392,19 @@ async fn selects(api: &Api, visit: &Visit, actor: &Actor, params: &Params) -> Re
     Ok(all.into_iter().map(select).collect())
 }
 
-/// What the search form has to send along.
-fn kept(view: View, params: &Params) -> Vec<Kept> {
-    let all = [("view", view.as_str())].into_iter().chain(params.filters());
-    let wanted = all.filter(|(name, value)| *name != "q" && !value.is_empty());
-    wanted.map(|(name, value)| Kept { name: name.to_owned(), value: value.to_owned() }).collect()
+/// What a form has to send along.
+fn kept(listing: &Listing, params: &Params) -> Vec<Kept> {
+    let (name, value) = listing.param();
+    let filters = params.filters().into_iter().filter(|(name, value)| *name != "q" && !value.is_empty());
+    let filters = filters.map(|(name, value)| Kept { name: name.to_owned(), value: value.to_owned() });
+    [Kept { name: name.to_owned(), value }].into_iter().chain(filters).collect()
 }
 
-fn empty(view: View, params: &Params, agent: bool) -> Empty {
-    if params.filters().iter().any(|(name, v)| *name != "sort" && !v.is_empty()) {
+fn empty(listing: &Listing, params: &Params, agent: bool) -> Empty {
+    let Listing::View(view) = listing else {
+        return Empty { heading: "empty-saved", text: "empty-saved-text" };
+    };
+    if params.filtered() {
         return Empty { heading: "empty-filtered", text: "empty-filtered-text" };
     }
     match view {
@@ -312,7 +419,14 @@ fn empty(view: View, params: &Params, agent: bool) -> Empty {
 }
 
 /// Rows by day where the list is sorted by its times, else in one group.
-fn groups(visit: &Visit, actor: &Actor, rows: &[TicketView], signs: &Signs, sort: SortKey) -> Vec<Group> {
+fn groups(
+    visit: &Visit,
+    actor: &Actor,
+    rows: &[TicketView],
+    signs: &Signs,
+    mut hits: Hits,
+    sort: SortKey,
+) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for view in rows {
         let key = match sort {
@@ -320,7 +434,10 @@ fn groups(visit: &Visit, actor: &Actor, rows: &[TicketView], signs: &Signs, sort
             SortKey::CreatedAt => day(view.ticket.created_at, visit.now),
             _ => "tickets",
         };
-        let row = Row::new(visit.locale, visit.now, actor, view, signs);
+        let mut row = Row::new(visit.locale, visit.now, actor, view, signs);
+        if let Some((message, pieces)) = hits.found.remove(&view.ticket.id) {
+            row.found(&message, pieces, &hits.words);
+        }
         match groups.last_mut() {
             Some(group) if group.key == key => group.rows.push(row),
             _ => groups.push(Group { key, rows: vec![row] }),
@@ -341,6 +458,7 @@ impl Row {
     /// Returns a ticket as a line of the list.
     pub fn new(locale: Locale, now: Time, actor: &Actor, view: &TicketView, signs: &Signs) -> Row {
         let ticket = &view.ticket;
+        let unread = signs.unread.contains(&ticket.id);
         let requester = Person::new(view.requester_name.as_deref(), &view.requester_email, false);
         let who_full = match requester.name == requester.email {
             true => requester.email.clone(),
@@ -357,7 +475,12 @@ impl Row {
             .collect();
         Row {
             pid: ticket.pid.clone(),
-            href: TicketLink::new(&ticket.pid).href,
+            href: match unread {
+                true => format!("{}#new", TicketLink::new(&ticket.pid).href),
+                false => TicketLink::new(&ticket.pid).href,
+            },
+            unread,
+            found: None,
             subject: clocks::subject(locale, &ticket.subject),
             snippet: ticket.snippet.clone(),
             who: requester.name,
@@ -380,12 +503,20 @@ impl Row {
             at: When::new(locale, ticket.last_activity_at, now),
         }
     }
+
+    /// Says what it was found by, and leads there.
+    fn found(&mut self, message: &Message, pieces: Vec<Piece>, words: &str) {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("at", &message.seq.to_string()).append_pair("find", words);
+        self.href = format!("{}?{}#m-{}", TicketLink::new(&self.pid).href, query.finish(), message.id);
+        self.found = Some(pieces);
+    }
 }
 
 impl Page for QueuePage {
     const TEMPLATE: &'static str = "queue";
-    fn title(&self, locale: Locale) -> String {
-        i18n::word(locale, "view", self.view)
+    fn title(&self, _: Locale) -> String {
+        self.heading.clone()
     }
     #[cfg(test)]
     fn samples() -> Vec<Self> {
@@ -395,6 +526,8 @@ impl Page for QueuePage {
             href: format!("/dashboard/support/{pid}"),
             subject: "Release 48 stuck at health check".into(),
             snippet: "Still on the maintenance page".into(),
+            found: None,
+            unread: true,
             who: "Daniel Okafor".into(),
             who_full: "Daniel Okafor <daniel@okafor.example>".into(),
             status: status.into(),
@@ -413,11 +546,22 @@ impl Page for QueuePage {
             }),
             at: When::new(Locale::En, now, now),
         };
-        let bare = Row { assignee: None, sla: None, marks: false, ..row("202611-0003", "solved", "low") };
+        let piece = |text: &str, is_match| Piece { text: text.into(), is_match };
+        let bare = Row {
+            unread: false,
+            found: Some(vec![piece("a ", false), piece("sale", true)]),
+            assignee: None,
+            sla: None,
+            marks: false,
+            ..row("202611-0003", "solved", "low")
+        };
         let full = QueuePage {
-            view: "open",
+            heading: "Open".into(),
+            own: "/dashboard/support?view=open".into(),
             q: "a".into(),
             tag: "b".into(),
+            since: "2026-11-01".into(),
+            until: String::new(),
             selects: vec![Select {
                 name: "status",
                 active: true,
@@ -425,8 +569,21 @@ impl Page for QueuePage {
             }],
             filtered: true,
             clear: "/dashboard/support?view=open".into(),
+            listing: vec![Kept { name: "view".into(), value: "open".into() }],
             kept: vec![Kept { name: "view".into(), value: "open".into() }],
+            save: Some(SaveForm { may_share: true }),
+            edit: Some(EditForm {
+                action: "/dashboard/support/views/1".into(),
+                name: "Frankfurt".into(),
+                query: "\"move\"".into(),
+                shared: true,
+                may_share: true,
+                sorts: sorts(Locale::En, Sort::default()),
+            }),
+            bulk: Some(BulkForm { assignees: vec![], statuses: vec![], priorities: vec![], may_tag: true }),
             done: Some("Done".into()),
+            undo: Some("1.2.000.0".into()),
+            refused: None,
             empty: None,
             groups: vec![
                 Group { key: "today", rows: vec![row("202611-0001", "new", "urgent"), bare] },
@@ -441,44 +598,16 @@ impl Page for QueuePage {
             groups: vec![],
             empty: Some(empty),
             filtered: false,
+            save: None,
+            edit: None,
+            bulk: None,
+            undo: None,
+            refused: Some(Refused { text: "No".into(), fields: vec![] }),
             paged: false,
             newest: None,
             next: None,
             ..full.clone()
         };
         vec![full, none]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_holds_the_whole_list() {
-        let params = Params { q: "a b".into(), status: "new".into(), ..Params::default() };
-        assert_eq!(
-            params.href(View::Open, Some(("cursor", "x"))),
-            "/dashboard/support?view=open&q=a+b&status=new&cursor=x"
-        );
-        let filter = params.filter(View::Mine);
-        assert_eq!(filter.status, Some(StatusFilter::In(vec![Status::New])));
-        assert_eq!((filter.assigned_to, filter.text.as_deref()), (Some(AssigneeFilter::Me), Some("a b")));
-    }
-
-    #[test]
-    fn nonsense_in_the_address_filters_nothing() {
-        let params = Params {
-            view: "x".into(),
-            status: "x".into(),
-            priority: "x".into(),
-            assigned_to: "x".into(),
-            sort: "x".into(),
-            ..Params::default()
-        };
-        assert_eq!((params.view(true), params.view(false)), (View::Open, View::All));
-        let filter = params.filter(View::All);
-        assert!(filter.status.is_none() && filter.priority.is_empty() && filter.assigned_to.is_none());
-        assert_eq!(filter.sort, Sort::default());
     }
 }

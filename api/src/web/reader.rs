@@ -12,9 +12,10 @@ use axum::http::{HeaderMap, Method, header};
 use shared::access::{Actor, Capability, Origin};
 use shared::clock::{self, Time};
 use shared::i18n::{self, Locale};
+use shared::saved_views::{self, SavedView};
 use shared::sessions::Browser;
-use shared::tickets::View;
 use shared::tickets::counts::{self, Count};
+use shared::tickets::{self, View};
 
 /// A look at a page.
 pub struct Visit {
@@ -32,7 +33,14 @@ pub struct Visit {
     here: String,
     dev: bool,
     site: String,
+    rail: Rail,
+}
+
+/// What a page's rail says beside its links.
+#[derive(Debug, Default)]
+struct Rail {
     counts: Vec<(View, Count)>,
+    saved: Vec<(SavedView, Option<Count>)>,
 }
 
 impl FromRequestParts<Api> for Visit {
@@ -42,7 +50,7 @@ impl FromRequestParts<Api> for Visit {
         let Ok(peer) = Peer::from_request_parts(parts, api).await;
         let origin = caller::origin(parts, api).await;
         let caller = <Caller as OptionalFromRequestParts<Api>>::from_request_parts(parts, api).await?;
-        let counts = counts(api, caller.as_ref(), parts).await;
+        let rail = rail(api, caller.as_ref(), parts).await;
         let headers = &parts.headers;
         let own = caller.as_ref().and_then(|c| c.user.locale);
         let locale = own.unwrap_or_else(|| locale(headers, Locale::En));
@@ -57,7 +65,7 @@ impl FromRequestParts<Api> for Visit {
             site: i18n::text(locale, "brand", &[]),
             origin,
             caller,
-            counts,
+            rail,
         })
     }
 }
@@ -118,21 +126,42 @@ impl Visit {
         let me = Me { initials: format::initials(&name), email: caller.user.email.clone(), name };
         let mail = caller.actor.can(Capability::MailRead);
         let (views, agent) = (View::of(&caller.actor), caller.actor.is_agent());
-        shell.with_user(me, views, agent, mail, self.dev).with_counts(&self.counts).at(key)
+        shell
+            .with_user(me, views, agent, mail, self.dev)
+            .with_counts(&self.rail.counts)
+            .with_saved(&self.rail.saved)
+            .at(key)
     }
 }
 
 /// What the rail of a page says; nothing where no page is drawn. A page without its counts is better than none.
-async fn counts(api: &Api, caller: Option<&Caller>, parts: &Parts) -> Vec<(View, Count)> {
-    let Some(caller) = caller.filter(|_| parts.method == Method::GET && parts.uri.path().starts_with("/dashboard"))
-    else {
-        return Vec::new();
-    };
-    counts::of_views(&api.app, &caller.actor).await.unwrap_or_else(|e| {
+async fn rail(api: &Api, caller: Option<&Caller>, parts: &Parts) -> Rail {
+    let Some(caller) = caller.filter(|_| parts.uri.path().starts_with("/dashboard")) else { return Rail::default() };
+    // Forms mostly answer with a way on.
+    let counted = parts.method == Method::GET;
+    read_rail(api, &caller.actor, counted).await.unwrap_or_else(|e| {
         tracing::warn!(error = &e as &dyn std::error::Error, "the views cannot be counted");
-        Vec::new()
+        Rail::default()
     })
 }
+
+async fn read_rail(api: &Api, actor: &Actor, counted: bool) -> tickets::Result<Rail> {
+    let mut rail = Rail::default();
+    for (i, view) in saved_views::list(&api.app.db, actor).await?.into_iter().enumerate() {
+        let count = match counted && i < COUNTED {
+            true => Some(api.app.counts.of(&api.app, actor, &view.count_key(), &view.filter()).await?),
+            false => None,
+        };
+        rail.saved.push((view, count));
+    }
+    if counted && actor.can(Capability::TicketsRead) {
+        rail.counts = counts::of_views(&api.app, actor).await?;
+    }
+    Ok(rail)
+}
+
+/// So many saved views say how many tickets they have.
+const COUNTED: usize = 20;
 
 /// The cookie of the theme switch.
 pub const THEME_COOKIE: &str = "theme";

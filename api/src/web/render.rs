@@ -13,6 +13,7 @@ use shared::clock::now;
 use shared::i18n::{self, Locale};
 use shared::ids::TicketId;
 use shared::live::Mark;
+use shared::saved_views::SavedView;
 use shared::tickets::View;
 use shared::tickets::counts::Count;
 use std::sync::LazyLock;
@@ -58,6 +59,8 @@ pub struct Shell {
     pub member: bool,
     /// The queue's views.
     pub views: Vec<NavItem>,
+    /// The saved views.
+    pub saved: Vec<SavedItem>,
     /// What stands below the views.
     pub tools: Vec<NavItem>,
     /// What the keyboard does.
@@ -105,6 +108,22 @@ pub struct NavItem {
     pub current: bool,
     /// How many tickets stand there.
     pub count: Option<Tally>,
+}
+
+/// A saved view in the rail.
+#[derive(Debug, Clone, Serialize)]
+pub struct SavedItem {
+    /// What it is called.
+    pub name: String,
+    /// Where it leads.
+    pub href: String,
+    /// Whether others see it, too.
+    pub shared: bool,
+    /// Whether this page is it.
+    pub current: bool,
+    /// How many tickets stand there.
+    pub count: Option<Tally>,
+    key: String,
 }
 
 /// A count of the rail.
@@ -165,6 +184,7 @@ impl Shell {
             home: AGENTS_HOME,
             member: false,
             views: Vec::new(),
+            saved: Vec::new(),
             tools: Vec::new(),
             keys: super::keys::shown(false),
             assets: super::assets::links(),
@@ -197,6 +217,20 @@ impl Shell {
         self
     }
 
+    /// Adds the saved views.
+    pub fn with_saved(mut self, saved: &[(SavedView, Option<Count>)]) -> Shell {
+        let item = |(view, count): &(SavedView, Option<Count>)| SavedItem {
+            name: view.name.clone(),
+            href: format!("/dashboard/support?saved={}", view.id),
+            shared: view.shared,
+            current: false,
+            count: count.map(|count| Tally::new(self.locale, count, false)),
+            key: format!("saved-{}", view.id),
+        };
+        self.saved = saved.iter().map(item).collect();
+        self
+    }
+
     /// Adds what stands below the views.
     pub fn with_tools(mut self, mail: bool, dev: bool) -> Shell {
         if mail {
@@ -215,6 +249,7 @@ impl Shell {
         for item in self.views.iter_mut().chain(&mut self.tools) {
             item.current = item.key == key;
         }
+        self.saved.iter_mut().for_each(|item| item.current = item.key == key);
         self
     }
 }
@@ -310,10 +345,26 @@ mod tests {
                             (View::Open, Count { n: 1284, more: false }),
                             (View::AtRisk, Count { n: 3, more: false }),
                         ])
+                        .with_saved(&[(saved(), Some(Count { n: 999, more: true }))])
                         .at("open"),
                 ]
             })
             .collect()
+    }
+
+    fn saved() -> SavedView {
+        SavedView {
+            id: shared::ids::SavedViewId(1),
+            tenant_id: None,
+            owner_id: shared::ids::UserId(1),
+            shared: true,
+            name: "<Frankfurt>".into(),
+            query: "move".into(),
+            sort: "-priority".into(),
+            position: 1,
+            created_at: now(),
+            updated_at: now(),
+        }
     }
 
     fn every_sample<P: Page>(seen: &mut BTreeSet<&'static str>) {

@@ -166,6 +166,8 @@ pub struct Can {
     pub take: bool,
     /// Merge it with another one, and undo that.
     pub merge: bool,
+    /// Put tags on it.
+    pub tag: bool,
     /// Erase it for good (E13.1).
     pub erase: bool,
     /// Close it, as the requester.
@@ -238,6 +240,8 @@ pub struct Entry {
     pub message: Option<Message>,
     /// The event.
     pub event: Option<Event>,
+    /// The first message that the reader has not seen.
+    pub new: bool,
 }
 
 /// One message.
@@ -541,7 +545,7 @@ mod tests {
         };
         let note =
             Message { id: 3, class: Some("note"), note: true, take_back: None, delivery: vec![], ..reply.clone() };
-        let said = |m| Entry { message: Some(m), event: None };
+        let said = |m| Entry { message: Some(m), event: None, new: false };
         let event = Event { seq: 2, glyph: "me", text: "Mara took the ticket".into(), at: at.clone() };
         TicketPage {
             pid: "202611-0001".into(),
@@ -569,7 +573,12 @@ mod tests {
                 initials: "A".into(),
                 kind: "cc".into(),
             }],
-            entries: vec![said(message), Entry { message: None, event: Some(event) }, said(reply), said(note)],
+            entries: vec![
+                said(message),
+                Entry { message: None, event: Some(event), new: false },
+                Entry { new: true, ..said(reply) },
+                said(note),
+            ],
             joins: crate::web::joins::JoinsPage::samples().swap_remove(0).joins,
             merged_into: None,
             merged_here: vec![MergedLine {

@@ -184,6 +184,23 @@ pub async fn assign(
     answer(&api, &visit, &which, done, "assign").await
 }
 
+/// `POST /dashboard/support/{ticket}/tags`: puts a tag on, or takes one off.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn tags(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = ticket(&which);
+    let add: Vec<String> = form.get("add").split(',').map(str::to_owned).filter(|t| !t.trim().is_empty()).collect();
+    let remove: Vec<String> = form.all("remove").map(str::to_owned).collect();
+    let done = tickets::change_tags(&api.app, visit.actor()?, &which, &add, &remove, form.version()).await;
+    answer(&api, &visit, &which, done, "tags").await
+}
+
 /// `POST /dashboard/support/{ticket}/take`
 ///
 /// # Errors

@@ -29,6 +29,8 @@ use std::collections::HashMap;
 
 /// How many messages a page shows; earlier ones on demand.
 const MESSAGES: i64 = 50;
+/// How much of the conversation follows a message that was looked for, in seqs.
+const AROUND: i64 = 25;
 /// How many events and deliveries are read along; more belong to earlier messages.
 const EVENTS: i64 = 2_000;
 
@@ -37,6 +39,8 @@ const EVENTS: i64 = 2_000;
 #[serde(default)]
 pub struct Params {
     before: Option<i64>,
+    /// A message that is to be on the page.
+    at: Option<i64>,
     did: String,
 }
 
@@ -97,7 +101,16 @@ pub async fn answer(
     let app = &api.app;
     let view = tickets::view(app, actor, which).await?;
     let which = TicketRef::Id(view.ticket.id);
-    let page = messages::page(app, actor, &which, params.before, MESSAGES).await?;
+    let mut page = messages::page(app, actor, &which, params.before, MESSAGES).await?;
+    if let Some(at) = params.at
+        && page.earlier.is_some_and(|first| at < first)
+    {
+        page = messages::page(app, actor, &which, Some(at + AROUND), MESSAGES).await?;
+    }
+    let had_read = match page.messages.last() {
+        Some(newest) => tickets::look(app, actor, view.ticket.tenant_id, view.ticket.id, newest.seq).await?,
+        None => None,
+    };
     let ids: Vec<MessageId> = page.messages.iter().map(|m| m.id).collect();
     let mut read = app.db.read(actor.tickets().rows());
     let files = shared::attachments::of_messages(&mut read, &ids).await?;
@@ -135,6 +148,7 @@ pub async fn answer(
         may_raw: actor.can(Capability::MailRaw),
         may_act: actor.can(Capability::MailReplay),
         cut: page.earlier.is_some(),
+        read: had_read,
         messages: &page.messages,
         files: &files,
         deliveries: &deliveries,
@@ -258,6 +272,7 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
         note,
         update: actor.can(Capability::TicketsUpdate),
         assign: actor.can(Capability::TicketsAssign),
+        tag: actor.can(Capability::TicketsTag),
         take: actor.can(Capability::TicketsTake) && view.ticket.assigned_to != actor.user,
         merge,
         erase: actor.can(Capability::TicketsErase),

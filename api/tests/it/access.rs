@@ -175,6 +175,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/support/canned-replies/" | "/dashboard/settings/canned/" => canned(s, place).await,
         "/api/support/categories/" => place.category,
         "/api/support/attachments/" => place.attachment,
+        "/api/support/views/" | "/dashboard/support/views/" => shared_view(s, place).await,
         "/api/support/joins/" | "/dashboard/support/joins/" => doubt(s, stage, place).await,
         "/api/mails/" | "/dashboard/mail/" => place.mail,
         "/api/outbox/" | "/dashboard/mail/outbox/" => place.outbox,
@@ -211,6 +212,23 @@ async fn canned(s: &Server, place: &Place) -> i64 {
         shared: true,
     };
     canned::create(&s.app.db, &Actor::system(), new).await.expect("a canned reply").id.0
+}
+
+/// A new view that everybody of the place shares: the request may remove it.
+async fn shared_view(s: &Server, place: &Place) -> i64 {
+    let mut tx = s.app.db.write(Scope::All).await.expect("a transaction begins");
+    let (view,): (i64,) = shared::store::sql(
+        "INSERT INTO saved_views (tenant_id, owner_id, shared, name, query, sort, position, created_at, updated_at) \
+         VALUES ($1, $2, TRUE, 'Theirs', '', '-created_at', 1, $3, $3) RETURNING id",
+    )
+    .bind(place.tenant)
+    .bind(place.user)
+    .bind(shared::clock::now())
+    .one(&mut tx)
+    .await
+    .expect("a view");
+    tx.commit().await.expect("it commits");
+    view
 }
 
 /// A new doubt in the tray: a new ticket that may belong to the place's.

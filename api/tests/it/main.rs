@@ -5,6 +5,7 @@ mod accounts;
 mod administration;
 mod api_docs;
 mod bad_input;
+mod bulk;
 mod canned;
 mod commands;
 mod composer;

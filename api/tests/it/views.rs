@@ -182,3 +182,131 @@ async fn a_ticket_is_at_risk_in_the_last_quarter_of_its_clock_and_no_more_once_t
     })
     .await;
 }
+
+#[tokio::test]
+async fn searches_are_kept_for_oneself_or_shared() {
+    on_both(|s| async move {
+        let tenant = s.tenant("other", Audience::Public).await;
+        let boss = s.person("boss@other.example", Role::SubAdmin, Some(tenant)).await;
+        let agent = s.person("agent@other.example", Role::Agent, Some(tenant)).await;
+        let elsewhere = s.person("else@example.com", Role::Owner, None).await;
+        for (subject, priority) in [("Frankfurt", "urgent"), ("Else", "low")] {
+            let body =
+                json!({"subject": subject, "body": "b", "requester": {"email": "x@y.example"}, "priority": priority});
+            s.post("/api/support/tickets").bearer(&boss.token).json(body).send().await.expect(201);
+        }
+        let make =
+            async |who: &Person, body: Value| s.post("/api/support/views").bearer(&who.token).json(body).send().await;
+        let own = make(&agent, json!({"name": " Urgent ", "query": "priority:urgent is:open"})).await.expect(201);
+        assert_eq!(
+            (&own["name"], &own["count"], &own["sort"]),
+            (&json!("Urgent"), &json!(1), &json!("-last_activity_at"))
+        );
+        assert_eq!(make(&agent, json!({"name": "All", "query": "", "shared": true})).await.status, 403);
+        let shared =
+            make(&boss, json!({"name": "Both", "query": "is:open", "shared": true, "sort": "created_at"})).await;
+        let shared = shared.expect(201);
+        for wrong in [
+            json!({"name": "", "query": ""}),
+            json!({"name": "x", "query": "status:gone"}),
+            json!({"name": "x", "query": "", "sort": "color"}),
+        ] {
+            assert_eq!(make(&boss, wrong.clone()).await.status, 422, "{wrong}");
+        }
+        let names = async |who: &Person| {
+            let views = s.get("/api/support/views").bearer(&who.token).send().await.expect(200);
+            let saved = views["data"].as_array().expect("a list").iter().filter(|v| !v["id"].is_null());
+            saved.map(|v| v["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&agent).await, ["Urgent", "Both"]);
+        assert_eq!(names(&boss).await, ["Both"], "nobody else's own ones");
+        assert!(names(&elsewhere).await.is_empty());
+        let path = |view: &Value| format!("/api/support/views/{}", view["id"]);
+        let list = s.get(&format!("/api/support/tickets?view={}", shared["id"])).bearer(&agent.token).send().await;
+        let list = list.expect(200);
+        let subjects: Vec<_> = list["data"].as_array().expect("a list").iter().map(|t| t["subject"].clone()).collect();
+        assert_eq!(subjects, ["Frankfurt", "Else"], "in the view's order");
+
+        let change = async |who: &Person, view: &Value, body: Value| {
+            s.request("PATCH", &path(view)).bearer(&who.token).json(body).send().await
+        };
+        assert_eq!(change(&agent, &shared, json!({"name": "Mine"})).await.status, 403);
+        assert_eq!(change(&boss, &own, json!({"name": "Mine"})).await.status, 404);
+        let changed = change(&boss, &shared, json!({"query": "subject:else", "name": "One"})).await.expect(200);
+        assert_eq!((&changed["name"], &changed["count"]), (&json!("One"), &json!(0)), "not indexed yet");
+        assert_eq!(change(&agent, &own, json!({"shared": true})).await.status, 403);
+        for (who, view, status) in
+            [(&agent, &shared, 403), (&elsewhere, &own, 404), (&agent, &own, 200), (&agent, &own, 404)]
+        {
+            let gone = s.request("DELETE", &path(view)).bearer(&who.token).send().await;
+            assert_eq!(gone.status, status, "{}", gone.text());
+        }
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_unread_until_its_page_was_open_and_again_when_the_customer_writes() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let other = s.person("other@example.com", Role::Agent, None).await;
+        let pid = mail(&s, "ann@example.com", "Printer", "Message-ID: <first@x.example>\r\n").await;
+        let unread = async |who: &Person| {
+            let list = s.get("/api/support/tickets?q=is:unread").bearer(&who.token).send().await.expect(200);
+            list["data"].as_array().map(Vec::len)
+        };
+        let page = async |who: &Person| {
+            let page = s
+                .get(&format!("/dashboard/support/{pid}"))
+                .bearer(&who.token)
+                .header("accept", "text/html")
+                .send()
+                .await;
+            assert_eq!(page.status, 200);
+            page.text()
+        };
+        assert_eq!((unread(&boss).await, unread(&other).await), (Some(1), Some(1)));
+        assert!(!page(&boss).await.contains("id=\"new\""), "who never looked has nothing new");
+        assert_eq!((unread(&boss).await, unread(&other).await), (Some(0), Some(1)), "each for themselves");
+        // What one writes oneself is read.
+        let url = format!("/api/support/tickets/{pid}/messages");
+        s.post(&url).bearer(&boss.token).json(json!({"body": "Try again."})).send().await.expect(201);
+        assert_eq!(unread(&boss).await, Some(0));
+        let back = "In-Reply-To: <first@x.example>\r\nMessage-ID: <second@x.example>\r\n";
+        assert_eq!(mail(&s, "ann@example.com", "Re: Printer", back).await, pid);
+        assert_eq!(unread(&boss).await, Some(1));
+        let list =
+            s.get("/dashboard/support?view=all").bearer(&boss.token).header("accept", "text/html").send().await.text();
+        assert!(list.contains("row--unread") && list.contains(&format!("/dashboard/support/{pid}#new")), "{list}");
+        let text = page(&boss).await;
+        assert!(text.find("Try again.") < text.find("id=\"new\""), "the line stands above what is new");
+        assert_eq!(text.matches("id=\"new\"").count(), 1);
+        assert!(!page(&boss).await.contains("id=\"new\""));
+        s
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_in_the_queue_leads_to_the_message_that_was_found() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let pid = mail(&s, "ann@example.com", "Printer", "Message-ID: <first@x.example>\r\n").await;
+        let url = format!("/api/support/tickets/{pid}/messages");
+        let body = json!({"body": "The zeppelin is late.", "kind": "note"});
+        let note = s.post(&url).bearer(&boss.token).json(body).send().await.expect(201);
+        while shared::search::index_some(&s.app.db).await.expect("it is indexed") > 0 {}
+        let list = s
+            .get("/dashboard/support?view=all&q=zeppelin")
+            .bearer(&boss.token)
+            .header("accept", "text/html")
+            .send()
+            .await;
+        let text = list.text();
+        assert!(text.contains("The <mark>zeppelin</mark> is late."), "{text}");
+        assert!(text.contains(&format!("#m-{}", note["id"])) && text.contains("find&#x3D;zeppelin"), "{text}");
+        s
+    })
+    .await;
+}

@@ -40,6 +40,10 @@ text_enum! {
         TicketsOversee = "support.tickets.oversee",
         /// See delivery states and the timeline.
         TimelineRead = "support.tickets.timeline",
+        /// Keep searches as views of one's own.
+        ViewsSave = "support.views.save",
+        /// Share views with all of the tenant.
+        ViewsShare = "support.views.share",
         /// Write knowledge base articles.
         KbCreate = "support.kb.create",
         /// Read the knowledge base.
@@ -101,11 +105,19 @@ const EVERYBODY: &[Capability] =
 /// What members of a tenant have besides (DESIGN 2 says who is one).
 const MEMBERS: &[Capability] = &[DeployCheck];
 const STAFF: &[Capability] = &[SupportRequestsCreate];
-const HELPERS: &[Capability] =
-    &[TicketsCreateFor, TicketsNote, TicketsUpdate, TicketsTake, CannedUse, IncidentsRead, SupportRequestsCreate];
+const HELPERS: &[Capability] = &[
+    TicketsCreateFor,
+    TicketsNote,
+    TicketsUpdate,
+    TicketsTake,
+    ViewsSave,
+    CannedUse,
+    IncidentsRead,
+    SupportRequestsCreate,
+];
 const AGENTS: &[Capability] = &[DiagnosticsView];
 const SUB_ADMINS: &[Capability] =
-    &[TicketsAssign, TicketsMerge, TicketsTag, KbCreate, KbUpdate, KbPublish, CannedManage];
+    &[TicketsAssign, TicketsMerge, TicketsTag, ViewsShare, KbCreate, KbUpdate, KbPublish, CannedManage];
 const ADMINS: &[Capability] = &[
     TicketsLinkIncident,
     TicketsRedact,

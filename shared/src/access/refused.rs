@@ -54,6 +54,8 @@ pub enum Noun {
     FileLink,
     /// A fetched mailbox.
     ImapAccount,
+    /// A saved view.
+    SavedView,
 }
 
 impl std::fmt::Display for Noun {
@@ -70,6 +72,7 @@ impl std::fmt::Display for Noun {
             Noun::Suppression => "suppressed address",
             Noun::FileLink => "link to a file",
             Noun::ImapAccount => "IMAP account",
+            Noun::SavedView => "saved view",
         })
     }
 }

@@ -17,6 +17,7 @@ pub(super) enum Table {
     Categories,
     Storms,
     AuditEvents,
+    SavedViews,
 }
 
 impl Table {
@@ -30,6 +31,7 @@ impl Table {
         Table::Categories,
         Table::Storms,
         Table::AuditEvents,
+        Table::SavedViews,
     ];
 
     fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Table {
             Table::Categories => "categories",
             Table::Storms => "storms",
             Table::AuditEvents => "audit_events",
+            Table::SavedViews => "saved_views",
         }
     }
 }

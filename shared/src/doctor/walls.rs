@@ -54,6 +54,7 @@ const LINKS: &[Link] = links! {
         "digest_items" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
         "mentions" by "ticket_id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "user_id" => "users";
         "drafts" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
+        "ticket_reads" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
         "ratings" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users", "outbox_id" => "outbox";
     }
     Messages {
@@ -90,6 +91,9 @@ const LINKS: &[Link] = links! {
     }
     AuditEvents {
         "audit_events" by "id": "actor_id" => "users";
+    }
+    SavedViews {
+        "saved_views" by "id": "owner_id" => "users";
     }
 };
 

@@ -73,6 +73,31 @@ pub async fn search(
     Ok(Found { hits: with_texts(app, actor, query, found).await?, next })
 }
 
+/// Returns, for those of the tickets that have one, the newest message that fits and the piece of it that shows why.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn hits_of(
+    app: &App,
+    actor: &Actor,
+    query: &Query,
+    tickets: &[TicketId],
+) -> tickets::Result<HashMap<TicketId, (Message, Vec<Piece>)>> {
+    if tickets.is_empty() || query.words.iter().all(|w| w.negated) {
+        return Ok(HashMap::new());
+    }
+    let mut read = app.db.read(actor.tickets().rows());
+    let q = fitting(&read, actor, query, "MAX(m.id) AS message_id, m.ticket_id").push(" AND m.ticket_id IN ");
+    let rows: Vec<HitRow> = q.list(tickets.iter().copied()).push(" GROUP BY m.ticket_id").all(&mut read).await?;
+    let ids: Vec<MessageId> = rows.iter().map(|r| r.message_id).collect();
+    let messages = crate::messages::by_ids(&mut read, &ids).await?;
+    let hit = |m: Message| {
+        let text: String = super::index::text_of(m.seq, &m.body, &m.visible_text).nfc().collect();
+        (m.ticket_id, (m, snippet(&text, query)))
+    };
+    Ok(messages.into_iter().map(hit).collect())
+}
+
 /// Finds people whose address or name begins with the search's text. Nobody for whom only sees own tickets.
 ///
 /// # Errors
@@ -169,6 +194,13 @@ fn conditions(mut q: Q, actor: &Actor, conditions: &[Condition]) -> Q {
             Condition::In(folder) => q.push(" AND t.folder = ").arg(*folder),
             Condition::HasAttachment => q.push(" AND EXISTS (SELECT 1 FROM attachments f WHERE f.ticket_id = t.id)"),
             Condition::Before(_) | Condition::After(_) => q,
+            Condition::Since(at) => q.push(" AND t.created_at >= ").arg(*at),
+            Condition::Until(at) => q.push(" AND t.created_at < ").arg(*at),
+            Condition::Requester(email) => q
+                .push(" AND t.requester_id IN (SELECT id FROM users WHERE email_key = ")
+                .arg(address::key(email))
+                .push(")"),
+            Condition::Unread => tickets::unread_by(q, actor),
         };
     }
     q

@@ -16,7 +16,7 @@ mod tests;
 pub mod tokens;
 
 pub(crate) use find::among_tickets;
-pub use find::{Found, Hit, people, search};
+pub use find::{Found, Hit, hits_of, people, search};
 pub(crate) use index::unindex;
 pub use index::{index_some, rebuild};
 pub use snippet::Piece;

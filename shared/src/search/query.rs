@@ -1,8 +1,9 @@
 //! The grammar of searches, the same in the search page, saved views and the API.
 //!
 //! `refund "not yet"` finds both, the second one as it stands; `invoic*` finds beginnings; `-spam` leaves out; and
-//! `from: to: subject:` look in one place, `status: priority: assigned: tag: tenant: category: in: has: is: before:
-//! after:` choose among tickets. A word with a colon that is none of these is a word.
+//! `from: to: subject:` look in one place, `status: priority: assigned: requester: tag: tenant: category: in: has: is:
+//! before: after: since: until:` choose among tickets: `before:` and `after:` by when messages were written, `since:` and
+//! `until:` by when the ticket was made. A word with a colon that is none of these is a word.
 
 use crate::clock::Time;
 use crate::text_enum;
@@ -73,6 +74,14 @@ pub enum Condition {
     Before(Time),
     /// Written at or after.
     After(Time),
+    /// The ticket was made at or after.
+    Since(Time),
+    /// The ticket was made before.
+    Until(Time),
+    /// Whose problem it is, by address.
+    Requester(String),
+    /// Somebody else wrote since the reader looked.
+    Unread,
 }
 
 /// A search.
@@ -174,12 +183,16 @@ impl Query {
                 "done" => Condition::Open(false),
                 "unassigned" => Condition::Assigned(Assigned::Nobody),
                 "at_risk" => Condition::AtRisk,
+                "unread" => Condition::Unread,
                 one => Condition::Status(
-                    parsed(one).ok_or_else(|| wrong("expected open, done, unassigned, at_risk or a status"))?,
+                    parsed(one).ok_or_else(|| wrong("expected open, done, unassigned, at_risk, unread or a status"))?,
                 ),
             },
             "before" => Condition::Before(time(&value()).ok_or_else(|| wrong(DATE))?),
             "after" => Condition::After(time(&value()).ok_or_else(|| wrong(DATE))?),
+            "since" => Condition::Since(time(&value()).ok_or_else(|| wrong(DATE))?),
+            "until" => Condition::Until(time(&value()).ok_or_else(|| wrong(DATE))?),
+            "requester" => Condition::Requester(value().to_lowercase()),
             _ => unreachable!("items() names these operators alone"),
         };
         self.conditions.push(condition);
@@ -188,12 +201,28 @@ impl Query {
 }
 
 const DATE: &str = "expected a date such as 2026-11-30, 2026-11 or 2026, or 7d for seven days ago";
-const OPERATORS: [&str; 13] = [
-    "from", "to", "subject", "status", "priority", "assigned", "tag", "tenant", "category", "in", "has", "is", "before",
+const OPERATORS: [&str; 17] = [
+    "from",
+    "to",
+    "subject",
+    "status",
+    "priority",
+    "assigned",
+    "requester",
+    "tag",
+    "tenant",
+    "category",
+    "in",
+    "has",
+    "is",
+    "before",
+    "after",
+    "since",
+    "until",
 ];
 
 fn is_operator(word: &str) -> bool {
-    OPERATORS.contains(&word) || word == "after"
+    OPERATORS.contains(&word)
 }
 
 /// A list of enum values, comma separated.
@@ -319,6 +348,10 @@ impl fmt::Display for Condition {
             Condition::HasAttachment => f.write_str("has:attachment"),
             Condition::Before(at) => write!(f, "before:{}", at.format("%Y-%m-%d")),
             Condition::After(at) => write!(f, "after:{}", at.format("%Y-%m-%d")),
+            Condition::Since(at) => write!(f, "since:{}", at.format("%Y-%m-%d")),
+            Condition::Until(at) => write!(f, "until:{}", at.format("%Y-%m-%d")),
+            Condition::Requester(address) => write!(f, "requester:\"{address}\""),
+            Condition::Unread => f.write_str("is:unread"),
         }
     }
 }
@@ -356,6 +389,8 @@ mod tests {
                 r#"tag:"vip" has:attachment in:spam tenant:"ka" category:"billing""#,
             ),
             ("after:2026-11 before:2027", "after:2026-11-01 before:2027-01-01"),
+            ("since:2026-11 until:2027 is:unread", "since:2026-11-01 until:2027-01-01 is:unread"),
+            ("requester:Ann@x.example", r#"requester:"ann@x.example""#),
             ("error:timeout 10:30 a:\"b c\"", r#""error:timeout" "10:30" "a: b" "c""#),
             ("\"never closed", r#""never closed""#),
             ("- -- \" * …", ""),
@@ -374,7 +409,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again_the_same(text in "[a-zé東 :\"*,.@0-9-]{0,40}|((from|status|is|tag|before|has|in|assigned):[a-z0-9,-]{0,8} ){0,4}") {
+        fn what_is_written_is_read_again_the_same(text in "[a-zé東 :\"*,.@0-9-]{0,40}|((from|status|is|tag|before|since|requester|has|in|assigned):[a-z0-9,-]{0,8} ){0,4}") {
             if let Ok(query) = Query::parse(&text) {
                 prop_assert_eq!(Query::parse(&query.to_string()), Ok(query));
             }

@@ -232,6 +232,22 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
+    /// Puts tags on and takes others off; what is there already, or is not, stays so.
+    ///
+    /// # Errors
+    /// See [`crate::store::Error`].
+    pub(super) async fn change_tags(&mut self, add: &[String], remove: &[String]) -> Result<()> {
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        let mut tags = sql::tags_of(&mut self.tx, self.id).await?;
+        tags.retain(|tag| !remove.iter().any(|other| same(tag, other)));
+        for name in add {
+            if !tags.iter().any(|tag| same(tag, name)) {
+                tags.push(name.clone());
+            }
+        }
+        self.set_tags(tags).await
+    }
+
     fn set_texts(&mut self, patch: &Patch) {
         let mut changed = Vec::new();
         let before = self.ticket().clone();
@@ -308,8 +324,38 @@ pub async fn update(
     change.commit().await
 }
 
+/// Returns a tag's name as it is kept.
+pub(super) fn check_tag(name: &str) -> Result<String> {
+    let name = name.trim();
+    let wrong = |code, message| Err(Error::invalid("tags", code, message));
+    match name.chars().count() {
+        0 => wrong("required", "a tag must not be empty"),
+        51.. => wrong("too_long", "a tag has at most 50 characters"),
+        _ if name.chars().any(|c| c.is_control() || c == ',') => wrong("invalid", "a tag has no commas or line breaks"),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+/// Puts tags on a ticket and takes others off.
+///
+/// # Errors
+/// `Invalid` for what is no tag; else see [`Error`].
+pub async fn change_tags(
+    app: &App,
+    actor: &Actor,
+    which: &TicketRef,
+    add: &[String],
+    remove: &[String],
+    expected: Option<i64>,
+) -> Result<TicketId> {
+    let mut change = Change::begin(app, actor, which, Capability::TicketsTag, expected).await?;
+    let add = add.iter().map(|name| check_tag(name)).collect::<Result<Vec<_>>>()?;
+    change.change_tags(&add, remove).await?;
+    change.commit().await
+}
+
 /// Taking a ticket oneself needs less than giving it to others.
-fn assign_capability(actor: &Actor, to: Option<UserId>) -> Capability {
+pub(super) fn assign_capability(actor: &Actor, to: Option<UserId>) -> Capability {
     if to.is_some() && to == actor.user { Capability::TicketsTake } else { Capability::TicketsAssign }
 }
 

@@ -62,6 +62,12 @@ impl Default for Sort {
     }
 }
 
+impl std::fmt::Display for Sort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", if self.descending { "-" } else { "" }, self.key)
+    }
+}
+
 impl std::str::FromStr for Sort {
     type Err = crate::text_enum::UnknownVariant;
     fn from_str(s: &str) -> std::result::Result<Sort, Self::Err> {
@@ -314,7 +320,7 @@ pub(crate) fn at_risk(q: Q) -> Q {
 pub(crate) fn tagged(q: Q, tag: &str) -> Q {
     q.push(" AND EXISTS (SELECT 1 FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = t.id AND g.name = ")
         .arg(tag)
-        .push(")")
+        .push(" COLLATE folded)")
 }
 
 fn column(key: SortKey) -> &'static str {

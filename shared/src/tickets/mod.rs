@@ -1,5 +1,6 @@
 //! Tickets: the record of one problem each.
 
+pub mod bulk;
 mod change;
 pub mod counts;
 mod create;
@@ -9,6 +10,7 @@ mod list;
 mod merging;
 mod moving;
 mod people;
+mod reads;
 mod signs;
 mod sql;
 #[cfg(test)]
@@ -17,7 +19,9 @@ pub mod types;
 mod views;
 mod work;
 
-pub use change::{Change, Patch, assign, by, close, reopen, set_folder, set_priority, set_status, take, update};
+pub use change::{
+    Change, Patch, assign, by, change_tags, close, reopen, set_folder, set_priority, set_status, take, update,
+};
 pub use create::{Create, create};
 pub use error::{Error, Result};
 pub use joins::{
@@ -31,6 +35,8 @@ pub(crate) use list::{at_risk, tagged};
 pub use merging::{Merged, Offered, merge, merged_here, merges_offered, unmerge};
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};
+pub use reads::look;
+pub(crate) use reads::unread_by;
 pub use signs::{Signs, signs};
 pub(crate) use types::snippet;
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};

@@ -14,6 +14,8 @@ pub struct Signs {
     pub files: HashSet<TicketId>,
     /// Tickets with a mail that was refused for good or came back.
     pub failed: HashSet<TicketId>,
+    /// Tickets with a message by somebody else that the reader has not seen.
+    pub unread: HashSet<TicketId>,
     /// Tickets that stand for a storm, with how many untouched others they stand for (E5.13).
     pub storms: HashMap<TicketId, i64>,
     /// Tickets on which the actor has begun to write.
@@ -33,6 +35,7 @@ pub async fn signs(app: &App, actor: &Actor, rows: &[TicketView]) -> Result<Sign
     Ok(Signs {
         files: sql::with_files(&mut read, &ids).await?.into_iter().collect(),
         failed: sql::with_failed_mail(&mut read, &ids).await?.into_iter().collect(),
+        unread: super::reads::unread(app, actor, &ids).await?,
         storms: sql::storms_of(&mut read, &ids).await?.into_iter().collect(),
         drafts: match actor.user {
             Some(user) => drafts::tickets_with(&mut read, user, &ids).await?.into_iter().collect(),

@@ -10,7 +10,7 @@ use crate::events::Event;
 use crate::i18n::Locale;
 use crate::ids::{AttachmentId, CategoryId, MessageId, TenantId, TicketId, UserId};
 use crate::mail_out::enqueue::Recipient;
-use crate::store::{Db, Exec, Result, Scope, Tx, Value, dialect, insert_many, sql, update_many};
+use crate::store::{Db, Exec, Q, Result, Scope, Tx, Value, dialect, insert_many, sql, update_many};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
@@ -44,6 +44,40 @@ pub(super) async fn with_failed_mail(ex: &mut impl Exec, tickets: &[TicketId]) -
     let q = sql("SELECT DISTINCT ticket_id FROM outbox WHERE state IN ('dead', 'bounced') AND ticket_id IN ");
     let found: Vec<(TicketId,)> = q.list(tickets.iter().copied()).all(ex).await?;
     Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// Adds the comparison that a ticket `t` has a message by somebody else beyond what `user` has read; nobody has read all.
+pub(super) fn has_unread(q: Q, user: Option<UserId>) -> Q {
+    q.push("EXISTS (SELECT 1 FROM ticket_messages um WHERE um.ticket_id = t.id AND um.withdrawn_at IS NULL AND (um.author_id IS NULL OR um.author_id <> ")
+        .arg(user)
+        .push(") AND um.seq > COALESCE((SELECT ur.seq FROM ticket_reads ur WHERE ur.ticket_id = t.id AND ur.user_id = ")
+        .arg(user)
+        .push("), 0))")
+}
+
+pub(super) async fn unread(ex: &mut impl Exec, user: UserId, tickets: &[TicketId]) -> Result<Vec<TicketId>> {
+    let q = has_unread(sql("SELECT t.id FROM tickets t WHERE "), Some(user)).push(" AND t.id IN ");
+    let found: Vec<(TicketId,)> = q.list(tickets.iter().copied()).all(ex).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+pub(super) async fn read_up_to(ex: &mut impl Exec, user: UserId, ticket: TicketId) -> Result<Option<i64>> {
+    let q = sql("SELECT seq FROM ticket_reads WHERE user_id = ").arg(user).push(" AND ticket_id = ").arg(ticket);
+    let found: Option<(i64,)> = q.opt(ex).await?;
+    Ok(found.map(|(seq,)| seq))
+}
+
+/// Two pages that were opened at once may come in any order: who has read further stays.
+pub(super) async fn note_read(tx: &mut Tx, user: UserId, tenant: TenantId, ticket: TicketId, seq: i64) -> Result<()> {
+    sql("INSERT INTO ticket_reads (user_id, ticket_id, tenant_id, seq) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (user_id, ticket_id) DO UPDATE SET seq = excluded.seq WHERE ticket_reads.seq < excluded.seq")
+    .bind(user)
+    .bind(ticket)
+    .bind(tenant)
+    .bind(seq)
+    .exec(tx)
+    .await?;
+    Ok(())
 }
 
 /// Of these tickets those that stand for a storm, each with how many untouched others it stands for.
@@ -360,6 +394,12 @@ pub(super) async fn find_category(ex: &mut impl Exec, tenant: TenantId, name: &s
     .opt(ex)
     .await?;
     Ok(row.map(|(id,)| id))
+}
+
+pub(super) async fn tags_of(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<String>> {
+    let q = sql("SELECT g.name FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id = ").arg(ticket);
+    let rows: Vec<(String,)> = q.push(" ORDER BY g.name").all(ex).await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
 /// Makes a ticket's tags these; returns those added and removed.

@@ -60,6 +60,17 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     await on.locator("#email").fill("a-person-with-a-rather-long-name@company.example");
     await submit(on);
   };
+  // What is shown becomes a view, which is open to be changed.
+  const view = async (on) => {
+    await on.locator(".save-view > summary").click();
+    await on.locator("#view-name").fill("Open since the beginning of the year, whoever has them");
+    await on.locator(".save-view form .btn").click();
+    await on.waitForURL(/saved=/);
+    const filters = on.locator("details.filters");
+    if (!(await filters.evaluate((d) => d.open))) await filters.locator("> summary").click();
+    await on.locator(".edit-view > summary").click();
+    await expect(on.locator("#view-query")).toBeVisible();
+  };
   return [
     [stranger, "forgot", "/forgot"],
     [stranger, "ask-link", "/link"],
@@ -80,6 +91,8 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [stranger, "login", "/login"],
     [stranger, "nothing", "/nothing/here", null, 404],
     [page, "queue", "/dashboard/support?view=all"],
+    [page, "queue-chosen", "/dashboard/support?view=all", (on) => on.locator(".pick").first().check()],
+    [page, "queue-view", "/dashboard/support?view=all&q=is:open&since=2026-01-01", view],
     [page, "queue-empty", "/dashboard/support?view=all&status=closed"],
     [page, "ticket", ticket],
     [page, "ticket-note", ticket, (on) => on.locator("label[for=kind-note]").click()],

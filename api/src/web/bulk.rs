@@ -1,0 +1,75 @@
+//! One act on the rows of the queue that were chosen, and taking it back. Leads back to the list, with a line that says what
+//! was done and a button that undoes it.
+
+use super::form_data::FormData;
+use super::reader::{Visit, own_path};
+use crate::Api;
+use crate::json::bulk::{Outcomes, act_of, act_on_all, undo_all, undo_of};
+use crate::problem::Problem;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use shared::access::Capability;
+use shared::tickets::bulk;
+use std::collections::HashMap;
+
+const LIST: &str = "/dashboard/support";
+
+/// `POST /dashboard/support/bulk`
+///
+/// # Errors
+/// 401, 403, 422.
+pub async fn act(State(api): State<Api>, visit: Visit, form: FormData) -> Result<Response, Problem> {
+    let actor = visit.actor()?;
+    actor.require(Capability::TicketsUpdate)?;
+    let action = form.get("action");
+    let field = match action {
+        "assign" => "assigned_to",
+        "untag" => "tag",
+        action => action,
+    };
+    let names: Vec<String> =
+        form.all("ticket").filter(|name| !name.is_empty()).take(bulk::MOST).map(str::to_owned).collect();
+    let needs = ["assign", "status", "priority", "tag", "untag"].contains(&action);
+    if names.is_empty() || needs && form.some(field).is_none() {
+        return Ok(back(&form, &[("did", "bulk-none")]));
+    }
+    let value = form.some(field).filter(|value| *value != "nobody");
+    let act = act_of(actor, action, value)?;
+    let done = act_on_all(&api.app, actor, &names, &act, &HashMap::new()).await;
+    let undo = bulk::write_undo(&undo_of(&done));
+    Ok(said(&form, "bulk", &done, &undo))
+}
+
+/// `POST /dashboard/support/bulk/undo`
+///
+/// # Errors
+/// 401, 403, 422 for what is no undo of ours.
+pub async fn undo(State(api): State<Api>, visit: Visit, form: FormData) -> Result<Response, Problem> {
+    let actor = visit.actor()?;
+    actor.require(Capability::TicketsUpdate)?;
+    let undos = bulk::read_undo(form.get("undo"))?;
+    let done = undo_all(&api.app, actor, &undos).await;
+    Ok(said(&form, "bulk-undone", &done, ""))
+}
+
+fn said(form: &FormData, did: &str, done: &Outcomes, undo: &str) -> Response {
+    let refused = done.iter().filter(|(_, done)| done.is_err()).count();
+    let (changed, refused) = ((done.len() - refused).to_string(), refused.to_string());
+    back(form, &[("did", did), ("changed", &changed), ("refused", &refused), ("undo", undo)])
+}
+
+/// Back to the list as it was, with what is to be said.
+fn back(form: &FormData, say: &[(&str, &str)]) -> Response {
+    let from = own_path(form.get("back")).filter(|path| path.split('?').next() == Some(LIST)).unwrap_or(LIST);
+    let query = from.split_once('?').map_or("", |(_, query)| query);
+    let mut to = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if !["did", "undo", "changed", "refused"].contains(&name.as_ref()) {
+            to.append_pair(&name, &value);
+        }
+    }
+    for (name, value) in say.iter().filter(|(_, value)| !value.is_empty()) {
+        to.append_pair(name, value);
+    }
+    Redirect::to(&format!("{LIST}?{}", to.finish())).into_response()
+}

@@ -1,0 +1,44 @@
+//! How far each agent has read each ticket: what stands behind the unread dot, `is:unread`, and the line "new since you
+//! looked".
+
+use super::{Result, sql};
+use crate::access::{Actor, Capability};
+use crate::app::App;
+use crate::ids::{TenantId, TicketId, UserId};
+use crate::store::Q;
+use std::collections::HashSet;
+
+/// Notes that the actor has a ticket's messages up to `seq` before them, and returns how far they had read before; None:
+/// they had never looked. Nothing is kept of customers.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn look(app: &App, actor: &Actor, tenant: TenantId, ticket: TicketId, seq: i64) -> Result<Option<i64>> {
+    let Some(user) = reader(actor) else { return Ok(None) };
+    let before = sql::read_up_to(&mut app.db.read(actor.tickets().rows()), user, ticket).await?;
+    if before.is_none_or(|before| before < seq) {
+        let mut tx = app.db.write(actor.tickets().rows()).await?;
+        sql::note_read(&mut tx, user, tenant, ticket, seq).await?;
+        tx.commit().await?;
+    }
+    Ok(before)
+}
+
+/// Returns those of the tickets that have a message by somebody else which the actor has not seen.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub(super) async fn unread(app: &App, actor: &Actor, tickets: &[TicketId]) -> Result<HashSet<TicketId>> {
+    let Some(user) = reader(actor) else { return Ok(HashSet::new()) };
+    Ok(sql::unread(&mut app.db.read(actor.tickets().rows()), user, tickets).await?.into_iter().collect())
+}
+
+/// Adds that tickets `t` have a message that the actor has not seen.
+pub(crate) fn unread_by(q: Q, actor: &Actor) -> Q {
+    sql::has_unread(q.push(" AND "), reader(actor))
+}
+
+/// Whose looks are kept: agents'.
+fn reader(actor: &Actor) -> Option<UserId> {
+    actor.user.filter(|_| actor.can(Capability::TicketsNote))
+}
