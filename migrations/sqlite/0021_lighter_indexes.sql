@@ -8,5 +8,3 @@ DROP INDEX outbox_message;
 CREATE INDEX outbox_message ON outbox (ticket_message_id) WHERE ticket_message_id IS NOT NULL;
 DROP INDEX inbound_mails_ticket;
 CREATE INDEX inbound_mails_ticket ON inbound_mails (ticket_id) WHERE ticket_id IS NOT NULL;
--- SQLite compares bytes: the index over the address finds beginnings, too.
-DROP INDEX users_email_start;
