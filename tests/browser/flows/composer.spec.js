@@ -18,7 +18,7 @@ const kept = (page) => page.waitForResponse((answer) => answer.url().endsWith("/
 
 async function clean(page) {
   for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target)}`), colorScheme).toEqual([]);
