@@ -5,6 +5,7 @@ use super::reader::Visit;
 use super::{format, frame};
 use crate::Api;
 use crate::extract::{Path, Query};
+use crate::json::tickets::reference;
 use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -17,7 +18,7 @@ use shared::ids::MessageId;
 use shared::keys::Keys;
 use shared::mail_in::sanitise;
 use shared::messages::{self, Message};
-use shared::tickets::{self, TicketRef};
+use shared::tickets;
 use std::collections::HashMap;
 use url::Url;
 
@@ -130,7 +131,7 @@ fn missing() -> Problem {
 
 async fn message_of(api: &Api, visit: &Visit, which: &str, message: MessageId) -> Result<Message, Problem> {
     let actor = visit.actor()?;
-    let which: TicketRef = which.parse().unwrap_or_else(|never| match never {});
+    let which = reference(which);
     let ticket = tickets::find(&api.app, actor, &which).await?;
     messages::get(&api.app, actor, ticket, message).await.map_err(|e| match e {
         tickets::Error::NotFound => missing(),

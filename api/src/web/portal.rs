@@ -11,6 +11,7 @@ use super::{clocks, error, mail};
 use crate::Api;
 use crate::extract::page::cursor;
 use crate::extract::{self, Path, Query};
+use crate::json::tickets::reference;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -224,14 +225,10 @@ pub async fn show(
     Query(params): Query<Params>,
 ) -> Result<Response, Problem> {
     if visit.actor()?.is_agent() {
-        tickets::find(&api.app, visit.actor()?, &named(&which)).await?;
+        tickets::find(&api.app, visit.actor()?, &reference(&which)).await?;
         return Ok(Redirect::to(&format!("/dashboard/support/{which}")).into_response());
     }
     answer(&api, &visit, &which, &params, Leftover::default(), StatusCode::OK).await
-}
-
-fn named(which: &str) -> TicketRef {
-    which.parse().unwrap_or_else(|never| match never {})
 }
 
 async fn answer(
@@ -243,7 +240,7 @@ async fn answer(
     status: StatusCode,
 ) -> Result<Response, Problem> {
     let actor = visit.actor()?;
-    let view = tickets::view(&api.app, actor, &named(which)).await?;
+    let view = tickets::view(&api.app, actor, &reference(which)).await?;
     let ticket = &view.ticket;
     let (entries, earlier) = entries(api, visit, &view, params.before).await?;
     let erased = ticket.erased_at.is_some();
@@ -330,7 +327,7 @@ pub async fn reply(
     form: FormData,
 ) -> Result<Response, Problem> {
     let post = Post { body: form.text("body").to_owned(), attachments: form.attach(), ..Post::default() };
-    match messages::post(&api.app, visit.actor()?, &named(&which), post).await {
+    match messages::post(&api.app, visit.actor()?, &reference(&which), post).await {
         Ok(id) => back(&api, &visit, &which, "reply", &format!("#m-{id}")).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), &form).await,
     }
@@ -346,7 +343,7 @@ pub async fn close(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    match tickets::close(&api.app, visit.actor()?, &named(&which), None).await {
+    match tickets::close(&api.app, visit.actor()?, &reference(&which), None).await {
         Ok(_) => back(&api, &visit, &which, "close", "").await,
         Err(e) => refuse(&api, &visit, &which, e.into(), &form).await,
     }
@@ -362,7 +359,7 @@ pub async fn reopen(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    match tickets::reopen(&api.app, visit.actor()?, &named(&which), None).await {
+    match tickets::reopen(&api.app, visit.actor()?, &reference(&which), None).await {
         Ok(_) => back(&api, &visit, &which, "reopen", "").await,
         Err(e) => refuse(&api, &visit, &which, e.into(), &form).await,
     }
@@ -379,7 +376,7 @@ pub async fn rate(
     form: FormData,
 ) -> Result<Response, Problem> {
     let score = form.get("score").parse().unwrap_or_default();
-    match ratings::rate_own(&api.app, visit.actor()?, &named(&which), score, form.some("comment")).await {
+    match ratings::rate_own(&api.app, visit.actor()?, &reference(&which), score, form.some("comment")).await {
         Ok(()) => back(&api, &visit, &which, "rate", "").await,
         Err(e) => refuse(&api, &visit, &which, e.into(), &form).await,
     }
@@ -387,7 +384,7 @@ pub async fn rate(
 
 /// Back to the ticket by its public id, however it was named.
 async fn back(api: &Api, visit: &Visit, which: &str, did: &str, at: &str) -> Result<Response, Problem> {
-    let view = tickets::view(&api.app, visit.actor()?, &named(which)).await?;
+    let view = tickets::view(&api.app, visit.actor()?, &reference(which)).await?;
     Ok(Redirect::to(&format!("/portal/{}?did={did}{at}", view.ticket.pid)).into_response())
 }
 

@@ -196,8 +196,6 @@ pub struct MergeOffer {
     pub pid: String,
     /// Its subject.
     pub subject: String,
-    /// Where it stands.
-    pub status: String,
 }
 
 /// Who is asking.
@@ -587,11 +585,7 @@ mod tests {
                 subject: "Release 47".into(),
                 at: at.clone(),
             }],
-            merge_with: vec![MergeOffer {
-                pid: "202611-0003".into(),
-                subject: "Release 46".into(),
-                status: "new".into(),
-            }],
+            merge_with: vec![MergeOffer { pid: "202611-0003".into(), subject: "Release 46".into() }],
             no_requester: true,
             also_addressed: vec!["sales@x.example".into(), "press@x.example".into()],
             earlier: Some("/dashboard/support/202611-0001?before=1".into()),

@@ -8,6 +8,7 @@ use super::reader::Visit;
 use super::ticket_show::{self, Leftover};
 use crate::Api;
 use crate::extract::Path;
+use crate::json::tickets::reference;
 use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -48,7 +49,7 @@ pub async fn message(
         bcc: form.addresses("bcc"),
         answer_to: form.some("reply_to").map(str::to_owned),
     };
-    let which = ticket(&which);
+    let which = reference(&which);
     match messages::post(&api.app, visit.actor()?, &which, post).await {
         Ok(id) => {
             let did = if note { "note" } else { "reply" };
@@ -75,7 +76,7 @@ pub async fn discard(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     drafts::discard(&api.app, visit.actor()?, &which, kind(&form)).await?;
     back(&api, visit.actor()?, &which, "discard", None).await
 }
@@ -99,7 +100,7 @@ pub async fn withdraw(
     Path((which, message)): Path<(String, MessageId)>,
     _: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     match messages::withdraw(&api.app, visit.actor()?, &which, message).await {
         Ok(()) => back(&api, visit.actor()?, &which, "withdraw", Some(message)).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
@@ -116,7 +117,7 @@ pub async fn send(
     Path((which, message)): Path<(String, MessageId)>,
     _: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     match messages::send_now(&api.app, visit.actor()?, &which, message).await {
         Ok(()) => back(&api, visit.actor()?, &which, "send", Some(message)).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
@@ -133,7 +134,7 @@ pub async fn status(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let Ok(status) = form.get("status").parse::<Status>() else {
         let wrong = unknown(&api, visit.actor()?, &which, "status").await;
         return refuse(&api, &visit, &which, wrong, None).await;
@@ -152,7 +153,7 @@ pub async fn priority(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let Ok(priority) = form.get("priority").parse::<Priority>() else {
         let wrong = unknown(&api, visit.actor()?, &which, "priority").await;
         return refuse(&api, &visit, &which, wrong, None).await;
@@ -171,7 +172,7 @@ pub async fn assign(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let to = match form.some("assigned_to").map(str::parse) {
         None => None,
         Some(Ok(id)) => Some(id),
@@ -194,7 +195,7 @@ pub async fn tags(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let add: Vec<String> = form.get("add").split(',').map(str::to_owned).filter(|t| !t.trim().is_empty()).collect();
     let remove: Vec<String> = form.all("remove").map(str::to_owned).collect();
     let done = tickets::change_tags(&api.app, visit.actor()?, &which, &add, &remove, form.version()).await;
@@ -211,7 +212,7 @@ pub async fn take(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let done = tickets::take(&api.app, visit.actor()?, &which, form.version()).await;
     answer(&api, &visit, &which, done, "assign").await
 }
@@ -226,7 +227,7 @@ pub async fn close(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let done = tickets::close(&api.app, visit.actor()?, &which, form.version()).await;
     answer(&api, &visit, &which, done, "close").await
 }
@@ -241,7 +242,7 @@ pub async fn reopen(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let done = tickets::reopen(&api.app, visit.actor()?, &which, form.version()).await;
     answer(&api, &visit, &which, done, "reopen").await
 }
@@ -256,7 +257,7 @@ pub async fn erase(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let view = tickets::view(&api.app, visit.actor()?, &which).await?;
     visit.actor()?.require(Capability::TicketsErase)?;
     if form.get("confirm").trim() != view.ticket.pid {
@@ -276,7 +277,7 @@ pub async fn erase_requester(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let view = tickets::view(&api.app, visit.actor()?, &which).await?;
     visit.actor()?.require(Capability::TicketsErase)?;
     if !form.get("confirm").trim().eq_ignore_ascii_case(&view.requester_email) {
@@ -298,7 +299,7 @@ pub async fn requester(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let (email, name) = (form.get("email"), form.some("name"));
     let done = tickets::set_requester(&api.app, visit.actor()?, &which, email, name, form.version()).await;
     answer(&api, &visit, &which, done, "requester").await
@@ -314,7 +315,7 @@ pub async fn split(
     Path((which, message)): Path<(String, MessageId)>,
     _: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     match tickets::split(&api.app, visit.actor()?, &which, &[message], None, None).await {
         Ok(new) => back(&api, visit.actor()?, &TicketRef::Id(new), "apart", None).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
@@ -331,7 +332,7 @@ pub async fn merge(
     Path(which): Path<String>,
     form: FormData,
 ) -> Result<Response, Problem> {
-    let (which, into) = (ticket(&which), ticket(form.get("into").trim()));
+    let (which, into) = (reference(&which), reference(form.get("into").trim()));
     match tickets::merge(&api.app, visit.actor()?, &which, &into, form.version()).await {
         Ok(into) => back(&api, visit.actor()?, &TicketRef::Id(into), "merge", None).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
@@ -348,13 +349,9 @@ pub async fn unmerge(
     Path(which): Path<String>,
     _: FormData,
 ) -> Result<Response, Problem> {
-    let which = ticket(&which);
+    let which = reference(&which);
     let done = tickets::unmerge(&api.app, visit.actor()?, &which, None).await;
     answer(&api, &visit, &which, done, "unmerge").await
-}
-
-fn ticket(which: &str) -> TicketRef {
-    which.parse().unwrap_or_else(|never| match never {})
 }
 
 /// What is wrong with an act whose value is not known: that comes after whether the actor may act (DESIGN 4).

@@ -9,6 +9,7 @@ use super::ticket::{Can, Colleague, Crossed, MergeOffer, MergedLine, Participant
 use super::{clocks, lists, mail, recipients};
 use crate::Api;
 use crate::extract::{Path, Query};
+use crate::json::tickets::reference;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -81,8 +82,7 @@ pub async fn show(
     Path(which): Path<String>,
     Query(params): Query<Params>,
 ) -> Result<Response, Problem> {
-    let which: TicketRef = which.parse().unwrap_or_else(|never| match never {});
-    answer(&api, &visit, &which, &params, Leftover::default(), StatusCode::OK).await
+    answer(&api, &visit, &reference(&which), &params, Leftover::default(), StatusCode::OK).await
 }
 
 /// Answers with the ticket's page.
@@ -197,10 +197,7 @@ pub async fn answer(
         joins: joins.iter().map(|j| super::joins::hint(locale, visit.now, Some(ticket.id), j)).collect(),
         merged_into,
         merged_here: merged_here.into_iter().map(|m| merged_line(visit, m)).collect(),
-        merge_with: merge_with
-            .into_iter()
-            .map(|o| MergeOffer { pid: o.pid, subject: o.subject, status: o.status.as_str().to_owned() })
-            .collect(),
+        merge_with: merge_with.into_iter().map(|o| MergeOffer { pid: o.pid, subject: o.subject }).collect(),
         no_requester: can.update && has_no_requester(&view),
         also_addressed,
         earlier: page.earlier.map(|seq| format!("{url}?before={seq}")),

@@ -10,6 +10,7 @@ use super::{Error, TicketRef, change::check_tag};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::ids::{TicketId, UserId};
+use data_encoding::HEXLOWER;
 use std::fmt;
 use std::str::FromStr;
 
@@ -198,8 +199,8 @@ impl fmt::Display for Undo {
                     place(Folder::ALL, folder)
                 )
             }
-            Before::Tagged(name) => write!(f, "t.{}", hex(name)),
-            Before::Untagged(name) => write!(f, "u.{}", hex(name)),
+            Before::Tagged(name) => write!(f, "t.{}", HEXLOWER.encode(name.as_bytes())),
+            Before::Untagged(name) => write!(f, "u.{}", HEXLOWER.encode(name.as_bytes())),
         }
     }
 }
@@ -236,14 +237,8 @@ fn place<T: PartialEq>(all: &[T], one: &T) -> usize {
     all.iter().position(|other| other == one).unwrap_or(0)
 }
 
-fn hex(text: &str) -> String {
-    text.bytes().map(|b| format!("{b:02x}")).collect()
-}
-
 fn unhex(text: &str) -> Option<String> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-    String::from_utf8(bytes?).ok()
+    String::from_utf8(HEXLOWER.decode(text.as_bytes()).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -122,12 +122,12 @@ pub async fn unmerge(app: &App, actor: &Actor, which: &TicketRef, expected: Opti
     change.commit().await
 }
 
-/// Returns the tickets that were merged into one, newest first.
+/// Returns the tickets that were merged into one, newest first, to who can undo it.
 ///
 /// # Errors
 /// See [`crate::store::Error`].
 pub async fn merged_here(app: &App, actor: &Actor, ticket: TicketId) -> Result<Vec<Merged>> {
-    if !actor.can(Capability::TicketsUpdate) {
+    if !actor.can(Capability::TicketsMerge) {
         return Ok(Vec::new());
     }
     Ok(sql::merged_into(&mut app.db.read(actor.tickets().rows()), ticket).await?)

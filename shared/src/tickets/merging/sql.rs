@@ -4,7 +4,7 @@ use crate::access::TicketScope;
 use crate::clock::Time;
 use crate::ids::{TicketId, UserId};
 use crate::store::{Exec, Result, Tx, sql};
-use crate::tickets::types::{Status, Ticket};
+use crate::tickets::types::Ticket;
 use std::collections::BTreeSet;
 
 /// A ticket that was merged into another one.
@@ -69,15 +69,13 @@ pub(super) async fn merged_into(ex: &mut impl Exec, into: TicketId) -> Result<Ve
     .await
 }
 
-/// A ticket's name and where it stands.
+/// A ticket's name.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Offered {
     /// Its public id.
     pub pid: String,
     /// Its subject.
     pub subject: String,
-    /// Where it stands.
-    pub status: Status,
 }
 
 pub(super) async fn of_requester(
@@ -86,9 +84,8 @@ pub(super) async fn of_requester(
     ticket: &Ticket,
     limit: i64,
 ) -> Result<Vec<Offered>> {
-    let q = scope.filter(
-        sql("SELECT t.pid, t.subject, t.status FROM tickets t WHERE t.requester_id = ").arg(ticket.requester_id),
-    );
+    let q =
+        scope.filter(sql("SELECT t.pid, t.subject FROM tickets t WHERE t.requester_id = ").arg(ticket.requester_id));
     q.push(" AND t.tenant_id = ")
         .arg(ticket.tenant_id)
         .push(" AND t.id <> ")
