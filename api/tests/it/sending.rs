@@ -3,6 +3,8 @@
 use crate::harness::{Server, on_both, on_both_with};
 use serde_json::{Value, json};
 use shared::access::Role;
+use shared::ids::TenantId;
+use shared::search;
 use shared::tenants::Audience;
 
 /// E8.9: from the key to the signature of the mail that leaves.
@@ -196,6 +198,58 @@ async fn e9_3_a_scheduled_reply_is_sent_now_or_cancelled() {
         assert!(cancelled["withdrawn_at"].is_string());
         act(&second, "send").await.problem(409, "too_late");
         act(&json!({"id": 999_999}), "send").await.problem(404, "message_not_found");
+        s
+    })
+    .await;
+}
+
+/// DESIGN 7, E9.3: what waits or was taken back was not said: the customer reads nothing of it, by no way.
+#[tokio::test]
+async fn customers_read_no_reply_that_has_not_left() {
+    on_both(|s: Server| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let kim = s.person("kim@out.example", Role::Customer, Some(TenantId(1))).await;
+        let ask = json!({"subject": "Hi", "description": "A question"});
+        let made = s.post("/api/support/tickets").bearer(&kim.token).json(ask).send().await.expect(201);
+        let one = format!("/api/support/tickets/{}", made["id"]);
+        let url = format!("{one}/messages");
+        let post = async |body: Value| s.post(&url).bearer(&boss.token).json(body).send().await.expect(201);
+        let files: [(&str, &str, &str, &[u8]); 1] = [("file", "a.txt", "text/plain", b"x")];
+        let file =
+            s.post("/api/support/attachments").bearer(&boss.token).multipart(&[], &files).send().await.expect(201);
+        let later = "2099-01-01T00:00:00Z";
+        let reply = post(json!({"body": "Quokkas later", "send_after": later, "attachments": [file["id"]]})).await;
+        while search::index_some(&s.app.db).await.expect("an index") > 0 {}
+        let seen = async |who: &str| {
+            let all = s.get(&url).bearer(who).send().await.expect(200);
+            let bodies = all["data"].as_array().unwrap().iter().map(|m| m["body"].as_str().unwrap().to_owned());
+            let whole = s.get(&one).bearer(who).send().await.expect(200);
+            let hits = s.get("/api/support/tickets?q=quokkas").bearer(who).send().await.expect(200);
+            let list = s.get("/api/support/tickets").bearer(who).send().await.expect(200);
+            assert_eq!(whole["snippet"], list["data"][0]["snippet"]);
+            let text = whole["snippet"].as_str().unwrap().to_owned();
+            (
+                bodies.collect::<Vec<_>>(),
+                text,
+                hits["data"].as_array().unwrap().len(),
+                whole["messages"].as_array().unwrap().len(),
+            )
+        };
+        let question = || "A question".to_owned();
+        let all = vec![question(), "Quokkas later".to_owned()];
+        assert_eq!(seen(&kim.token).await, (vec![question()], question(), 0, 1));
+        assert_eq!(seen(&boss.token).await, (all, "Quokkas later".to_owned(), 1, 2));
+        let file = format!("/api/support/attachments/{}", reply["attachments"][0]["id"]);
+        assert_eq!(s.get(&file).bearer(&boss.token).send().await.text(), "x");
+        s.get(&file).bearer(&kim.token).send().await.problem(404, "attachment_not_found");
+        let act = format!("{url}/{}", reply["id"]);
+        s.post(&format!("{act}/cancel")).bearer(&boss.token).send().await.expect(200);
+        assert_eq!(seen(&kim.token).await, (vec![question()], question(), 0, 1));
+        let reply = post(json!({"body": "Quokkas now", "send_after": later})).await;
+        s.post(&format!("{url}/{}/send", reply["id"])).bearer(&boss.token).send().await.expect(200);
+        while search::index_some(&s.app.db).await.expect("an index") > 0 {}
+        let both = vec![question(), "Quokkas now".to_owned()];
+        assert_eq!(seen(&kim.token).await, (both, "Quokkas now".to_owned(), 1, 2));
         s
     })
     .await;

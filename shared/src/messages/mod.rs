@@ -12,7 +12,8 @@ pub use guard::{Recipient, Recipients, recipients, speaks_of_file};
 pub use mentions::Names;
 pub use post::{Post, post};
 pub use release::send_now;
-pub use sql::{Delivery, by_ids, list};
+pub(crate) use sql::SAID;
+pub use sql::{Delivery, by_ids, last_said, list};
 pub use types::{Message, MessageKind, Side};
 pub use withdraw::withdraw;
 
@@ -47,7 +48,8 @@ pub struct Page {
     pub earlier: Option<i64>,
 }
 
-/// Returns the newest `limit` entries of a ticket before `before`. Internal notes only to those who may read them.
+/// Returns the newest `limit` entries of a ticket before `before`. To those who may not read internal notes neither these
+/// nor replies that were taken back or still wait.
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` without the right to read.
@@ -72,9 +74,9 @@ pub async fn page(
 /// Returns one entry of a ticket that the actor sees.
 ///
 /// # Errors
-/// `NotFound` if there is none, or it is a note and the actor may not read notes.
+/// `NotFound` if there is none, or the actor may not read it.
 pub async fn get(app: &App, actor: &Actor, ticket: TicketId, id: MessageId) -> tickets::Result<Message> {
     let mut read = app.db.read(actor.tickets().rows());
-    let found = sql::get(&mut read, ticket, id).await?;
-    found.filter(|m| m.kind != MessageKind::Note || actor.can(Capability::TicketsNote)).ok_or(tickets::Error::NotFound)
+    let found = sql::get(&mut read, ticket, id, actor.can(Capability::TicketsNote)).await?;
+    found.ok_or(tickets::Error::NotFound)
 }

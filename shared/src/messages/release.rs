@@ -16,7 +16,7 @@ use serde_json::json;
 /// `TooLate` if none of its mails waits; `NotFound` if it is no reply of this ticket, or somebody else's.
 pub async fn send_now(app: &App, actor: &Actor, which: &TicketRef, message: MessageId) -> Result<()> {
     let mut change = Change::begin(app, actor, which, Capability::TicketsReply, None).await?;
-    let found = sql::get(&mut change.tx, change.id, message).await?.ok_or(Error::NotFound)?;
+    let found = sql::get(&mut change.tx, change.id, message, true).await?.ok_or(Error::NotFound)?;
     let own = found.author_id.is_some() && found.author_id == actor.user;
     if found.kind != MessageKind::Reply || !(own || actor.can(Capability::MailReplay)) {
         return Err(Error::NotFound);

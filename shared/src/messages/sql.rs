@@ -4,9 +4,18 @@ use super::types::Message;
 use crate::clock::Time;
 use crate::ids::{MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::{Kind, OutboxState};
-use crate::store::{Exec, Result, sql};
+use crate::store::{Exec, Q, Result, sql};
 
-/// Returns a ticket's newest entries before `before`, newest first.
+/// What those read of messages `m` who see no notes: neither these, nor a reply that was taken back or that still waits
+/// for its hour (DESIGN 7, E9.3).
+pub(crate) const SAID: &str = " AND m.kind <> 'note' AND m.withdrawn_at IS NULL AND NOT (m.side = 'agent' AND EXISTS \
+     (SELECT 1 FROM outbox w WHERE w.ticket_message_id = m.id AND w.kind = 'reply' AND w.state = 'held'))";
+
+fn readable(q: Q, notes: bool) -> Q {
+    if notes { q } else { q.push(SAID) }
+}
+
+/// Returns a ticket's newest entries before `before`, newest first; without `notes` those alone that were [`SAID`].
 ///
 /// # Errors
 /// See [`crate::store::Error`].
@@ -17,14 +26,11 @@ pub async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Message>> {
-    let mut q = sql("SELECT * FROM ticket_messages WHERE ticket_id = ").arg(ticket);
-    if !notes {
-        q = q.push(" AND kind <> 'note'");
-    }
+    let mut q = readable(sql("SELECT m.* FROM ticket_messages m WHERE m.ticket_id = ").arg(ticket), notes);
     if let Some(before) = before {
-        q = q.push(" AND seq < ").arg(before);
+        q = q.push(" AND m.seq < ").arg(before);
     }
-    q.push(" ORDER BY seq DESC LIMIT ").arg(limit).all(ex).await
+    q.push(" ORDER BY m.seq DESC LIMIT ").arg(limit).all(ex).await
 }
 
 /// Returns entries by their ids, in no order.
@@ -35,8 +41,23 @@ pub async fn by_ids(ex: &mut impl Exec, ids: &[MessageId]) -> Result<Vec<Message
     sql("SELECT * FROM ticket_messages WHERE id IN ").list(ids.iter().copied()).all(ex).await
 }
 
-pub(super) async fn get(ex: &mut impl Exec, ticket: TicketId, id: MessageId) -> Result<Option<Message>> {
-    sql("SELECT * FROM ticket_messages WHERE ticket_id = $1 AND id = $2").bind(ticket).bind(id).opt(ex).await
+pub(super) async fn get(ex: &mut impl Exec, ticket: TicketId, id: MessageId, notes: bool) -> Result<Option<Message>> {
+    let q = sql("SELECT m.* FROM ticket_messages m WHERE m.ticket_id = ").arg(ticket).push(" AND m.id = ").arg(id);
+    readable(q, notes).opt(ex).await
+}
+
+/// The last thing that was [`SAID`] on each of some tickets.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub async fn last_said(ex: &mut impl Exec, tickets: &[TicketId]) -> Result<Vec<(TicketId, String)>> {
+    sql("SELECT l.ticket_id, l.visible_text FROM (SELECT m.ticket_id, MAX(m.seq) AS seq FROM ticket_messages m \
+         WHERE m.ticket_id IN ")
+    .list(tickets.iter().copied())
+    .push(SAID)
+    .push(" GROUP BY m.ticket_id) n JOIN ticket_messages l ON l.ticket_id = n.ticket_id AND l.seq = n.seq")
+    .all(ex)
+    .await
 }
 
 /// What became of one mail of a message.

@@ -18,7 +18,7 @@ use serde_json::json;
 /// `TooLate` if any of its mails is on its way or gone; `NotFound` if it is no reply of this ticket.
 pub async fn withdraw(app: &App, actor: &Actor, which: &TicketRef, message: MessageId) -> Result<()> {
     let mut change = Change::begin(app, actor, which, Capability::TicketsReply, None).await?;
-    let found = sql::get(&mut change.tx, change.id, message).await?.ok_or(Error::NotFound)?;
+    let found = sql::get(&mut change.tx, change.id, message, true).await?.ok_or(Error::NotFound)?;
     if found.kind != MessageKind::Reply || found.author_id.is_none() || found.author_id != actor.user {
         return Err(Error::NotFound);
     }

@@ -150,7 +150,7 @@ fn fitting(read: &Read<'_>, actor: &Actor, query: &Query, select: &'static str) 
     let sqlite = read.is_sqlite();
     let within = Within { tenant: actor.tickets().tenant(), notes: actor.can(Capability::TicketsNote) };
     let q = sql::fitting(sql::over_documents(select, sqlite), expression(query, within, sqlite), sqlite);
-    let mut q = actor.tickets().filter(q.push(" AND m.withdrawn_at IS NULL"));
+    let mut q = actor.tickets().filter(readable(q, within));
     if query.folder().is_none() {
         q = q.push(" AND t.folder = ").arg(Folder::Inbox);
     }
@@ -222,8 +222,14 @@ pub(crate) fn among_tickets(q: Q, actor: &Actor, query: &Query, sqlite: bool) ->
     q = q
         .push("SELECT m.ticket_id FROM search_index s JOIN ticket_messages m ON m.id = ")
         .push(sql::document_id(sqlite));
-    q = q.push(" WHERE m.withdrawn_at IS NULL AND ").push(sql::fits(sqlite));
-    written(sql::fitting(q, expression(query, within, sqlite), sqlite), &query.conditions).push(")")
+    q = q.push(" WHERE ").push(sql::fits(sqlite));
+    q = readable(sql::fitting(q, expression(query, within, sqlite), sqlite), within);
+    written(q, &query.conditions).push(")")
+}
+
+/// Keeps what was taken back out of what is found, and for those who see no notes what was not said yet.
+fn readable(q: Q, within: Within) -> Q {
+    q.push(if within.notes { " AND m.withdrawn_at IS NULL" } else { crate::messages::SAID })
 }
 
 async fn with_texts(app: &App, actor: &Actor, query: &Query, rows: Vec<HitRow>) -> tickets::Result<Vec<Hit>> {

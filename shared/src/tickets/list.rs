@@ -1,12 +1,13 @@
 //! Lists of tickets: filters, sorts, keyset paging. One query a page, whatever the filters, plus one for its tags.
 
 use super::error::{Error, Result};
-use super::types::{Folder, Priority, Status, Ticket};
+use super::types::{Folder, Priority, Status, Ticket, snippet};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::clock::{Time, now};
 use crate::ids::{CategoryId, TenantId, TicketId, UserId};
+use crate::messages;
 use crate::search::{self, query::Query};
 use crate::store::{Q, sql};
 use crate::text_enum;
@@ -200,7 +201,7 @@ pub async fn list(
     let more = rows.len() as i64 > limit;
     rows.truncate(limit.max(0) as usize);
     let next = if more { rows.last().map(|v| cursor(&v.ticket, filter.sort.key)) } else { None };
-    add_tags(app, actor, &mut rows).await?;
+    complete(app, actor, &mut rows).await?;
     Ok((rows, next))
 }
 
@@ -231,7 +232,7 @@ pub async fn view(app: &App, actor: &Actor, which: &super::TicketRef) -> Result<
     let found: Option<TicketView> = q.opt(&mut app.db.read(scope.rows())).await?;
     let mut rows = vec![found.ok_or(Error::NotFound)?];
     actor.require(Capability::TicketsRead)?;
-    add_tags(app, actor, &mut rows).await?;
+    complete(app, actor, &mut rows).await?;
     Ok(rows.remove(0))
 }
 
@@ -244,7 +245,7 @@ pub async fn views(app: &App, actor: &Actor, ids: &[TicketId]) -> Result<Vec<Tic
     let scope = actor.tickets();
     let q = scope.filter(sql(VIEW)).push(" AND t.id IN ").list(ids.iter().copied());
     let mut rows: Vec<TicketView> = q.all(&mut app.db.read(scope.rows())).await?;
-    add_tags(app, actor, &mut rows).await?;
+    complete(app, actor, &mut rows).await?;
     Ok(rows)
 }
 
@@ -344,10 +345,25 @@ fn cursor(t: &Ticket, key: SortKey) -> Cursor {
     Cursor { at, id: t.id }
 }
 
-async fn add_tags(app: &App, actor: &Actor, rows: &mut [TicketView]) -> Result<()> {
+/// Adds what stands elsewhere, and takes away what the actor may not read.
+async fn complete(app: &App, actor: &Actor, rows: &mut [TicketView]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
+    add_tags(app, actor, rows).await?;
+    if actor.can(Capability::TicketsNote) {
+        return Ok(());
+    }
+    let ids: Vec<TicketId> = rows.iter().map(|r| r.ticket.id).collect();
+    let said = messages::last_said(&mut app.db.read(actor.tickets().rows()), &ids).await?;
+    let mut said: HashMap<TicketId, String> = said.into_iter().collect();
+    for row in rows {
+        row.ticket.snippet = said.remove(&row.ticket.id).map(|text| snippet(&text)).unwrap_or_default();
+    }
+    Ok(())
+}
+
+async fn add_tags(app: &App, actor: &Actor, rows: &mut [TicketView]) -> Result<()> {
     let found: Vec<(TicketId, String)> =
         sql("SELECT tt.ticket_id, g.name FROM ticket_tags tt JOIN tags g ON g.id = tt.tag_id WHERE tt.ticket_id IN ")
             .list(rows.iter().map(|r| r.ticket.id))
