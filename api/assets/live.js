@@ -18,7 +18,11 @@ const fresh = async () => {
 let asking = false;
 let asked = 0;
 let again = false;
+// A page that a form is about to replace asks nothing more: what it shows may be gone by then.
+let left = 0;
+addEventListener("submit", (event) => { if (!event.defaultPrevented) left = Date.now(); });
 async function refresh() {
+  if (Date.now() - left < 5_000) return later(5_000);
   if (asking) { again = true; return; }
   asking = true;
   asked = Date.now();
@@ -164,7 +168,7 @@ function listen() {
 function hush() { source?.close(); source = undefined; }
 addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
 addEventListener("pagehide", hush);
-addEventListener("pageshow", (event) => { if (event.persisted) { listen(); later(); } });
+addEventListener("pageshow", (event) => { if (event.persisted) { left = 0; listen(); later(); } });
 listen();
 
 // Who else is here, and who writes.

@@ -77,6 +77,11 @@ test("the same by keyboard alone", async ({ page, server, t }, info) => {
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/q=certificate/);
   const link = page.getByRole("link", { name: "A certificate has expired" });
+  // A ticket is found within two seconds of its coming.
+  await expect(async () => {
+    await page.reload();
+    await expect(link).toBeVisible({ timeout: 500 });
+  }).toPass();
   await link.focus();
   await page.keyboard.press("Enter");
   await page.waitForURL(new RegExp(`/portal/${pid}$`));
