@@ -8,6 +8,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D -t /out target/release/postroom target/release/postroom-worker
 
 FROM debian:bookworm-slim
+# For previews of PDF; without it PDF has none.
+RUN apt-get update && apt-get install -y --no-install-recommends poppler-utils && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/postroom --create-home postroom
 COPY --from=build /out/ /usr/local/bin/
 USER postroom

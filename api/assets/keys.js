@@ -80,7 +80,7 @@ let forget;
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
   if (event.key === "Escape" && event.target.matches?.("#q, #reply, #note")) return event.target.blur();
-  if (off() || sheet?.open || typing(event.target) || event.key.length > 1) return;
+  if (off() || document.querySelector("dialog[open]") || typing(event.target) || event.key.length > 1) return;
   const press = before ? `${before} ${event.key}` : event.key;
   clearTimeout(forget);
   before = "";

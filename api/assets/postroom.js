@@ -6,6 +6,7 @@ import "./frames.js";
 import "./keys.js";
 import "./list.js";
 import "./live.js";
+import "./look.js";
 import "./pick.js";
 import "./upload.js";
 

@@ -3,8 +3,8 @@
 use crate::extract::{Caller, Peer};
 use crate::json::{
     attachments, audit, auth, bulk, canned, categories, coverage, dkim, drafts, events, file_links, imap_accounts,
-    joins, live, mailboxes, mails, messages, outbox, own, preview, search, suppressions, tenants, ticket_parts,
-    tickets, tokens, two_factor, users, views,
+    joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search, suppressions, tenants,
+    ticket_parts, tickets, tokens, two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -342,6 +342,10 @@ fn support(r: Routes) -> Routes {
         .get("/api/support/search", User, search::index)
         .create("/api/support/attachments", User, Limit::Files, attachments::create)
         .get("/api/support/attachments/{id}", User, attachments::show)
+        .get("/api/support/attachments/{id}/thumbnail", User, previews::thumbnail)
+        .get("/api/support/attachments/{id}/text", User, previews::text)
+        .get("/api/support/attachments/{id}/pages/{page}", User, previews::page)
+        .get("/api/support/tickets/{id}/attachments.zip", User, previews::all)
 }
 
 /// The same handlers by the names that other systems use.
@@ -460,6 +464,7 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/support/joins/{id}/join", Who::User, web::joins::join)
         .post("/dashboard/support/joins/{id}/new", Who::User, web::joins::keep_apart)
         .get("/dashboard/support/{ticket}", Who::User, web::ticket_show::show)
+        .get("/dashboard/support/{ticket}/files/{file}", Who::User, web::look::show)
         .get("/dashboard/support/{ticket}/messages/{message}/html", Who::User, web::message_html::html)
         .get("/dashboard/support/{ticket}/messages/{message}/image", Who::User, web::message_html::image)
         .upload("/dashboard/support/{ticket}/messages", Who::User, Limit::Files, web::ticket_acts::message)

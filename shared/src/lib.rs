@@ -35,6 +35,7 @@ pub mod mail_out;
 pub mod mailboxes;
 pub mod markdown;
 pub mod messages;
+pub mod previews;
 pub mod ratings;
 pub mod s3;
 pub mod saved_views;

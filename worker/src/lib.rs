@@ -89,6 +89,7 @@ pub async fn run_with(dispatcher: Dispatcher, ingest: Ingest, stop: Cancellation
     tasks.spawn(imap::run(app.clone(), ingest.clone(), imap::Pace::default(), stop.clone()));
     tasks.spawn(sweeps::often(dispatcher.clone(), ingest.clone(), stop.clone()));
     tasks.spawn(sweeps::index(app.clone(), stop.clone()));
+    tasks.spawn(sweeps::previews(app.clone(), stop.clone()));
     tasks.spawn(sweeps::fold_counts(app.clone(), stop.clone()));
     tasks.spawn(sweeps::buckets(app.clone(), ingest.clone(), stop.clone()));
     tasks.spawn(sweeps::seldom(app, ingest, stop.clone()));

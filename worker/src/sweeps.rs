@@ -19,7 +19,7 @@ use crate::inbound;
 pub(crate) const OFTEN: Duration = Duration::from_secs(5);
 /// How often old things are closed and forgotten.
 const SELDOM: Duration = Duration::from_secs(60);
-/// How often messages that are not indexed yet are looked for.
+/// How often messages that are not indexed yet, and files without a thumbnail, are looked for.
 const INDEXING: Duration = Duration::from_secs(1);
 /// How often changes of the counts are added up: many at a time.
 const FOLDING: Duration = Duration::from_secs(2);
@@ -65,6 +65,23 @@ pub(crate) async fn index(app: App, stop: CancellationToken) {
             Ok(_) => BREATH,
             Err(e) => {
                 tracing::warn!(error = &e as &dyn std::error::Error, "messages could not be indexed for search");
+                SELDOM
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Makes thumbnails of files that came, until `stop`; one at a time, so that a worker stops within its time.
+pub(crate) async fn previews(app: App, stop: CancellationToken) {
+    loop {
+        let pause = match shared::previews::make_one(&app).await {
+            Ok(false) => INDEXING,
+            Ok(true) => BREATH,
+            Err(e) => {
+                tracing::warn!(error = &e as &dyn std::error::Error, "a thumbnail could not be made");
                 SELDOM
             }
         };

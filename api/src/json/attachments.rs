@@ -59,11 +59,9 @@ pub async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -
         shared::tickets::Error::NotFound => Problem::new(codes::ATTACHMENT_NOT_FOUND),
         e => e.into(),
     })?;
-    let shown = matches!(file.content_type.as_str(), "image/png" | "image/jpeg" | "image/gif" | "image/webp")
-        && file.sniffed_type.as_deref() == Some(file.content_type.as_str());
-    let kind = if shown { file.content_type.as_str() } else { "application/octet-stream" };
-    let how = if shown && file.inline { "inline" } else { "attachment" };
-    download(bytes, &file.filename, kind, how)
+    let shown = file.picture_type();
+    let how = if shown.is_some() && file.inline { "inline" } else { "attachment" };
+    download(bytes, &file.filename, shown.unwrap_or("application/octet-stream"), how)
 }
 
 /// Answers with a file's bytes, never run by a browser (DESIGN 12).
@@ -71,12 +69,17 @@ pub fn download(bytes: bytes::Bytes, filename: &str, kind: &str, how: &str) -> R
     let mut response = Body::from(bytes).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind).map_err(Problem::internal)?);
-    let disposition = format!("{how}; filename*=UTF-8''{}", percent(filename));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&disposition).map_err(Problem::internal)?);
+    headers.insert(header::CONTENT_DISPOSITION, disposition(how, filename)?);
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     // Addressed by an id whose bytes never change, but only for those who may see them.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
     Ok(response)
+}
+
+/// Says what a browser does with a file, and what it is called (RFC 6266).
+pub fn disposition(how: &str, filename: &str) -> Result<HeaderValue, Problem> {
+    let value = format!("{how}; filename*=UTF-8''{}", percent(filename));
+    HeaderValue::from_str(&value).map_err(Problem::internal)
 }
 
 /// A name in a header (RFC 8187).

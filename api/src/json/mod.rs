@@ -23,6 +23,7 @@ pub mod messages;
 pub mod outbox;
 pub mod own;
 pub mod preview;
+pub mod previews;
 pub mod search;
 pub mod shapes;
 pub mod suppressions;

@@ -19,6 +19,7 @@ use shared::mail_out::kinds::{Kind, OutboxState};
 use shared::mail_out::outbox::read::Listed;
 use shared::markdown;
 use shared::messages::{self, MessageKind, Side};
+use shared::previews::{self, Preview};
 use shared::tickets::EventView;
 use std::collections::HashMap;
 
@@ -42,6 +43,10 @@ pub struct File {
     pub size_bytes: i64,
     /// Shown within the HTML rather than as a file of its own.
     pub inline: bool,
+    /// Whether there is a small picture of it.
+    pub has_thumbnail: bool,
+    /// Whether it can be looked at here.
+    pub can_look: bool,
 }
 
 impl File {
@@ -49,6 +54,8 @@ impl File {
     pub fn of(f: shared::attachments::Attachment) -> Option<File> {
         Some(File {
             message: f.ticket_message_id?,
+            has_thumbnail: f.preview == Some(Preview::Ready),
+            can_look: previews::look(&f).is_some(),
             id: f.id.0,
             filename: f.filename,
             content_type: f.content_type,
@@ -187,6 +194,9 @@ impl Parts<'_> {
         let view = MailView::from_json(m.mail_view.as_deref());
         let encrypted = m.mail_id.is_some() && m.body == parse::ENCRYPTED;
         let written = m.markdown_html();
+        let files: Vec<FileLink> =
+            self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| self.file(f)).collect();
+        let all = || format!("/api/support/tickets/{}/attachments.zip?message={}", m.ticket_id, m.id);
         let quoted = format::folded(&m.body, visible)
             .filter(|_| written.is_none())
             .map(|(lines, text)| Quoted { lines, text: format::text_html(&text) });
@@ -231,13 +241,26 @@ impl Parts<'_> {
                 .filter(|_| written.is_none())
                 .map(|_| format!("{}/messages/{}/html", self.url, m.id)),
             remote_images: written.is_none() && m.body_html.as_deref().is_some_and(sanitise::has_remote_images),
-            files: self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| file(locale, f)).collect(),
+            all_files: (files.len() > 1).then(all),
+            files,
             mail: m.mail_id.filter(|_| self.may_explain).map(|id| format!("/dashboard/mail/{id}")),
             take_back: self.take_back(m),
             leaves_in: self.leaves_in(m),
             send_now: self.send_now(m),
             held: self.is_held(m),
             delivery: self.deliveries_of(m),
+        }
+    }
+
+    fn file(&self, file: &File) -> FileLink {
+        let href = format!("/api/support/attachments/{}", file.id);
+        FileLink {
+            filename: deceit::shown(&file.filename),
+            size: format::size(self.locale, file.size_bytes.unsigned_abs()),
+            glyph: if file.content_type.starts_with("image/") { "image" } else { "file" },
+            thumbnail: file.has_thumbnail.then(|| format!("{href}/thumbnail")),
+            look: file.can_look.then(|| format!("{}/files/{}", self.url, file.id)),
+            href,
         }
     }
 
@@ -339,15 +362,6 @@ fn verdict(locale: Locale, verdict: Verdict) -> Option<VerdictChip> {
         text: i18n::word(locale, "verdict", verdict.as_str()),
         title: i18n::word(locale, "verdict-title", verdict.as_str()),
     })
-}
-
-fn file(locale: Locale, file: &File) -> FileLink {
-    FileLink {
-        filename: file.filename.clone(),
-        size: format::size(locale, file.size_bytes.unsigned_abs()),
-        glyph: if file.content_type.starts_with("image/") { "image" } else { "file" },
-        href: format!("/api/support/attachments/{}", file.id),
-    }
 }
 
 #[cfg(test)]

@@ -148,6 +148,8 @@ impl Captured {
             size: format::size(locale, part.bytes.len() as u64),
             glyph: "file",
             href: String::new(),
+            thumbnail: None,
+            look: None,
         };
         Captured {
             id: id.0,
@@ -356,7 +358,14 @@ impl Page for DevMailPage {
             tabs: ["seen", "text", "headers", "source"].map(|k| tab(k, k == "seen")).to_vec(),
             html: Some("/dev/mail/1/html".into()),
             text: "Hello".into(),
-            files: vec![FileLink { filename: "a".into(), size: "1 KB".into(), glyph: "file", href: "/x".into() }],
+            files: vec![FileLink {
+                filename: "a".into(),
+                size: "1 KB".into(),
+                glyph: "file",
+                href: "/x".into(),
+                thumbnail: None,
+                look: None,
+            }],
         };
         let answered = Answered {
             text: "Arrived.".into(),

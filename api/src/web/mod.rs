@@ -24,6 +24,7 @@ pub mod keys;
 pub mod lists;
 pub mod login;
 pub mod login_code;
+pub mod look;
 pub mod mail;
 mod mail_flow;
 pub mod mailboxes;

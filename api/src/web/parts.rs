@@ -128,6 +128,10 @@ pub struct FileLink {
     pub glyph: &'static str,
     /// Where to get it.
     pub href: String,
+    /// A small picture of it.
+    pub thumbnail: Option<String>,
+    /// Where to look at it.
+    pub look: Option<String>,
 }
 
 /// One fact, named by `fact-<key>`.

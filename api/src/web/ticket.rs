@@ -295,6 +295,8 @@ pub struct Message {
     pub remote_images: bool,
     /// Its files.
     pub files: Vec<FileLink>,
+    /// Where to get them all in one, if there are several.
+    pub all_files: Option<String>,
     /// The page that tells why it is here.
     pub mail: Option<String>,
     /// Where to take it back, while it can be.
@@ -461,6 +463,13 @@ mod tests {
             size: "38 KB".into(),
             glyph: "file",
             href: "/api/support/attachments/1".into(),
+            thumbnail: None,
+            look: None,
+        };
+        let picture = FileLink {
+            thumbnail: Some("/api/support/attachments/2/thumbnail".into()),
+            look: Some("/dashboard/support/202611-0001/files/2".into()),
+            ..file.clone()
         };
         let verdict = VerdictChip {
             class: Some("ok"),
@@ -501,7 +510,8 @@ mod tests {
             quoted: Some(Quoted { lines: 2, text: "&gt; old".into() }),
             html: Some("/dashboard/support/messages/1/html".into()),
             remote_images: true,
-            files: vec![file],
+            files: vec![file, picture],
+            all_files: Some("/api/support/tickets/1/attachments.zip?message=1".into()),
             mail: Some("/dashboard/mail/1".into()),
             take_back: None,
             leaves_in: None,

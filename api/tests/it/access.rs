@@ -4,7 +4,7 @@
 //! Bodies are unreadable on purpose. Who may act is told so (400 or 422), who may not must not get that far.
 
 use crate::harness::people::Person;
-use crate::harness::{INBOUND_TOKEN, Request, Server, on_both};
+use crate::harness::{INBOUND_TOKEN, Request, SMALL_PDF, Server, on_both};
 use api::routes::{Route, Who};
 use serde_json::{Value, json};
 use shared::access::{Actor, Origin, Role};
@@ -48,6 +48,7 @@ struct Place {
     mailbox: i64,
     category: i64,
     attachment: i64,
+    pdf: i64,
     mail: i64,
     outbox: i64,
     dkim: i64,
@@ -67,6 +68,7 @@ async fn stage(s: &Server) -> Stage {
     let boss = s.person("boss@platform.example", Role::Owner, None).await;
     let own = place(s, &boss, "alpha").await;
     let other = place(s, &boss, "beta").await;
+    while shared::previews::make_one(&s.app).await.expect("thumbnails") {}
     s.drain().await;
     Stage { boss, own, other }
 }
@@ -94,6 +96,7 @@ async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
     );
     let mail = s.post("/api/inbound/raw").bearer(INBOUND_TOKEN).body("message/rfc822", raw).send().await.expect(200);
     let with_file = ticket(s, boss, tenant).await;
+    let with_pdf = ticket_with(s, boss, tenant, ("a.pdf", "application/pdf", SMALL_PDF)).await;
     let file = &with_file["messages"][0]["attachments"][0]["id"];
     let new = NewKey {
         tenant: Some(tenant),
@@ -111,6 +114,7 @@ async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
         mailbox: mailbox.id.0,
         category: id(&category["id"]),
         attachment: id(file),
+        pdf: id(&with_pdf["messages"][0]["attachments"][0]["id"]),
         mail: id(&mail["mail_id"]),
         outbox: id(&reply["delivery"][0]["outbox_id"]),
         dkim: dkim.id.0,
@@ -122,6 +126,11 @@ async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
 
 /// Opens a ticket with a file, in the category that the support agents cover.
 async fn ticket(s: &Server, boss: &Person, tenant: TenantId) -> Value {
+    ticket_with(s, boss, tenant, ("a.txt", "text/plain", "file")).await
+}
+
+/// The same with a file of one's own: name, type, content.
+async fn ticket_with(s: &Server, boss: &Person, tenant: TenantId, file: (&str, &str, &str)) -> Value {
     let field = |name: &str, value: &str| {
         format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
@@ -132,7 +141,11 @@ async fn ticket(s: &Server, boss: &Person, tenant: TenantId) -> Value {
         body += &field(name, value);
     }
     body += &field("tenant_id", &tenant.to_string());
-    body += "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nfile\r\n--cut--\r\n";
+    let (name, kind, content) = file;
+    body += &format!(
+        "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n\
+         {content}\r\n--cut--\r\n"
+    );
     let kind = "multipart/form-data; boundary=cut";
     s.post("/api/support/tickets").bearer(&boss.token).body(kind, body).send().await.expect(201)
 }
@@ -174,6 +187,8 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
         "/api/support/canned-replies/" | "/dashboard/settings/canned/" => canned(s, place).await,
         "/api/support/categories/" => place.category,
+        "/api/support/attachments/" if route.path.ends_with("/{page}") => return filled(route.path, &[place.pdf, 1]),
+        "/api/support/attachments/" if route.path.ends_with("/thumbnail") => place.pdf,
         "/api/support/attachments/" => place.attachment,
         "/api/support/views/" | "/dashboard/support/views/" => shared_view(s, place).await,
         "/api/support/joins/" | "/dashboard/support/joins/" => doubt(s, stage, place).await,
@@ -254,6 +269,9 @@ async fn doubt(s: &Server, stage: &Stage, place: &Place) -> i64 {
 async fn of_ticket(s: &Server, route: &Route, stage: &Stage, place: &Place, writer: &Person) -> String {
     if route.path.ends_with("/html") || route.path.ends_with("/image") {
         return filled(route.path, &[place.mail_ticket, place.mail_message]);
+    }
+    if route.path.contains("/files/") {
+        return filled(route.path, &[place.ticket, place.attachment]);
     }
     if route.method == "GET" {
         return filled(route.path, &[place.ticket]);

@@ -22,6 +22,7 @@ mod mails;
 mod merging;
 mod operator;
 mod portal;
+mod previews;
 mod processes;
 mod providers;
 mod ratings;

@@ -6,12 +6,13 @@ mod sql;
 
 pub use sql::{Attachment, of_messages};
 
-use crate::access::Actor;
+use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::ids::{AttachmentId, MessageId, TenantId};
 use crate::mail_out::headers;
+use crate::messages;
 use crate::store::{Scope, Tx, dialect};
-use crate::tickets::{self, Error, NewAttachment, Result, Ticket, Work};
+use crate::tickets::{self, Error, NewAttachment, Result, Ticket, TicketRef, Work};
 use bytes::Bytes;
 
 /// A file for a message.
@@ -87,22 +88,31 @@ pub async fn upload(app: &App, actor: &Actor, tenant: TenantId, file: Upload) ->
     Ok(stored)
 }
 
-/// Returns a file and its bytes, if the actor sees its ticket, or uploaded it.
+/// Returns a file, if the actor sees its message, or uploaded it.
 ///
 /// # Errors
-/// `NotFound` if the actor does not see it, or it has no bytes.
-pub async fn get(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachment, Bytes)> {
+/// `NotFound` if the actor does not see it.
+pub async fn find(app: &App, actor: &Actor, id: AttachmentId) -> Result<Attachment> {
     let found = sql::get(&mut app.db.read(actor.rows()), id).await?.ok_or(Error::NotFound)?;
     match found.ticket_id {
         Some(ticket) => {
             tickets::find(app, actor, &ticket.into()).await?;
             if let Some(message) = found.ticket_message_id {
-                crate::messages::get(app, actor, ticket, message).await?;
+                messages::get(app, actor, ticket, message).await?;
             }
         }
         None if found.uploaded_by.is_some() && found.uploaded_by == actor.user => {}
         None => return Err(Error::NotFound),
     }
+    Ok(found)
+}
+
+/// Returns a file and its bytes, if the actor sees its message, or uploaded it.
+///
+/// # Errors
+/// `NotFound` if the actor does not see it, or it has no bytes.
+pub async fn get(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachment, Bytes)> {
+    let found = find(app, actor, id).await?;
     let sha256 = found.sha256.as_deref().ok_or(Error::NotFound)?;
     let bytes = app.blobs.get(found.tenant_id, sha256).await.map_err(|e| {
         tracing::error!(
@@ -113,6 +123,26 @@ pub async fn get(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachme
         Error::NotFound
     })?;
     Ok((found, bytes))
+}
+
+/// Returns a ticket's PID and all its files with bytes that the actor sees, or those of one message.
+///
+/// # Errors
+/// `NotFound` out of scope, or if there is no such message or no file.
+pub async fn of_ticket(
+    app: &App,
+    actor: &Actor,
+    which: &TicketRef,
+    message: Option<MessageId>,
+) -> Result<(String, Vec<Attachment>)> {
+    let view = tickets::view(app, actor, which).await?;
+    let inside = actor.can(Capability::TicketsNote);
+    let mut read = app.db.read(actor.tickets().rows());
+    let files = sql::of_ticket(&mut read, view.ticket.id, message, inside).await?;
+    if files.is_empty() {
+        return Err(Error::NotFound);
+    }
+    Ok((view.ticket.pid, files))
 }
 
 /// Puts files on a message within its transaction.

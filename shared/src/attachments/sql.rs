@@ -2,6 +2,7 @@
 
 use crate::clock::Time;
 use crate::ids::{AttachmentId, MessageId, TenantId, TicketId, UserId};
+use crate::previews::Preview;
 use crate::store::{Exec, Result, Tx, sql};
 
 /// A file as it is stored.
@@ -20,11 +21,26 @@ pub struct Attachment {
     pub sha256: Option<String>,
     pub inline: bool,
     pub content_id: Option<String>,
+    pub preview: Option<Preview>,
     pub created_at: Time,
 }
 
+/// Pictures that browsers show and nothing runs in.
+const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+impl Attachment {
+    /// Returns the type of a picture that browsers may show: as its bytes say, where its sender says nothing else.
+    pub fn picture_type(&self) -> Option<&'static str> {
+        let sniffed = self.sniffed_type.as_deref()?;
+        let kind = PICTURES.into_iter().find(|kind| *kind == sniffed)?;
+        let declared = self.content_type.as_str();
+        (declared == kind || ["application/octet-stream", "image/jpg", "image/pjpeg"].contains(&declared))
+            .then_some(kind)
+    }
+}
+
 const COLUMNS: &str = "SELECT id, tenant_id, ticket_id, ticket_message_id, uploaded_by, filename, content_type, sniffed_type, \
-     size_bytes, sha256, inline, content_id, created_at FROM attachments WHERE ";
+     size_bytes, sha256, inline, content_id, preview, created_at FROM attachments WHERE ";
 
 /// An upload that no message has yet.
 pub(super) struct Loose {
@@ -100,6 +116,28 @@ pub async fn of_messages(ex: &mut impl Exec, messages: &[MessageId]) -> Result<V
         return Ok(Vec::new());
     }
     sql(COLUMNS).push("ticket_message_id IN ").list(messages.iter().copied()).push(" ORDER BY id").all(ex).await
+}
+
+/// Returns the files of a ticket, or of one of its messages, in the order they were added. Without `inside` only those of
+/// replies that were said: not taken back, and not held any more.
+pub(super) async fn of_ticket(
+    ex: &mut impl Exec,
+    ticket: TicketId,
+    message: Option<MessageId>,
+    inside: bool,
+) -> Result<Vec<Attachment>> {
+    let mut q = sql(COLUMNS).push("sha256 IS NOT NULL AND ticket_id = ").arg(ticket);
+    if let Some(message) = message {
+        q = q.push(" AND ticket_message_id = ").arg(message);
+    }
+    if !inside {
+        q = q.push(
+            " AND EXISTS (SELECT 1 FROM ticket_messages m WHERE m.id = attachments.ticket_message_id AND m.kind <> 'note' \
+             AND m.withdrawn_at IS NULL AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.ticket_message_id = m.id \
+             AND o.kind = 'reply' AND o.state = 'held'))",
+        );
+    }
+    q.push(" ORDER BY id").all(ex).await
 }
 
 pub(super) async fn ticket_bytes(ex: &mut impl Exec, ticket: TicketId) -> Result<i64> {

@@ -77,6 +77,7 @@ const LINKS: &[Link] = links! {
     Attachments {
         "attachments" by "id": "ticket_id" => "tickets", "ticket_message_id" => "ticket_messages", "uploaded_by" => "users";
         "file_links" by "attachment_id": "ticket_id" => "tickets", "attachment_id" => "attachments";
+        "thumbnails" by "attachment_id": "attachment_id" => "attachments";
     }
     ImapAccounts {
         "imap_accounts" by "id": "mailbox_id" => "mailboxes";

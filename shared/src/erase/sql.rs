@@ -195,10 +195,13 @@ pub(super) async fn empty_files(tx: &mut Tx, reach: &Reach, at: Time) -> Result<
     .await?;
     exec_in(tx, &reach.files, |ids| {
         sql("UPDATE attachments SET filename = 'erased', original_filename = NULL, sha256 = NULL, size_bytes = 0, \
-             content_type = 'application/octet-stream', sniffed_type = NULL, content_id = NULL, meta = NULL WHERE id IN ")
+             content_type = 'application/octet-stream', sniffed_type = NULL, content_id = NULL, meta = NULL, \
+             preview = NULL WHERE id IN ")
         .among(ids.iter().copied())
     })
     .await?;
+    exec_in(tx, &reach.files, |ids| sql("DELETE FROM thumbnails WHERE attachment_id IN ").among(ids.iter().copied()))
+        .await?;
     exec_in(tx, &reach.files, |ids| {
         sql("UPDATE file_links SET revoked_at = ")
             .arg(at)

@@ -27,7 +27,7 @@ test("a message with a file makes a ticket and says what happens next", async ({
   await page.goto(`/dashboard/support/${pid}`);
   await expect(page.getByRole("heading", { level: 1, name: "Renaming a workspace" })).toBeVisible();
   await expect(page.getByText("The settings page has no field for the name.")).toBeVisible();
-  const file = page.getByRole("link", { name: "settings.png" });
+  const file = page.getByRole("link", { name: t("download-file", { name: "settings.png" }) });
   const answer = await page.request.get(await file.getAttribute("href"));
   expect(Buffer.compare(await answer.body(), png)).toBe(0);
 

@@ -50,7 +50,7 @@ test("a customer reads, answers with a file, closes, rates and opens again", asy
   await page.getByRole("button", { name: t("send"), exact: true }).click();
   await expect(page.getByRole("status").filter({ hasText: t("did-reply") })).toBeVisible();
   const mine = page.getByRole("article").filter({ hasText: "Yes, please." });
-  const file = await page.request.get(await mine.getByRole("link", { name: "proof.txt" }).getAttribute("href"));
+  const file = await page.request.get(await mine.getByRole("link", { name: t("download-file", { name: "proof.txt" }) }).getAttribute("href"));
   expect(await file.text()).toBe("yes");
 
   await page.getByRole("button", { name: t("portal-close") }).click();

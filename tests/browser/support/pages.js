@@ -1,5 +1,6 @@
 // Every page in the states that it can be in, for the flows that look at all of them.
 import { deliver, expect, mailbox, signIn } from "./fixtures.js";
+import { deliverFiles } from "./files.js";
 import { makeUser } from "./people.js";
 
 const long = "A subject that goes on for longer than any list has room for, because people write such subjects";
@@ -56,6 +57,17 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
   const own = await deliver(server, { from: `Kim Weber <${kim.email}>`, to: mailbox, subject: long, text });
   await customer.goto("/login");
   await signIn(customer, t, kim);
+  // Files, drawn by the worker in a moment.
+  const filed = await deliverFiles(server, { from: `Kim Weber <${kim.email}>`, to: mailbox, subject: "Files of all kinds" });
+  await expect(async () => {
+    await page.goto(`/dashboard/support/${filed.pid}`);
+    await expect(page.locator(".files .file-pic img")).toHaveCount(2, { timeout: 500 });
+  }).toPass({ timeout: 20_000 });
+  const looks = await page.locator(".files a[data-look]").evaluateAll((all) => all.map((a) => a.getAttribute("href")));
+  const look = async (on) => {
+    await on.locator(".files a[data-look]").last().click();
+    await expect(on.locator("#look")).toBeVisible();
+  };
   const asked = async (on) => {
     await on.locator("#email").fill("a-person-with-a-rather-long-name@company.example");
     await submit(on);
@@ -79,6 +91,8 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [customer, "portal", "/portal"],
     [customer, "portal-empty", "/portal?q=nothing-of-the-kind"],
     [customer, "portal-ticket", `/portal/${own.pid}`],
+    [customer, "portal-files", `/portal/${filed.pid}`],
+    [customer, "portal-look", `/portal/${filed.pid}`, look],
     [customer, "customer-account", "/account"],
     [page, "account", "/account"],
     [page, "two-factor", "/account/two-factor"],
@@ -96,6 +110,11 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "queue-empty", "/dashboard/support?view=all&status=closed"],
     [page, "ticket", ticket],
     [page, "ticket-note", ticket, (on) => on.locator("label[for=kind-note]").click()],
+    [page, "ticket-files", `/dashboard/support/${filed.pid}`],
+    [page, "ticket-look", `/dashboard/support/${filed.pid}`, look],
+    [page, "look-picture", looks[0]],
+    [page, "look-pages", looks[1]],
+    [page, "look-text", looks[2]],
     [page, "ticket-nowhere", "/dashboard/support/999999-9999", null, 404],
     [page, "new", "/dashboard/support/new"],
     [page, "new-refused", "/dashboard/support/new", submit],

@@ -19,6 +19,11 @@ use worker::dispatch::{Counts, Dispatcher, Transport};
 /// The inbound token of every test server.
 pub const INBOUND_TOKEN: &str = "inbound-token-of-the-tests";
 
+/// A PDF of one empty page, 200 × 100 points: poppler finds its way without a table.
+pub const SMALL_PDF: &str = "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n\
+    2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n\
+    3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n";
+
 /// A running server.
 pub struct Server {
     pub app: App,
