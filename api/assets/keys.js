@@ -32,6 +32,12 @@ const verbs = {
   next(selector) { step(selector, 1); },
   previous(selector) { step(selector, -1); },
   follow(selector) { document.activeElement.closest(selector)?.click(); },
+  unfold(selector) {
+    point(selector);
+    const [part] = all(selector);
+    if (part?.matches("details")) part.open = true;
+    (part?.querySelector("input:not([type=hidden])") ?? part)?.focus();
+  },
   focus(selector) { point(selector); const [field] = all(selector); field?.focus(); field?.select?.(); },
   select(selector) { document.activeElement.closest(selector)?.querySelector(".pick")?.click(); },
   choose(selector) {

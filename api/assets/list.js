@@ -31,7 +31,7 @@ if (form) {
 // The list is drawn anew where it stands: nothing scrolls away.
 document.addEventListener("submit", async (event) => {
   const sent = event.target;
-  if (!sent.matches("#bulk, .undo form")) return;
+  if (!sent.matches("#bulk, .undo form") || !document.getElementById("rows")) return;
   event.preventDefault();
   const row = document.activeElement.closest(".row")?.id ?? document.querySelector(".row:has(.pick:checked)")?.id;
   const at = [...document.querySelectorAll(".row")].findIndex((one) => one.id === row);
@@ -44,6 +44,7 @@ document.addEventListener("submit", async (event) => {
   tally();
   const now = [...document.querySelectorAll(".row")];
   (document.getElementById(row) ?? now[Math.min(Math.max(at, 0), now.length - 1)])?.querySelector(".row-link")?.focus({ preventScroll: true });
+  dispatchEvent(new CustomEvent("postroom:drawn", { detail: document.getElementById("rows") }));
   dispatchEvent(new CustomEvent("postroom:acted", { detail: page }));
   offered();
 });

@@ -16,6 +16,12 @@ function ready(part) {
   for (const button of part.querySelectorAll("[data-copy], [data-copy-link]")) button.hidden = !navigator.clipboard;
   // A choice in the side panel is sent at once; its button is for those without script.
   for (const button of part.querySelectorAll("form[data-auto] button")) button.hidden = true;
+  // Where the reader chose no time zone, their browser's is meant, and shown.
+  for (const field of part.querySelectorAll("[data-zone]")) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+  for (const text of part.querySelectorAll("[data-until]")) {
+    const at = new Date(text.dataset.until).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    text.textContent = text.dataset.text.replace("#", at);
+  }
 }
 ready(document);
 addEventListener("postroom:drawn", (event) => ready(event.detail));

@@ -49,3 +49,4 @@ pub mod tenants;
 pub mod text_enum;
 pub mod tickets;
 pub mod users;
+pub mod zone;

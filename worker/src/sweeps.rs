@@ -9,6 +9,7 @@ use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{digest, outbox, suppress};
 use shared::mailboxes::probe;
 use shared::ratings;
+use shared::tickets::snooze;
 use shared::{ses, spool};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +29,7 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How many batches are forgotten in one round.
 const ROUNDS: usize = 20;
 
-/// Frees the leases of dead workers and takes up undecided mail, until `stop`.
+/// Frees the leases of dead workers, takes up undecided mail and wakes tickets whose time has come, until `stop`.
 pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: CancellationToken) {
     let app = dispatcher.app.clone();
     // Shortened leases, as tests use them, are looked at more often.
@@ -48,6 +49,13 @@ pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: Cancella
             Ok(0) => {}
             Ok(mails) => tracing::info!(mails, "checked senders again whom no name server knew before"),
             Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "senders could not be checked again"),
+        }
+        match snooze::wake_due(&app).await {
+            Ok(0) => {}
+            Ok(tickets) => tracing::info!(tickets, "woke tickets that were put off until now"),
+            Err(e) => {
+                tracing::warn!(error = &e as &dyn std::error::Error, "tickets that were put off could not be woken")
+            }
         }
         take_up_spool(&app, &ingest).await;
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {

@@ -26,6 +26,9 @@ pub struct Me {
     /// Which mail they want, where that is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferences: Option<BTreeMap<Sort, bool>>,
+    /// The time zone that they chose, where that is asked; null: their browser's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<Option<String>>,
 }
 
 /// What is known of somebody who has not logged in.
@@ -74,7 +77,8 @@ pub async fn login(State(api): State<Api>, from: Stranger, Json(body): Json<Logi
 /// The answer that opens a session.
 fn welcome(api: &Api, opened: Opened) -> Response {
     let cookie = set_cookie(&api.app.config, Some(&opened.token));
-    ([(header::SET_COOKIE, cookie)], axum::Json(Me { user: shape(opened.user), preferences: None })).into_response()
+    ([(header::SET_COOKIE, cookie)], axum::Json(Me { user: shape(opened.user), preferences: None, time_zone: None }))
+        .into_response()
 }
 
 /// `POST /api/auth/logout`
@@ -148,7 +152,7 @@ pub async fn reset(
         origin: from.origin,
     };
     let user = links::set_password(&api.app.db, new).await?;
-    Ok(axum::Json(Me { user: shape(user), preferences: None }))
+    Ok(axum::Json(Me { user: shape(user), preferences: None, time_zone: None }))
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::Answer;
 use super::input::{Name, assignee, json, parsed};
+use super::ticket_parts::read_until;
 use super::tickets::reference;
 use crate::Api;
 use crate::extract::json::snake_case;
@@ -13,8 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::access::{Actor, Capability};
 use shared::app::App;
+use shared::clock::Time;
 use shared::tickets::Folder;
 use shared::tickets::bulk::{self, Act, Done, Undo};
+use shared::tickets::snooze::Until;
 use std::collections::HashMap;
 
 /// What is to be done, and with which tickets.
@@ -24,10 +27,12 @@ pub struct Body {
     /// Ids or PIDs.
     #[serde(default)]
     ids: Vec<Name>,
-    /// `assign`, `status`, `priority`, `tag`, `untag`, `close`, `spam`, `trash`, `restore`, or `undo`.
+    /// `assign`, `status`, `priority`, `tag`, `untag`, `close`, `spam`, `trash`, `restore`, `snooze`, `wake`, or `undo`.
     action: String,
-    /// What `assign`, `status`, `priority`, `tag`, `untag` and `undo` need.
+    /// What `assign`, `status`, `priority`, `tag`, `untag`, `snooze` and `undo` need.
     value: Option<Name>,
+    /// Which clock the words of `snooze` go by, where the caller chose none for themselves.
+    time_zone: Option<String>,
     /// The versions that the caller saw, by id or PID as in `ids`.
     #[serde(default)]
     expected_versions: HashMap<String, i64>,
@@ -48,7 +53,7 @@ pub async fn act(State(api): State<Api>, caller: Caller, body: Unread) -> Answer
         let done = undo_all(app, actor, &undos).await;
         return Ok(Json(answer(done)));
     }
-    let act = act_of(actor, &b.action, value.as_deref())?;
+    let act = act_of(app, actor, &b.action, value.as_deref(), b.time_zone.as_deref()).await?;
     let names: Vec<String> = b.ids.iter().filter_map(Name::text).collect();
     if names.is_empty() {
         return Err(Problem::validation(vec![FieldError::required("ids")]));
@@ -59,11 +64,17 @@ pub async fn act(State(api): State<Api>, caller: Caller, body: Unread) -> Answer
     Ok(Json(answer(act_on_all(app, actor, &names, &act, &b.expected_versions).await)))
 }
 
-/// Reads an act and its value, as JSON and forms name them.
+/// Reads an act and its value, as JSON and forms name them. `zone` names the clock that words go by.
 ///
 /// # Errors
 /// 422.
-pub fn act_of(actor: &Actor, action: &str, value: Option<&str>) -> Result<Act, Problem> {
+pub async fn act_of(
+    app: &App,
+    actor: &Actor,
+    action: &str,
+    value: Option<&str>,
+    zone: Option<&str>,
+) -> Result<Act, Problem> {
     let needed = || value.ok_or_else(|| Problem::validation(vec![FieldError::required("value")]));
     Ok(match action {
         // Nobody is a value, too.
@@ -76,8 +87,13 @@ pub fn act_of(actor: &Actor, action: &str, value: Option<&str>) -> Result<Act, P
         "spam" => Act::Move(Folder::Spam),
         "trash" => Act::Move(Folder::Trash),
         "restore" => Act::Move(Folder::Inbox),
+        "snooze" => Act::Snooze(Some(match needed()?.parse::<Time>() {
+            Ok(at) => Until::at(at)?,
+            Err(_) => read_until(app, actor, needed()?, zone).await?,
+        })),
+        "wake" => Act::Snooze(None),
         _ => {
-            let all = "expected one of: assign, status, priority, tag, untag, close, spam, trash, restore, undo";
+            let all = "expected one of: assign, status, priority, tag, untag, close, spam, trash, restore, snooze, wake, undo";
             return Err(Problem::field("action", "unknown_value", all));
         }
     })

@@ -25,7 +25,8 @@ pub async fn me(State(api): State<Api>, caller: Caller) -> Result<Json<Me>, Prob
     // A token may do less than its user, and a setting of the chosen tenant may add something.
     user.capabilities = caller.actor.capabilities().iter().collect();
     let preferences = users::preferences(&api.app.db, &caller.user).await?;
-    Ok(Json(Me { user, preferences: Some(preferences) }))
+    let time_zone = users::time_zone(&api.app.db, caller.user.id).await?;
+    Ok(Json(Me { user, preferences: Some(preferences), time_zone: Some(time_zone) }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,15 +37,19 @@ pub struct MeBody {
     locale: Option<Option<Locale>>,
     #[serde(default)]
     preferences: BTreeMap<Sort, bool>,
+    #[serde(default, deserialize_with = "nullable")]
+    time_zone: Option<Option<String>>,
 }
 
 /// `PATCH /api/auth/me`
 pub async fn change(State(api): State<Api>, caller: Caller, body: Unread) -> Result<Json<Me>, Problem> {
     let body: MeBody = body.read()?;
-    let change = OwnChange { name: body.name, locale: body.locale, preferences: body.preferences };
+    let change =
+        OwnChange { name: body.name, locale: body.locale, preferences: body.preferences, time_zone: body.time_zone };
     let user = users::change_own(&api.app.db, &caller.actor, caller.user.id, change).await?;
     let preferences = users::preferences(&api.app.db, &user).await?;
-    Ok(Json(Me { user: shape(user), preferences: Some(preferences) }))
+    let time_zone = users::time_zone(&api.app.db, user.id).await?;
+    Ok(Json(Me { user: shape(user), preferences: Some(preferences), time_zone: Some(time_zone) }))
 }
 
 /// A session.

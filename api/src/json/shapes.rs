@@ -9,6 +9,7 @@ use shared::mail_in::cards::{Card, MailView};
 use shared::mail_in::sanitise;
 use shared::mail_out::kinds::OutboxState;
 use shared::messages::{Delivery, Message, MessageKind, Side};
+use shared::tickets::snooze::Until;
 use shared::tickets::{
     Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket, TicketView,
 };
@@ -52,6 +53,16 @@ pub struct TicketShape {
     /// When it was erased for good.
     pub erased_at: Option<Time>,
     pub folder: Folder,
+    /// Null: it is not put off, as far as the caller is told.
+    pub snoozed: Option<SnoozedShape>,
+}
+
+/// Until when a ticket is put off.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct SnoozedShape {
+    /// Null: until the customer writes.
+    pub until: Option<Time>,
 }
 
 /// A tenant's names.
@@ -204,6 +215,7 @@ pub fn ticket(v: TicketView, now: Time) -> TicketShape {
         resolution_notes: t.resolution_notes,
         erased_at: t.erased_at,
         folder: t.folder,
+        snoozed: t.snoozed_until.map(|at| SnoozedShape { until: Until::of(at).time() }),
     }
 }
 
@@ -343,6 +355,7 @@ mod tests {
             closed_by: None,
             resolution_notes: None,
             erased_at: None,
+            snoozed_until: None,
         };
         sla(&t, at(now)).unwrap().state
     }

@@ -1,6 +1,7 @@
-//! Whose a ticket is, who takes part in it, and what of it becomes a ticket of its own.
+//! Whose a ticket is, who takes part in it, what of it becomes a ticket of its own, and until when it is put off.
 
 use super::Answer;
+use super::input::nullable;
 use super::tickets::{CreatedAnswer, changed, judged, reference, whole};
 use crate::Api;
 use crate::extract::{Caller, ExpectedVersion, Json, Path};
@@ -8,8 +9,12 @@ use crate::problem::{FieldError, Problem};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shared::access::Capability;
+use shared::access::{Actor, Capability};
+use shared::app::App;
+use shared::clock::Time;
 use shared::ids::{MessageId, TicketId, UserId};
+use shared::tickets::bulk::{self, Act};
+use shared::tickets::snooze::{self, Until};
 use shared::tickets::{self, Participation, Whom};
 
 /// Whose a ticket is to be.
@@ -198,4 +203,49 @@ pub async fn split(
     let expected = version.or_body(b.expected_version)?;
     let id = tickets::split(app, actor, &which, &b.message_ids, b.subject.as_deref(), expected).await?;
     Ok((StatusCode::CREATED, axum::Json(whole(app, actor, &id.into()).await?)))
+}
+
+/// Until when a ticket is put off.
+#[derive(Debug, Deserialize)]
+pub struct SnoozeBody {
+    #[serde(default, deserialize_with = "nullable")]
+    until: Option<Option<Time>>,
+    words: Option<String>,
+    time_zone: Option<String>,
+    expected_version: Option<i64>,
+}
+
+/// `POST /api/support/tickets/{id}/snooze {until | words, time_zone}`: puts a ticket off; `until: null` wakes it.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn snooze(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<SnoozeBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsUpdate, body).await?;
+    let expected = version.or_body(b.expected_version)?;
+    let until = match (b.until, b.words) {
+        (Some(None), None) => Ok(None),
+        (Some(Some(at)), None) => Until::at(at).map(Some).map_err(Problem::from),
+        (None, Some(words)) => read_until(app, actor, &words, b.time_zone.as_deref()).await.map(Some),
+        (None, None) => Err(Problem::validation(vec![FieldError::required("until")])),
+        (Some(_), Some(_)) => Err(Problem::field("words", "invalid", "either until or words")),
+    };
+    let until = judged(app, actor, &which, Capability::TicketsUpdate, until).await?;
+    bulk::act(app, actor, &which, &Act::Snooze(until), expected).await?;
+    changed(app, actor, &which).await
+}
+
+/// Reads when somebody means, in their time zone.
+///
+/// # Errors
+/// 422.
+pub async fn read_until(app: &App, actor: &Actor, words: &str, zone: Option<&str>) -> Result<Until, Problem> {
+    let zone = snooze::zone(app, actor, zone).await?;
+    Ok(Until::read(words, &zone)?)
 }

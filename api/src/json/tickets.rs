@@ -139,6 +139,7 @@ pub struct ListParams {
     subject: Option<String>,
     q: Option<String>,
     sla: Option<String>,
+    snoozed: Option<String>,
     view: Option<String>,
     since: Option<String>,
     until: Option<String>,
@@ -220,6 +221,12 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
             None => base.at_risk,
             Some("at_risk") => true,
             Some(_) => return Err(Problem::field("sla", "unknown_value", "expected at_risk")),
+        },
+        snoozed: match all(&p.snoozed).as_deref() {
+            None => base.snoozed,
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some(_) => return Err(Problem::field("snoozed", "unknown_value", "expected true or false")),
         },
         since: given(&p.since).map(|t| time("since", &t)).transpose()?,
         until: given(&p.until).map(|t| time("until", &t)).transpose()?,
@@ -367,7 +374,7 @@ pub async fn update(
 }
 
 /// The order of refusal (DESIGN 4): scope and capability before the body.
-pub(super) async fn judged<T>(
+pub async fn judged<T>(
     app: &App,
     actor: &Actor,
     which: &TicketRef,

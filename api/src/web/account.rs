@@ -35,6 +35,8 @@ pub struct AccountPage {
     pub name: Field,
     /// The languages.
     pub locales: Vec<Choice>,
+    /// The time zone that they live by; None for customers, who meet none.
+    pub time_zone: Option<Field>,
     /// Whether they have a password.
     pub has_password: bool,
     /// What is wrong with the present password.
@@ -173,6 +175,10 @@ async fn page(api: &Api, visit: &Visit) -> Result<AccountPage, Problem> {
     Ok(AccountPage {
         email: user.email.clone(),
         name: Field::of(user.name.clone().unwrap_or_default()),
+        time_zone: match user.role.is_agent() {
+            true => Some(Field::of(users::time_zone(db, user.id).await?.unwrap_or_default())),
+            false => None,
+        },
         locales: choices(locale, "language", &languages, own_language, Some("language-none")),
         has_password: user.has_password,
         two_factor: user.role.is_agent().then_some(if user.two_factor { "on" } else { "off" }),
@@ -209,6 +215,7 @@ async fn again(
             "token" => again.token.error = text,
             "current_password" => again.current_password.error = text,
             "password" => again.password.error = text,
+            "time_zone" => again.time_zone.iter_mut().for_each(|zone| zone.error.clone_from(&text)),
             _ => {}
         }
     }
@@ -217,7 +224,7 @@ async fn again(
 }
 
 fn field_id(field: &str) -> Option<&'static str> {
-    ["name", "token", "current_password", "password"].into_iter().find(|id| *id == field)
+    ["name", "token", "current_password", "password", "time_zone"].into_iter().find(|id| *id == field)
 }
 
 fn back(did: &str) -> Response {
@@ -243,11 +250,18 @@ pub async fn change(State(api): State<Api>, visit: Visit, form: FormData) -> Res
     let change = OwnChange {
         name: Some(form.some("name").map(str::to_owned)),
         locale: Some(form.some("locale").and_then(|l| l.parse().ok())),
+        time_zone: caller.user.role.is_agent().then(|| form.some("time_zone").map(|zone| zone.trim().to_owned())),
         ..OwnChange::default()
     };
     match users::change_own(&api.app.db, &caller.actor, caller.user.id, change).await {
         Ok(_) => Ok(back("account")),
-        Err(e) => again(&api, &visit, e.into(), |page| page.name.value = form.get("name").to_owned()).await,
+        Err(e) => {
+            again(&api, &visit, e.into(), |page| {
+                page.name.value = form.get("name").to_owned();
+                page.time_zone.iter_mut().for_each(|zone| zone.value = form.get("time_zone").to_owned());
+            })
+            .await
+        }
     }
 }
 

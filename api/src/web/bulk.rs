@@ -21,20 +21,29 @@ const LIST: &str = "/dashboard/support";
 pub async fn act(State(api): State<Api>, visit: Visit, form: FormData) -> Result<Response, Problem> {
     let actor = visit.actor()?;
     actor.require(Capability::TicketsUpdate)?;
-    let action = form.get("action");
+    let action = match form.get("action") {
+        // Enter presses the form's first button, whichever field it is pressed in.
+        "tag" if form.some("tag").is_none() && form.some("words").is_some() => "snooze",
+        action => action,
+    };
     let field = match action {
         "assign" => "assigned_to",
         "untag" => "tag",
+        "snooze" => "words",
         action => action,
     };
     let names: Vec<String> =
         form.all("ticket").filter(|name| !name.is_empty()).take(bulk::MOST).map(str::to_owned).collect();
-    let needs = ["assign", "status", "priority", "tag", "untag"].contains(&action);
+    let needs = ["assign", "status", "priority", "tag", "untag", "snooze"].contains(&action);
     if names.is_empty() || needs && form.some(field).is_none() {
         return Ok(back(&form, &[("did", "bulk-none")]));
     }
     let value = form.some(field).filter(|value| *value != "nobody");
-    let act = act_of(actor, action, value)?;
+    let act = match act_of(&api.app, actor, action, value, form.some("time_zone")).await {
+        // What was chosen stays as it is; the words are said to be unclear.
+        Err(_) if action == "snooze" => return Ok(back(&form, &[("did", "bulk-unclear")])),
+        act => act?,
+    };
     let done = act_on_all(&api.app, actor, &names, &act, &HashMap::new()).await;
     let undo = bulk::write_undo(&undo_of(&done));
     Ok(said(&form, "bulk", &done, &undo))
@@ -58,10 +67,13 @@ fn said(form: &FormData, did: &str, done: &Outcomes, undo: &str) -> Response {
     back(form, &[("did", did), ("changed", &changed), ("refused", &refused), ("undo", undo)])
 }
 
-/// Back to the list as it was, with what is to be said.
+/// Back to the list as it was, or to the ticket, with what is to be said.
 fn back(form: &FormData, say: &[(&str, &str)]) -> Response {
-    let from = own_path(form.get("back")).filter(|path| path.split('?').next() == Some(LIST)).unwrap_or(LIST);
-    let query = from.split_once('?').map_or("", |(_, query)| query);
+    let (path, query) =
+        own_path(form.get("back")).map_or((LIST, ""), |from| from.split_once('?').unwrap_or((from, "")));
+    let is_ticket =
+        path.strip_prefix(LIST).and_then(|rest| rest.strip_prefix('/')).is_some_and(|pid| !pid.contains('/'));
+    let (path, query) = if path == LIST || is_ticket { (path, query) } else { (LIST, "") };
     let mut to = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if !["did", "undo", "changed", "refused"].contains(&name.as_ref()) {
@@ -71,5 +83,5 @@ fn back(form: &FormData, say: &[(&str, &str)]) -> Response {
     for (name, value) in say.iter().filter(|(_, value)| !value.is_empty()) {
         to.append_pair(name, value);
     }
-    Redirect::to(&format!("{LIST}?{}", to.finish())).into_response()
+    Redirect::to(&format!("{path}?{}", to.finish())).into_response()
 }

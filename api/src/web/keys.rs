@@ -27,6 +27,8 @@ const AGENTS: &[&str] = &[
     "merge",
     "select",
     "tag",
+    "snooze",
+    "go-snoozed",
 ];
 
 /// The keys of a group that a reader has, under `keys-<name>`.
@@ -74,6 +76,7 @@ static GROUPS: [Group; 3] = [
             key("g o", "go-open", "click", ".rail a[href$='view=open']"),
             key("g w", "go-waiting", "click", ".rail a[href$='view=waiting']"),
             key("g s", "go-at-risk", "click", ".rail a[href$='view=at_risk']"),
+            key("g h", "go-snoozed", "click", ".rail a[href$='view=snoozed']"),
             key("g a", "go-all", "click", ".rail a[href$='view=all']"),
             key("g e", "go-mail", "click", ".rail a[href='/dashboard/mail']"),
             key("?", "help", "open", "#keys"),
@@ -101,6 +104,7 @@ static GROUPS: [Group; 3] = [
             key("p", "priority", "choose", "#priority, #bulk-priority"),
             key("a", "assign", "choose", "#assigned_to, #bulk-assign"),
             key("l", "tag", "focus", "#tag, #bulk-tag"),
+            key("h", "snooze", "unfold", "#snooze, #bulk-snooze"),
             key("M", "merge", "focus", "#merge-into"),
             key("i", "take", "click", "form[action$='/take'] button"),
             key("c", "copy", "copy", "[data-copy-link]"),

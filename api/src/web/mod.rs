@@ -44,6 +44,7 @@ pub mod replay;
 pub mod samples;
 pub mod saved_views;
 pub mod settings;
+pub mod snoozed;
 pub mod spam_rules;
 pub mod story;
 pub mod ticket;

@@ -5,6 +5,7 @@ use super::parts::{Choice, Clock, Person, Refused, TicketLink, choices};
 use super::queue_params::{Listing, Params, SORTS};
 use super::reader::Visit;
 use super::render::{self, Page};
+use super::snoozed::{self, Snoozed};
 use super::{clocks, lists, mail};
 use crate::Api;
 use crate::extract::page::cursor;
@@ -22,6 +23,7 @@ use shared::messages::Message;
 use shared::saved_views;
 use shared::search::{self, Piece};
 use shared::tickets::{self, Cursor, Filter, Priority, Signs, Sort, SortKey, Status, TicketRef, TicketView, View};
+use shared::zone::Zone;
 use std::collections::HashMap;
 
 /// How many tickets a page lists.
@@ -111,6 +113,8 @@ pub struct BulkForm {
     pub priorities: Vec<Choice>,
     /// Whether the reader may tag.
     pub may_tag: bool,
+    /// Whether what is listed can be woken.
+    pub wakes: bool,
 }
 
 /// What the tickets of a search were found by.
@@ -196,6 +200,8 @@ pub struct Row {
     pub tags: Vec<String>,
     /// Icons named `flag-…`: `clip`, `warn`.
     pub flags: Vec<&'static str>,
+    /// Until when it is put off.
+    pub snoozed: Option<Snoozed>,
     /// The other tickets of a storm that this one stands for (E5.13).
     pub storm: Option<Storm>,
     /// Whether category, tags or flags are to be shown.
@@ -256,6 +262,10 @@ pub async fn answer(
         signs.failed.clear();
     }
     let hits = hits(api, actor, &filter, &rows).await?;
+    let zone = match rows.iter().any(|r| r.ticket.snoozed_until.is_some()) {
+        true => snoozed::own_zone(api, actor).await?,
+        false => None,
+    };
     let more = Some(params.cursor.as_str()).filter(|c| !c.is_empty()).map(|c| ("cursor", c));
     let page = QueuePage {
         own: params.href(&listing, more),
@@ -274,12 +284,12 @@ pub async fn answer(
         kept: kept(&listing, &params),
         save: save(actor),
         edit: edit(visit, actor, &listing, filter.sort),
-        bulk: bulk(api, visit, actor).await?,
+        bulk: bulk(api, visit, actor, rows.iter().any(|r| r.ticket.snoozed_until.is_some())).await?,
         done: done(visit, &params),
         undo: Some(params.undo.clone()).filter(|undo| !undo.is_empty()),
         refused,
         empty: rows.is_empty().then(|| empty(&listing, &params, visit.is_agent())),
-        groups: groups(visit, actor, &rows, &signs, hits, filter.sort.key),
+        groups: groups(visit, actor, &rows, (&signs, zone.as_ref()), hits, filter.sort.key),
         paged: next.is_some() || after.is_some(),
         newest: after.map(|_| params.href(&listing, None)),
         next: next.map(|place| params.href(&listing, Some(("cursor", &cursor(&place))))),
@@ -329,7 +339,7 @@ fn edit(visit: &Visit, actor: &Actor, listing: &Listing, sort: Sort) -> Option<E
 }
 
 /// What can be done with rows that are chosen.
-async fn bulk(api: &Api, visit: &Visit, actor: &Actor) -> Result<Option<BulkForm>, Problem> {
+async fn bulk(api: &Api, visit: &Visit, actor: &Actor, wakes: bool) -> Result<Option<BulkForm>, Problem> {
     if !visit.is_agent() || !actor.can(Capability::TicketsUpdate) {
         return Ok(None);
     }
@@ -347,6 +357,7 @@ async fn bulk(api: &Api, visit: &Visit, actor: &Actor) -> Result<Option<BulkForm
         statuses: with("field-status", choices(locale, "status", &statuses, "", None)),
         priorities: with("field-priority", choices(locale, "priority", &priorities, "", None)),
         may_tag: actor.can(Capability::TicketsTag),
+        wakes,
     }))
 }
 
@@ -414,6 +425,7 @@ fn empty(listing: &Listing, params: &Params, agent: bool) -> Empty {
         View::Open => Empty { heading: "empty-open", text: "empty-open-text" },
         View::Waiting => Empty { heading: "empty-waiting", text: "empty-waiting-text" },
         View::AtRisk => Empty { heading: "empty-at_risk", text: "empty-at_risk-text" },
+        View::Snoozed => Empty { heading: "empty-snoozed", text: "empty-snoozed-text" },
         View::All => Empty { heading: "empty-all", text: "empty-all-text" },
     }
 }
@@ -423,7 +435,7 @@ fn groups(
     visit: &Visit,
     actor: &Actor,
     rows: &[TicketView],
-    signs: &Signs,
+    (signs, zone): (&Signs, Option<&Zone>),
     mut hits: Hits,
     sort: SortKey,
 ) -> Vec<Group> {
@@ -434,7 +446,7 @@ fn groups(
             SortKey::CreatedAt => day(view.ticket.created_at, visit.now),
             _ => "tickets",
         };
-        let mut row = Row::new(visit.locale, visit.now, actor, view, signs);
+        let mut row = Row::new(visit, actor, view, signs, zone);
         if let Some((message, pieces)) = hits.found.remove(&view.ticket.id) {
             row.found(&message, pieces, &hits.words);
         }
@@ -456,7 +468,8 @@ fn day(at: Time, now: Time) -> &'static str {
 
 impl Row {
     /// Returns a ticket as a line of the list.
-    pub fn new(locale: Locale, now: Time, actor: &Actor, view: &TicketView, signs: &Signs) -> Row {
+    pub fn new(visit: &Visit, actor: &Actor, view: &TicketView, signs: &Signs, zone: Option<&Zone>) -> Row {
+        let (locale, now) = (visit.locale, visit.now);
         let ticket = &view.ticket;
         let unread = signs.unread.contains(&ticket.id);
         let requester = Person::new(view.requester_name.as_deref(), &view.requester_email, false);
@@ -487,7 +500,9 @@ impl Row {
             who_full,
             status: ticket.status.as_str().to_owned(),
             priority: ticket.priority.as_str().to_owned(),
-            marks: signs.storms.contains_key(&ticket.id)
+            snoozed: ticket.snoozed_until.map(|at| Snoozed::new(visit, at, zone)),
+            marks: ticket.snoozed_until.is_some()
+                || signs.storms.contains_key(&ticket.id)
                 || category.is_some()
                 || !view.tags.is_empty()
                 || !flags.is_empty(),
@@ -535,6 +550,7 @@ impl Page for QueuePage {
             category: Some("Deploy".into()),
             tags: vec!["sale".into()],
             flags: vec!["clip", "warn"],
+            snoozed: Some(Snoozed::sample()),
             storm: Some(Storm { text: "and 499 more".into(), href: "/dashboard/support?view=all&requester=1".into() }),
             marks: true,
             assignee: Some(Person::new(Some("Mara Lindqvist"), "m@x.example", true)),
@@ -580,7 +596,13 @@ impl Page for QueuePage {
                 may_share: true,
                 sorts: sorts(Locale::En, Sort::default()),
             }),
-            bulk: Some(BulkForm { assignees: vec![], statuses: vec![], priorities: vec![], may_tag: true }),
+            bulk: Some(BulkForm {
+                assignees: vec![],
+                statuses: vec![],
+                priorities: vec![],
+                may_tag: true,
+                wakes: true,
+            }),
             done: Some("Done".into()),
             undo: Some("1.2.000.0".into()),
             refused: None,

@@ -156,6 +156,7 @@ fn glyph(view: View) -> &'static str {
         View::Open => "mail",
         View::Waiting => "wait",
         View::AtRisk => "clock",
+        View::Snoozed => "snooze",
         View::All => "all",
     }
 }

@@ -150,6 +150,9 @@ async fn query_of(api: &Api, actor: &Actor, f: &Filter) -> Result<Query, Problem
     if f.at_risk {
         add(Condition::AtRisk);
     }
+    if let Some(snoozed) = f.snoozed {
+        add(Condition::Snoozed(snoozed));
+    }
     f.since.iter().for_each(|at| add(Condition::Since(*at)));
     f.until.iter().for_each(|at| add(Condition::Until(*at)));
     Ok(query)

@@ -3,6 +3,7 @@
 use super::format::When;
 use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused, TicketLink};
 use super::render::Page;
+use super::snoozed::Snoozed;
 use serde::Serialize;
 use shared::i18n::Locale;
 
@@ -110,6 +111,12 @@ pub struct TicketPage {
     pub refused: Option<Refused>,
     /// What was just done.
     pub done: Option<String>,
+    /// How that is taken back.
+    pub undo: Option<String>,
+    /// Until when it is put off.
+    pub snoozed: Option<Snoozed>,
+    /// Until when it was to be put off: as typed.
+    pub snooze_words: Option<String>,
     /// Its contents were erased for good.
     pub erased: Option<When>,
     /// The requester's address, where the reader may erase them (E13.1).
@@ -160,6 +167,8 @@ pub struct Can {
     pub note: bool,
     /// Set status and priority.
     pub update: bool,
+    /// Put it off.
+    pub snooze: bool,
     /// Give it to somebody.
     pub assign: bool,
     /// Take it.
@@ -605,6 +614,7 @@ mod tests {
                 reply: true,
                 note: true,
                 update: true,
+                snooze: true,
                 assign: true,
                 take: true,
                 merge: true,
@@ -631,6 +641,9 @@ mod tests {
             stale: None,
             refused: None,
             done: Some("Sent".into()),
+            undo: Some("1.2.000.0".into()),
+            snoozed: Some(Snoozed::sample()),
+            snooze_words: Some("soon".into()),
             erased: None,
             erasable: Some("ada@customer.example".to_owned()),
             statuses: choices(Locale::En, "status", &["new", "solved"], "new", None),

@@ -8,7 +8,8 @@ use super::reader::Visit;
 use super::ticket_show::{self, Leftover};
 use crate::Api;
 use crate::extract::Path;
-use crate::json::tickets::reference;
+use crate::json::ticket_parts::read_until;
+use crate::json::tickets::{judged, reference};
 use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +17,7 @@ use shared::access::{Actor, Capability};
 use shared::drafts;
 use shared::ids::{MessageId, TicketId, UserId};
 use shared::messages::{self, MessageKind, Post};
+use shared::tickets::bulk::{self, Act};
 use shared::tickets::{self, Priority, Status, TicketRef};
 
 /// How long a reply can be taken back (DESIGN 7).
@@ -322,6 +324,36 @@ pub async fn split(
     }
 }
 
+/// `POST /dashboard/support/{ticket}/snooze`: puts it off, or wakes it.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn snooze(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let (app, actor, which) = (&api.app, visit.actor()?, reference(&which));
+    let words = form.some("preset").unwrap_or(form.get("words"));
+    let until = match form.get("wake") {
+        "1" => Ok(None),
+        _ => read_until(app, actor, words, form.some("time_zone")).await.map(Some),
+    };
+    let until = match judged(app, actor, &which, Capability::TicketsUpdate, until).await {
+        Ok(until) => until,
+        Err(problem) => return refuse(&api, &visit, &which, problem, Some(&form)).await,
+    };
+    match bulk::act(app, actor, &which, &Act::Snooze(until), form.version()).await {
+        Ok(done) => {
+            let did = if until.is_some() { "snooze" } else { "wake" };
+            let undo = done.undo.map_or_else(String::new, |undo| format!("&undo={}", bulk::write_undo(&[undo])));
+            Ok(Redirect::to(&format!("{}?did={did}{undo}", TicketLink::new(&done.pid).href)).into_response())
+        }
+        Err(e) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
+    }
+}
+
 /// `POST /dashboard/support/{ticket}/merge`: leads to the ticket that goes on for both.
 ///
 /// # Errors
@@ -409,11 +441,15 @@ async fn refuse(
     if let Some(form) = form {
         left = leftover(form, shown.code);
         // What was not sent is kept, wherever its author reads on; a failure here must not hide the refusal.
-        let _ = drafts::save(&api.app, visit.actor()?, which, kind(form), typed).await;
+        if !typed.is_empty() {
+            let _ = drafts::save(&api.app, visit.actor()?, which, kind(form), typed).await;
+        }
     }
     if left.crossed.is_none() {
-        left.refused =
-            Some(error::refused(visit.locale, shown, |_| Some(if left.note_mode { "note" } else { "reply" })));
+        left.refused = Some(error::refused(visit.locale, shown, |field| match field {
+            "words" | "until" | "time_zone" => Some("snooze-words"),
+            _ => Some(if left.note_mode { "note" } else { "reply" }),
+        }));
     }
     let status = shown.http_status();
     match ticket_show::answer(api, visit, which, &Default::default(), left, status).await {
@@ -439,6 +475,7 @@ fn leftover(form: &FormData, code: &str) -> Leftover {
         bcc: form.get("bcc").to_owned(),
         send_after: form.get("send_after").to_owned(),
         without: left_out(form),
+        snooze: form.some("words").map(str::to_owned),
         refused: None,
     }
 }

@@ -5,6 +5,7 @@ use super::format::When;
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::reader::Visit;
 use super::render;
+use super::snoozed::Snoozed;
 use super::ticket::{Can, Colleague, Crossed, MergeOffer, MergedLine, Participant, RatingView, Requester, TicketPage};
 use super::{clocks, lists, mail, recipients};
 use crate::Api;
@@ -43,6 +44,8 @@ pub struct Params {
     /// A message that is to be on the page.
     at: Option<i64>,
     did: String,
+    /// How that is taken back.
+    undo: String,
 }
 
 /// What a refused form leaves behind on the page.
@@ -68,6 +71,8 @@ pub struct Leftover {
     pub send_after: String,
     /// Who was not to get it.
     pub without: Vec<UserId>,
+    /// Until when it was to be put off.
+    pub snooze: Option<String>,
     /// Why it was refused.
     pub refused: Option<Refused>,
 }
@@ -167,6 +172,10 @@ pub async fn answer(
         false => recipients::To::default(),
     };
     let can_erase = can.erase;
+    let snoozed = match view.ticket.snoozed_until {
+        Some(at) => Some(Snoozed::new(visit, at, super::snoozed::own_zone(api, actor).await?.as_ref())),
+        None => None,
+    };
     let locale = visit.locale;
     let ticket = &view.ticket;
     let me = |id: Option<UserId>| id.is_some() && id == actor.user;
@@ -217,6 +226,9 @@ pub async fn answer(
         answer_to: if visit.is_agent() { offered(&view, &page.messages) } else { None },
         rating,
         can,
+        snoozed,
+        snooze_words: left.snooze,
+        undo: Some(params.undo.clone()).filter(|undo| !undo.is_empty()),
         note_mode: left.note_mode || (fresh && reply_draft.is_empty() && !note_draft.is_empty()),
         reply_draft,
         note_draft,
@@ -268,6 +280,7 @@ fn can(actor: &Actor, view: &TicketView) -> Can {
         reply,
         note,
         update: actor.can(Capability::TicketsUpdate),
+        snooze: actor.can(Capability::TicketsUpdate) && !status.is_done(),
         assign: actor.can(Capability::TicketsAssign),
         tag: actor.can(Capability::TicketsTag),
         take: actor.can(Capability::TicketsTake) && view.ticket.assigned_to != actor.user,

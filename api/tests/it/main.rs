@@ -29,6 +29,7 @@ mod ratings;
 mod round_trip;
 mod sending;
 mod smtp;
+mod snooze;
 mod spam;
 mod tickets;
 mod two_factor;

@@ -32,11 +32,12 @@ async fn said(s: &Server, who: &Person) -> BTreeMap<String, String> {
 async fn counted(s: &Server, who: &Person) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (view, filter) in [
-        ("mine", "status=open&assigned_to=me"),
-        ("unassigned", "status=open&assigned_to=unassigned"),
-        ("open", "status=open"),
-        ("waiting", "status=waiting_on_customer"),
-        ("at_risk", "status=open&sla=at_risk"),
+        ("mine", "status=open&assigned_to=me&snoozed=false"),
+        ("unassigned", "status=open&assigned_to=unassigned&snoozed=false"),
+        ("open", "status=open&snoozed=false"),
+        ("waiting", "status=waiting_on_customer&snoozed=false"),
+        ("at_risk", "status=open&sla=at_risk&snoozed=false"),
+        ("snoozed", "snoozed=true"),
         ("all", ""),
     ] {
         let url = format!("/api/support/tickets?page=1&per_page=1&{filter}");
@@ -56,7 +57,7 @@ async fn something(s: &Server, who: &Person, other: &Person, pids: &mut Vec<Stri
     let pid = pids[rand::random_range(0..pids.len())].clone();
     let ticket = |act: &str| format!("/api/support/tickets/{pid}/{act}");
     let status = ["new", "triaged", "in_progress", "waiting", "needs_engineering", "solved", "closed"];
-    match rand::random_range(0..10) {
+    match rand::random_range(0..12) {
         0 => pids.push(mail(s, &format!("c{n}@many.example"), "Another", "").await),
         1 => {
             let body = json!({"subject": "Made", "body": "b", "requester": {"email": "r@x.example"}});
@@ -78,6 +79,14 @@ async fn something(s: &Server, who: &Person, other: &Person, pids: &mut Vec<Stri
         8 => {
             let folder = ["spam", "restore"][rand::random_range(0..2)];
             act(s, who, "POST", &ticket(folder), json!({})).await;
+        }
+        9 => act(s, who, "POST", &ticket("snooze"), json!({"until": null})).await,
+        10 => {
+            // What is done is not put off: that is refused, and changes nothing.
+            let words = ["in 2 hours", "until reply"][rand::random_range(0..2)];
+            let body = json!({"words": words});
+            let made = s.post(&ticket("snooze")).bearer(&who.token).json(body).send().await;
+            assert!([200, 422].contains(&made.status), "{}", made.text());
         }
         _ => act(s, who, "DELETE", &format!("/api/support/tickets/{pid}"), json!({})).await,
     }
@@ -142,7 +151,7 @@ async fn each_sees_the_counts_of_their_own_scope_and_no_other() {
         assert_eq!((of(&asks, "all").await.as_deref(), of(&asks, "mine").await), (Some("2"), None));
         let elsewhere =
             s.get("/api/support/views").bearer(&boss.token).header("x-tenant", "other").send().await.expect(200);
-        assert_eq!(elsewhere["data"][5], json!({"view": "all", "count": 3, "more": false}));
+        assert_eq!(elsewhere["data"][6], json!({"view": "all", "count": 3, "more": false}));
         assert_eq!(counted(&s, &agent).await, said(&s, &agent).await);
         s
     })

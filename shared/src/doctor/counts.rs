@@ -11,7 +11,9 @@ pub(super) async fn right(app: &App) -> Result<Finding> {
     let (differences, tickets) = counts::differences(&app.db).await?;
     finding.looked(tickets.unsigned_abs());
     for d in differences {
-        let place = format!("tenant {} {} assigned to {}: {:+}", d.tenant_id, d.status, d.assigned_to, d.too_many);
+        let snoozed = if d.snoozed { " put off" } else { "" };
+        let place =
+            format!("tenant {} {}{snoozed} assigned to {}: {:+}", d.tenant_id, d.status, d.assigned_to, d.too_many);
         finding.fault("counts are wrong (postroom counts rebuild)", place);
     }
     Ok(finding)

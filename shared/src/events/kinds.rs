@@ -57,6 +57,8 @@ kinds! {
     Split = "SPLIT", "SUPPORT_TICKET_SPLIT", "ticket.split", true;
     /// Put off until later.
     Snoozed = "SNOOZED", "SUPPORT_TICKET_SNOOZED", "ticket.snooze", false;
+    /// No longer put off: the time has come, the customer wrote, or somebody said so.
+    Woken = "WOKEN", "SUPPORT_TICKET_WOKEN", "ticket.wake", false;
     /// Moved to the trash.
     Trashed = "TRASHED", "SUPPORT_TICKET_TRASHED", "ticket.trash", true;
     /// Moved to spam.

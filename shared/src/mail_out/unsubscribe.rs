@@ -90,7 +90,7 @@ impl Unsubscribe {
 /// See [`crate::store::Error`].
 pub async fn act(db: &Db, what: Unsubscribe, on: bool) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
-    users::set_preference(&mut tx, what.user, what.sort.as_str(), on).await?;
+    users::set_preference(&mut tx, what.user, what.sort.as_str(), on.into()).await?;
     tx.commit().await
 }
 

@@ -201,6 +201,7 @@ fn conditions(mut q: Q, actor: &Actor, conditions: &[Condition]) -> Q {
                 .arg(address::key(email))
                 .push(")"),
             Condition::Unread => tickets::unread_by(q, actor),
+            Condition::Snoozed(snoozed) => tickets::put_off(q, actor, *snoozed),
         };
     }
     q

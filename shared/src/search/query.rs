@@ -82,6 +82,8 @@ pub enum Condition {
     Requester(String),
     /// Somebody else wrote since the reader looked.
     Unread,
+    /// It is put off (true), or not (false).
+    Snoozed(bool),
 }
 
 /// A search.
@@ -139,6 +141,11 @@ impl Query {
         })
     }
 
+    /// Whether it says something about tickets that are put off.
+    pub fn names_snoozed(&self) -> bool {
+        self.conditions.iter().any(|c| matches!(c, Condition::Snoozed(_)))
+    }
+
     /// Returns the words as one text, if nothing but that they be there is said about them.
     pub fn plain_text(&self) -> Option<String> {
         let plain = |w: &Words| !w.negated && w.place.is_none();
@@ -184,9 +191,11 @@ impl Query {
                 "unassigned" => Condition::Assigned(Assigned::Nobody),
                 "at_risk" => Condition::AtRisk,
                 "unread" => Condition::Unread,
-                one => Condition::Status(
-                    parsed(one).ok_or_else(|| wrong("expected open, done, unassigned, at_risk, unread or a status"))?,
-                ),
+                "snoozed" => Condition::Snoozed(true),
+                "awake" => Condition::Snoozed(false),
+                one => Condition::Status(parsed(one).ok_or_else(|| {
+                    wrong("expected open, done, unassigned, at_risk, unread, snoozed, awake or a status")
+                })?),
             },
             "before" => Condition::Before(time(&value()).ok_or_else(|| wrong(DATE))?),
             "after" => Condition::After(time(&value()).ok_or_else(|| wrong(DATE))?),
@@ -352,6 +361,7 @@ impl fmt::Display for Condition {
             Condition::Until(at) => write!(f, "until:{}", at.format("%Y-%m-%d")),
             Condition::Requester(address) => write!(f, "requester:\"{address}\""),
             Condition::Unread => f.write_str("is:unread"),
+            Condition::Snoozed(snoozed) => write!(f, "is:{}", if *snoozed { "snoozed" } else { "awake" }),
         }
     }
 }
@@ -391,6 +401,7 @@ mod tests {
             ("after:2026-11 before:2027", "after:2026-11-01 before:2027-01-01"),
             ("since:2026-11 until:2027 is:unread", "since:2026-11-01 until:2027-01-01 is:unread"),
             ("requester:Ann@x.example", r#"requester:"ann@x.example""#),
+            ("is:Snoozed is:awake", "is:snoozed is:awake"),
             ("error:timeout 10:30 a:\"b c\"", r#""error:timeout" "10:30" "a: b" "c""#),
             ("\"never closed", r#""never closed""#),
             ("- -- \" * …", ""),

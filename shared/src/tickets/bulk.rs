@@ -5,11 +5,14 @@
 
 use super::change::{Change, assign_capability, by};
 use super::error::Result;
+use super::snooze::Until;
 use super::types::{Folder, Priority, Status, Ticket};
 use super::{Error, TicketRef, change::check_tag};
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::clock::{Time, now};
 use crate::ids::{TicketId, UserId};
+use chrono::DateTime;
 use data_encoding::HEXLOWER;
 use std::fmt;
 use std::str::FromStr;
@@ -34,6 +37,8 @@ pub enum Act {
     Close,
     /// Move to a folder: spam, trash, or back.
     Move(Folder),
+    /// Put off, or wake.
+    Snooze(Option<Until>),
 }
 
 impl Act {
@@ -42,7 +47,7 @@ impl Act {
             Act::Assign(to) => assign_capability(actor, *to),
             Act::Tag(_) | Act::Untag(_) => Capability::TicketsTag,
             Act::Close => Capability::TicketsClose,
-            Act::Status(_) | Act::Priority(_) | Act::Move(_) => Capability::TicketsUpdate,
+            Act::Status(_) | Act::Priority(_) | Act::Move(_) | Act::Snooze(_) => Capability::TicketsUpdate,
         }
     }
 }
@@ -89,6 +94,8 @@ pub enum Before {
     Tagged(String),
     /// It had not.
     Untagged(String),
+    /// It was put off until then, or not at all.
+    Snoozed(Option<Time>),
 }
 
 impl Before {
@@ -121,6 +128,10 @@ pub async fn act(app: &App, actor: &Actor, which: &TicketRef, act: &Act, expecte
             change.change_tags(&[], std::slice::from_ref(&name)).await?;
             before = Before::Tagged(name);
         }
+        Act::Snooze(until) => {
+            before = Before::Snoozed(change.ticket().snoozed_until);
+            change.snooze(*until)?;
+        }
     }
     finish(change, was, before).await
 }
@@ -131,12 +142,12 @@ pub async fn act(app: &App, actor: &Actor, which: &TicketRef, act: &Act, expecte
 /// `Stale` if something that matters happened since; else as [`act`].
 pub async fn undo(app: &App, actor: &Actor, undo: &Undo) -> Result<Done> {
     let capability = match undo.before {
-        Before::State { .. } => Capability::TicketsUpdate,
+        Before::State { .. } | Before::Snoozed(_) => Capability::TicketsUpdate,
         Before::Tagged(_) | Before::Untagged(_) => Capability::TicketsTag,
     };
     let mut change = Change::begin(app, actor, &undo.ticket.into(), capability, Some(undo.version)).await?;
     let was = change.ticket().version;
-    let mut now = Before::of(change.ticket());
+    let mut now_is = Before::of(change.ticket());
     let (id, who) = (change.id, by(actor));
     match &undo.before {
         Before::State { status, priority, folder, assigned_to } => {
@@ -153,14 +164,19 @@ pub async fn undo(app: &App, actor: &Actor, undo: &Undo) -> Result<Done> {
         }
         Before::Tagged(name) => {
             change.change_tags(&[check_tag(name)?], &[]).await?;
-            now = Before::Untagged(name.clone());
+            now_is = Before::Untagged(name.clone());
         }
         Before::Untagged(name) => {
             change.change_tags(&[], &[check_tag(name)?]).await?;
-            now = Before::Tagged(name.clone());
+            now_is = Before::Tagged(name.clone());
+        }
+        Before::Snoozed(until) => {
+            now_is = Before::Snoozed(change.ticket().snoozed_until);
+            // Its time may have come since.
+            change.snooze(until.filter(|at| *at > now()).map(Until::of))?;
         }
     }
-    finish(change, was, now).await
+    finish(change, was, now_is).await
 }
 
 async fn finish(change: Change<'_>, was: i64, before: Before) -> Result<Done> {
@@ -201,6 +217,7 @@ impl fmt::Display for Undo {
             }
             Before::Tagged(name) => write!(f, "t.{}", HEXLOWER.encode(name.as_bytes())),
             Before::Untagged(name) => write!(f, "u.{}", HEXLOWER.encode(name.as_bytes())),
+            Before::Snoozed(until) => write!(f, "s.{}", until.map_or(0, |at| at.timestamp_micros())),
         }
     }
 }
@@ -217,6 +234,10 @@ impl FromStr for Undo {
         let before = match what {
             "t" => Before::Tagged(unhex(rest).ok_or(())?),
             "u" => Before::Untagged(unhex(rest).ok_or(())?),
+            "s" => Before::Snoozed(match rest.parse().map_err(|_| ())? {
+                0 => None,
+                micros => Some(DateTime::from_timestamp_micros(micros).ok_or(())?),
+            }),
             _ => {
                 let at: Vec<usize> = what.bytes().map(|b| usize::from(b.wrapping_sub(b'0'))).collect();
                 let [status, priority, folder] = at[..] else { return Err(()) };
@@ -256,7 +277,9 @@ mod tests {
                     assigned_to: a.map(UserId),
                 }
             });
-        prop_oneof![state, ".{1,50}".prop_map(Before::Tagged), ".{1,50}".prop_map(Before::Untagged)]
+        let snoozed = proptest::option::of(1i64..253_402_300_799_000_000)
+            .prop_map(|at| Before::Snoozed(at.and_then(DateTime::from_timestamp_micros)));
+        prop_oneof![state, snoozed, ".{1,50}".prop_map(Before::Tagged), ".{1,50}".prop_map(Before::Untagged)]
     }
 
     proptest! {
@@ -270,7 +293,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_else_is_refused_and_never_a_panic(text in ".{0,40}|[0-9tu.~]{0,20}") {
+        fn anything_else_is_refused_and_never_a_panic(text in ".{0,40}|[0-9tus.~]{0,20}") {
             let _ = read_undo(&text);
         }
     }

@@ -1,6 +1,6 @@
 //! How many tickets each view has, without counting them (DESIGN 12).
 //!
-//! A ticket of the inbox stands in one [`Place`]: tenant, status, assignee. Every change of a ticket goes through a unit
+//! A ticket of the inbox stands in one [`Place`]: tenant, status, assignee, put off or not. Every change of a ticket goes through a unit
 //! of work, and that is where the counts are kept: [`Work::flush`](super::Work::flush) knows where its tickets stood
 //! before and writes one row for each place whose number changed, in one statement, however many tickets took part.
 //! (Triggers could not be forgotten either, but on SQLite they write a row for each ticket, and what they save is one
@@ -52,12 +52,18 @@ pub(super) struct Place {
     tenant: TenantId,
     status: Status,
     assigned_to: Option<UserId>,
+    snoozed: bool,
 }
 
 impl Place {
     /// Returns where a ticket is counted; spam and trash are not.
     pub(super) fn of(t: &Ticket) -> Option<Place> {
-        let place = Place { tenant: t.tenant_id, status: t.status, assigned_to: t.assigned_to };
+        let place = Place {
+            tenant: t.tenant_id,
+            status: t.status,
+            assigned_to: t.assigned_to,
+            snoozed: t.snoozed_until.is_some(),
+        };
         (t.folder == Folder::Inbox).then_some(place)
     }
 }
@@ -109,7 +115,7 @@ pub async fn of_views(app: &App, actor: &Actor) -> Result<Vec<(View, Count)>> {
         }
         return Ok(all);
     }
-    let kept = sql::totals(&mut app.db.read(scope.rows()), scope.tenant(), actor.user).await?;
+    let kept = sql::totals(&mut app.db.read(scope.rows()), scope.tenant(), actor).await?;
     let at_risk = match views.contains(&View::AtRisk) {
         true => capped(app, actor, &View::AtRisk.filter()).await?,
         false => Count::default(),
@@ -120,6 +126,7 @@ pub async fn of_views(app: &App, actor: &Actor) -> Result<Vec<(View, Count)>> {
         View::Open => Count::kept(kept.open),
         View::Waiting => Count::kept(kept.waiting),
         View::AtRisk => at_risk,
+        View::Snoozed => Count::kept(kept.snoozed),
         View::All => Count::kept(kept.everything),
     };
     Ok(views.iter().map(|view| (*view, count(view))).collect())

@@ -131,6 +131,8 @@ pub struct Filter {
     pub text: Option<String>,
     /// Those alone whose clock is in its last quarter, or late.
     pub at_risk: bool,
+    /// Those alone that are put off, or that are not; None: either. Agents' business: for others it asks nothing.
+    pub snoozed: Option<bool>,
     /// Made at or after.
     pub since: Option<Time>,
     /// Made before.
@@ -297,6 +299,10 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
     if f.at_risk {
         q = at_risk(q);
     }
+    // Who searches for what is put off means it, whichever list is open.
+    if let Some(snoozed) = f.snoozed.filter(|_| !query.as_ref().is_some_and(Query::names_snoozed)) {
+        q = put_off(q, actor, snoozed);
+    }
     if let Some(since) = f.since {
         q = q.push(" AND t.created_at >= ").arg(since);
     }
@@ -315,6 +321,16 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
 /// Adds that a clock of tickets `t` is in its last quarter, or late.
 pub(crate) fn at_risk(q: Q) -> Q {
     q.push(" AND t.risk_at <= ").arg(now())
+}
+
+/// Adds that tickets `t` are put off, or are not. Customers are not told that a ticket is: for them none is.
+pub(crate) fn put_off(q: Q, actor: &Actor, snoozed: bool) -> Q {
+    match (actor.is_agent(), snoozed) {
+        (true, true) => q.push(" AND t.snoozed_until IS NOT NULL"),
+        (true, false) => q.push(" AND t.snoozed_until IS NULL"),
+        (false, true) => q.push(" AND 1 = 0"),
+        (false, false) => q,
+    }
 }
 
 /// Adds that tickets `t` have a tag.
@@ -359,6 +375,8 @@ async fn complete(app: &App, actor: &Actor, rows: &mut [TicketView]) -> Result<(
     let mut said: HashMap<TicketId, String> = said.into_iter().collect();
     for row in rows {
         row.ticket.snippet = said.remove(&row.ticket.id).map(|text| snippet(&text)).unwrap_or_default();
+        // What is put off is put off for agents.
+        row.ticket.snoozed_until = None;
     }
     Ok(())
 }

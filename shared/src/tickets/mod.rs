@@ -12,6 +12,7 @@ mod moving;
 mod people;
 mod reads;
 mod signs;
+pub mod snooze;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ pub use list::{
     AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
     view, views,
 };
-pub(crate) use list::{at_risk, tagged};
+pub(crate) use list::{at_risk, put_off, tagged};
 pub use merging::{Merged, Offered, merge, merged_here, merges_offered, unmerge};
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};

@@ -162,7 +162,7 @@ pub struct Ticket {
     pub created_at: Time,
     /// When anything last changed.
     pub updated_at: Time,
-    /// When a message was last added.
+    /// When a message was last added, or the ticket came back by itself after it was put off.
     pub last_activity_at: Time,
     /// When an agent first answered.
     pub first_response_at: Option<Time>,
@@ -182,6 +182,8 @@ pub struct Ticket {
     pub resolution_notes: Option<String>,
     /// When it was erased for good (E13.1); nothing in it changes after.
     pub erased_at: Option<Time>,
+    /// Until when it is put off, as [`super::snooze::Until`] reads it; None: it is not.
+    pub snoozed_until: Option<Time>,
 }
 
 impl Ticket {

@@ -18,6 +18,8 @@ text_enum! {
         Waiting = "waiting",
         /// A clock is in its last quarter, or late.
         AtRisk = "at_risk",
+        /// Put off until later.
+        Snoozed = "snoozed",
         /// The whole inbox.
         All = "all",
     }
@@ -29,11 +31,11 @@ impl View {
         if actor.is_agent() { View::ALL } else { &[View::Open, View::Waiting, View::All] }
     }
 
-    /// Returns what the view lists; more may be asked of it.
+    /// Returns what the view lists; more may be asked of it. What is put off is in nobody's way until its time.
     pub fn filter(self) -> Filter {
         Filter {
             status: match self {
-                View::All => None,
+                View::All | View::Snoozed => None,
                 View::Waiting => Some(StatusFilter::In(vec![Status::WaitingOnCustomer])),
                 View::Mine | View::Unassigned | View::Open | View::AtRisk => Some(StatusFilter::Open),
             },
@@ -43,6 +45,10 @@ impl View {
                 _ => None,
             },
             at_risk: self == View::AtRisk,
+            snoozed: match self {
+                View::All => None,
+                view => Some(view == View::Snoozed),
+            },
             ..Filter::default()
         }
     }

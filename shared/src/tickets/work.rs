@@ -273,6 +273,7 @@ impl<'a> Work<'a> {
             closed_by: None,
             resolution_notes: None,
             erased_at: None,
+            snoozed_until: None,
         };
         self.tickets.insert(id, Held { ticket, is_new: true, dirty: true, counted: None });
         self.event(id, EventKind::Created, by, data, None);
@@ -325,7 +326,8 @@ impl<'a> Work<'a> {
         seq
     }
 
-    /// Adds a message and its event; the ticket's snippet and last activity follow it. Returns its seq.
+    /// Adds a message and its event; the ticket's snippet and last activity follow it, and it is put off no longer if the
+    /// customer's side wrote. Returns its seq.
     pub fn message(&mut self, mut message: NewMessage, by: By) -> i64 {
         let data = json!({
             "message_id": message.id, "kind": message.kind, "side": message.side, "mail_id": message.mail_id,
@@ -341,6 +343,9 @@ impl<'a> Work<'a> {
             ticket.snippet = snippet(&message.visible_text);
         }
         let seq = message.seq;
+        if comes_from_a_customer(&message) {
+            self.wake(id, by, "customer_wrote");
+        }
         self.messages.push(message);
         seq
     }
@@ -363,6 +368,10 @@ impl<'a> Work<'a> {
                 (ticket.solved_at, ticket.solved_by) = (None, None);
                 (ticket.closed_at, ticket.closed_by) = (None, None);
             }
+        }
+        // What is done is not put off as well.
+        if status.is_done() {
+            ticket.snoozed_until = None;
         }
         self.event(id, EventKind::StatusChanged, by, json!({"from": before, "to": status, "why": why}), None);
         true
@@ -518,4 +527,11 @@ impl<'a> Work<'a> {
         held.dirty = true;
         &mut held.ticket
     }
+}
+
+/// Whether a person on the customer's side wrote it for us to answer: a machine's message wakes nobody.
+fn comes_from_a_customer(message: &NewMessage) -> bool {
+    message.kind == MessageKind::Reply
+        && matches!(message.side, Side::Customer | Side::Staff)
+        && message.class.is_none_or(|class| class == Class::Person)
 }

@@ -7,7 +7,7 @@ pub(crate) mod sql;
 mod tests;
 mod types;
 
-pub use own::{OwnChange, change_own, preferences};
+pub use own::{OwnChange, change_own, preferences, time_zone};
 pub use types::{Filter, NewUser, PrintedOnce, TenantRef, User, UserChange};
 
 use crate::access::refused::Checks;
@@ -305,17 +305,18 @@ pub(crate) async fn store_password(
     audit::record(tx, actor, entry(user, AuditKind::PasswordChanged, json!({}))).await
 }
 
-/// Sets one of a user's mail preferences. A user who is gone has none.
+/// Sets one of a user's preferences; without a value mail is wanted. A user who is gone has none.
 ///
 /// # Errors
 /// See [`store::Error`].
-pub async fn set_preference(tx: &mut Tx, id: UserId, name: &str, on: bool) -> store::Result<()> {
+pub async fn set_preference(tx: &mut Tx, id: UserId, name: &str, value: serde_json::Value) -> store::Result<()> {
     let Some(text) = sql::preferences(tx, id).await? else { return Ok(()) };
     let mut all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
-    if all.get(name).and_then(serde_json::Value::as_bool).unwrap_or(true) == on {
+    let unset = all.get(name).is_none() && (value == true || value.is_null());
+    if unset || all.get(name) == Some(&value) {
         return Ok(());
     }
-    all.insert(name.to_owned(), on.into());
+    all.insert(name.to_owned(), value);
     sql::set_preferences(tx, id, serde_json::Value::Object(all).to_string(), now()).await
 }
 

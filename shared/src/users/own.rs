@@ -1,7 +1,7 @@
 //! What users change about themselves: name, language, and which mail they want.
 
 use super::{entry, load, sql, types::User};
-use crate::access::refused::Checks;
+use crate::access::refused::{Checks, Wrong};
 use crate::access::{Actor, Refused};
 use crate::audit::{self, AuditKind};
 use crate::clock::now;
@@ -9,8 +9,12 @@ use crate::i18n::Locale;
 use crate::ids::UserId;
 use crate::mail_out::unsubscribe::Sort;
 use crate::store::{self, Db, Scope};
+use crate::zone::Zone;
 use serde_json::json;
 use std::collections::BTreeMap;
+
+/// Where the time zone stands among the preferences.
+const TIME_ZONE: &str = "time_zone";
 
 /// What is to be changed; None leaves it.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,8 @@ pub struct OwnChange {
     pub locale: Option<Option<Locale>>,
     /// Which mail they want.
     pub preferences: BTreeMap<Sort, bool>,
+    /// The time zone that they live by, for example `Europe/Berlin`; None within: their browser's.
+    pub time_zone: Option<Option<String>>,
 }
 
 /// Changes what a user may change about themselves. The same once more changes nothing.
@@ -28,6 +34,12 @@ pub struct OwnChange {
 /// # Errors
 /// Wrong values.
 pub async fn change_own(db: &Db, actor: &Actor, id: UserId, change: OwnChange) -> Result<User, Refused> {
+    if let Some(Some(name)) = &change.time_zone
+        && Zone::named(name).await.is_none()
+    {
+        let wrong = Wrong::new("time_zone", "time_zone_unknown", "no time zone has this name");
+        return Err(Refused::Invalid(vec![wrong]));
+    }
     let mut tx = db.write(Scope::All).await?;
     sql::lock(&mut tx, id).await?;
     let before = load(&mut tx, id).await?;
@@ -47,7 +59,10 @@ pub async fn change_own(db: &Db, actor: &Actor, id: UserId, change: OwnChange) -
         audit::record(&mut tx, actor, entry(&user, AuditKind::UserChanged, data)).await?;
     }
     for (sort, on) in change.preferences {
-        super::set_preference(&mut tx, id, sort.as_str(), on).await?;
+        super::set_preference(&mut tx, id, sort.as_str(), on.into()).await?;
+    }
+    if let Some(zone) = change.time_zone {
+        super::set_preference(&mut tx, id, TIME_ZONE, zone.into()).await?;
     }
     let user = load(&mut tx, id).await?;
     tx.commit().await?;
@@ -63,4 +78,14 @@ pub async fn preferences(db: &Db, user: &User) -> store::Result<BTreeMap<Sort, b
     let all: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let offered = Sort::ALL.iter().copied().filter(|s| s.is_for(user.role));
     Ok(offered.map(|sort| (sort, all[sort.as_str()].as_bool().unwrap_or(true))).collect())
+}
+
+/// Returns the time zone that a user chose.
+///
+/// # Errors
+/// See [`store::Error`].
+pub async fn time_zone(db: &Db, id: UserId) -> store::Result<Option<String>> {
+    let text = sql::read_preferences(&mut db.read(Scope::All), id).await?;
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    Ok(all[TIME_ZONE].as_str().map(str::to_owned))
 }

@@ -72,6 +72,13 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     await on.locator("#email").fill("a-person-with-a-rather-long-name@company.example");
     await submit(on);
   };
+  // A ticket that is put off.
+  const { pid: put } = await deliver(server, { from, to: mailbox, subject: `Put off: ${long}`, text });
+  await page.goto(`/dashboard/support/${put}`);
+  await page.locator("#snooze > summary").click();
+  await page.locator("#snooze-words").fill("in 3 months");
+  await page.locator("#snooze .set .btn").click();
+  await expect(page.locator(".facts .snoozed")).toBeVisible();
   // What is shown becomes a view, which is open to be changed.
   const view = async (on) => {
     await on.locator(".save-view > summary").click();
@@ -115,6 +122,8 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "look-picture", looks[0]],
     [page, "look-pages", looks[1]],
     [page, "look-text", looks[2]],
+    [page, "ticket-put-off", `/dashboard/support/${put}`, (on) => on.locator("#snooze > summary").click()],
+    [page, "queue-put-off", "/dashboard/support?view=snoozed", (on) => on.locator(".pick").first().check()],
     [page, "ticket-nowhere", "/dashboard/support/999999-9999", null, 404],
     [page, "new", "/dashboard/support/new"],
     [page, "new-refused", "/dashboard/support/new", submit],

@@ -1,0 +1,86 @@
+//! Until when a ticket is put off, as pages show it: by the clock on the reader's wall.
+
+use super::format::When;
+use super::reader::Visit;
+use crate::Api;
+use crate::problem::Problem;
+use serde::Serialize;
+use shared::access::Actor;
+use shared::clock::Time;
+use shared::i18n;
+use shared::tickets::snooze::Until;
+use shared::users;
+use shared::zone::Zone;
+
+/// Until when a ticket is put off.
+#[derive(Debug, Clone, Serialize)]
+pub struct Snoozed {
+    /// For machines: RFC 3339; None: until the customer writes.
+    pub iso: Option<String>,
+    /// In words.
+    pub text: String,
+    /// The same where there is little room.
+    pub short: String,
+    /// Whether the reader chose no time zone: a script shows their browser's.
+    pub floating: bool,
+}
+
+impl Snoozed {
+    /// Returns what is stored of a ticket, in the reader's zone; in UTC where they chose none.
+    pub fn new(visit: &Visit, stored: Time, zone: Option<&Zone>) -> Snoozed {
+        let text = |key: &str, until: &str| i18n::text(visit.locale, key, &[("until", until)]);
+        let Some(at) = Until::of(stored).time() else {
+            let text = text("snoozed-reply", "");
+            return Snoozed { iso: None, short: text.clone(), text, floating: false };
+        };
+        let wall = |at: Time| zone.map_or(at, |zone| zone.local(at).and_utc());
+        let when = When::new(visit.locale, wall(at), wall(visit.now));
+        let exact = match zone {
+            // The reader's own clock needs no name.
+            Some(_) => when.exact.trim_end_matches("UTC").trim_end().to_owned(),
+            None => when.exact,
+        };
+        Snoozed {
+            iso: Some(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+            text: text("snoozed-until", &exact),
+            short: text("snoozed-until", &when.short),
+            floating: zone.is_none(),
+        }
+    }
+
+    /// Returns one for samples of pages.
+    #[cfg(test)]
+    pub fn sample() -> Snoozed {
+        let text = || "until Mon 23 Nov 2026, 08:00".to_owned();
+        Snoozed { iso: Some("2026-11-23T08:00:00Z".into()), text: text(), short: text(), floating: true }
+    }
+}
+
+/// Returns the time zone that the reader chose, if they did and this machine knows it.
+///
+/// # Errors
+/// 500 where the store cannot be asked.
+pub async fn own_zone(api: &Api, actor: &Actor) -> Result<Option<Zone>, Problem> {
+    let Some(user) = actor.user else { return Ok(None) };
+    Ok(match users::time_zone(&api.app.db, user).await? {
+        Some(name) => Zone::named(&name).await,
+        None => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::i18n::{self, Locale};
+    use shared::tickets::snooze::words;
+
+    #[test]
+    fn what_pages_offer_is_understood_in_every_language() {
+        let now = "2026-11-18T10:30:00".parse().expect("a time");
+        for &locale in Locale::ALL {
+            for offer in ["later", "tomorrow", "week", "reply"] {
+                let text = i18n::text(locale, &format!("snooze-offer-{offer}"), &[]);
+                assert!(words::read(&text, now).is_ok(), "{text}");
+            }
+        }
+    }
+}
