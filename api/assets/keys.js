@@ -3,8 +3,10 @@
 
 const sheet = document.getElementById("keys");
 const toggle = document.getElementById("keys-on");
-const keys = new Map();
-for (const line of sheet?.querySelectorAll("[data-press]") ?? []) keys.set(line.dataset.press, line.dataset);
+export const keys = new Map();
+for (const line of sheet?.querySelectorAll("[data-press]") ?? []) {
+  keys.set(line.dataset.press, { ...line.dataset, name: line.querySelector("dd").textContent });
+}
 
 const visible = (node) => node.checkVisibility?.({ visibilityProperty: true }) ?? true;
 const all = (selector) => [...document.querySelectorAll(selector)].filter(visible);
@@ -75,8 +77,11 @@ const verbs = {
     if (from && from.origin === location.origin && from.pathname === new URL(link.href).pathname) history.back();
     else link.click();
   },
+  palette() { dispatchEvent(new Event("postroom:palette")); },
   copy(selector) { document.querySelector(selector)?.click(); },
 };
+
+export const press = (key) => verbs[key.act](key.on);
 
 const off = () => localStorage.getItem("keys") === "off";
 const typing = (node) => node.isContentEditable || node.matches("input:not([type=radio], [type=checkbox]), textarea, select");
@@ -87,13 +92,13 @@ addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
   if (event.key === "Escape" && event.target.matches?.("#q, #reply, #note")) return event.target.blur();
   if (off() || document.querySelector("dialog[open]") || typing(event.target) || event.key.length > 1) return;
-  const press = before ? `${before} ${event.key}` : event.key;
+  const pressed = before ? `${before} ${event.key}` : event.key;
   clearTimeout(forget);
   before = "";
-  const key = keys.get(press) ?? keys.get(event.key);
+  const key = keys.get(pressed) ?? keys.get(event.key);
   if (key) {
     event.preventDefault();
-    verbs[key.act](key.on);
+    press(key);
   } else if ([...keys.keys()].some((k) => k.startsWith(`${event.key} `))) {
     before = event.key;
     forget = setTimeout(() => { before = ""; }, 1500);

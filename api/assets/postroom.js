@@ -7,6 +7,7 @@ import "./keys.js";
 import "./list.js";
 import "./live.js";
 import "./look.js";
+import "./palette.js";
 import "./pick.js";
 import "./upload.js";
 

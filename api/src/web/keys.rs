@@ -79,6 +79,7 @@ static GROUPS: [Group; 3] = [
             key("g h", "go-snoozed", "click", ".rail a[href$='view=snoozed']"),
             key("g a", "go-all", "click", ".rail a[href$='view=all']"),
             key("g e", "go-mail", "click", ".rail a[href='/dashboard/mail']"),
+            key(".", "palette", "palette", "#palette"),
             key("?", "help", "open", "#keys"),
         ],
     },

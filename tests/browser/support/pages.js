@@ -112,6 +112,7 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [stranger, "login", "/login"],
     [stranger, "nothing", "/nothing/here", null, 404],
     [page, "queue", "/dashboard/support?view=all"],
+    [page, "palette", "/dashboard/support?view=all", (on) => on.evaluate(() => dispatchEvent(new Event("postroom:palette")))],
     [page, "queue-chosen", "/dashboard/support?view=all", (on) => on.locator(".pick").first().check()],
     [page, "queue-view", "/dashboard/support?view=all&q=is:open&since=2026-01-01", view],
     [page, "queue-empty", "/dashboard/support?view=all&status=closed"],
