@@ -78,7 +78,7 @@ function count() {
     form.querySelector(".hint").textContent = form.dataset.text.replace("#", left);
   }
 }
-if (document.querySelector("[data-live=ticket]")) {
+if (document.querySelector("[data-live=ticket], .held")) {
   count();
   setInterval(count, 250);
 }

@@ -38,6 +38,7 @@ const verbs = {
     point(selector);
     const [part] = all(selector);
     if (part?.matches("details")) part.open = true;
+    if (part?.matches("button")) return part.click();
     (part?.querySelector("input:not([type=hidden])") ?? part)?.focus();
   },
   focus(selector) { point(selector); const [field] = all(selector); field?.focus(); field?.select?.(); },
@@ -64,10 +65,11 @@ const verbs = {
     document.execCommand("insertText", false, !before || before.endsWith("\n") ? "/" : "\n/");
   },
   solve(selector) {
-    const list = document.querySelector(selector);
+    point(selector);
+    const [list] = all(selector);
     if (!list || list.value === "solved") return;
     list.value = "solved";
-    list.form.requestSubmit();
+    list.dispatchEvent(new Event("change", { bubbles: true }));
   },
   // Where the list is the page before this one, it comes back as it was, scrolled and all.
   back(selector) {

@@ -39,6 +39,8 @@ document.addEventListener("submit", async (event) => {
   const answer = await fetch(sent.getAttribute("action"), { method: "POST", body, headers: { accept: "text/html" } });
   if (!answer.ok) { location.assign(answer.url); return; }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // It leads elsewhere: what is asked for is asked once more there.
+  if (!page.getElementById("rows")) { location.assign(answer.url); return; }
   document.getElementById("rows").replaceWith(document.adoptNode(page.getElementById("rows")));
   form?.reset();
   tally();

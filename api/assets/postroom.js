@@ -3,6 +3,7 @@ import "./composer.js";
 import "./files.js";
 import "./drafts.js";
 import "./frames.js";
+import "./held.js";
 import "./keys.js";
 import "./list.js";
 import "./live.js";

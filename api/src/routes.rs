@@ -456,6 +456,8 @@ fn dashboard(r: Routes) -> Routes {
         .get("/dashboard/support/rail", Who::User, web::rail::views)
         .post("/dashboard/support/bulk", Who::User, web::bulk::act)
         .post("/dashboard/support/bulk/undo", Who::User, web::bulk::undo)
+        .get("/dashboard/support/merge", Who::User, web::bulk_merge::show)
+        .post("/dashboard/support/merge", Who::User, web::bulk_merge::merge)
         .post("/dashboard/support/views", Who::User, web::saved_views::create)
         .post("/dashboard/support/views/{id}", Who::User, web::saved_views::update)
         .post("/dashboard/support/views/{id}/remove", Who::User, web::saved_views::remove)

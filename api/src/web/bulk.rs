@@ -1,6 +1,7 @@
 //! One act on the rows of the queue that were chosen, and taking it back. Leads back to the list, with a line that says what
 //! was done and a button that undoes it.
 
+use super::bulk_merge;
 use super::form_data::FormData;
 use super::reader::{Visit, own_path};
 use crate::Api;
@@ -34,6 +35,12 @@ pub async fn act(State(api): State<Api>, visit: Visit, form: FormData) -> Result
     };
     let names: Vec<String> =
         form.all("ticket").filter(|name| !name.is_empty()).take(bulk::MOST).map(str::to_owned).collect();
+    if action == "merge" && names.len() > 1 {
+        return Ok(bulk_merge::ask(&names, form.get("back")));
+    }
+    if action == "merge" {
+        return Ok(back(&form, &[("did", "bulk-merge-two")]));
+    }
     let needs = ["assign", "status", "priority", "tag", "untag", "snooze"].contains(&action);
     if names.is_empty() || needs && form.some(field).is_none() {
         return Ok(back(&form, &[("did", "bulk-none")]));
@@ -61,10 +68,15 @@ pub async fn undo(State(api): State<Api>, visit: Visit, form: FormData) -> Resul
     Ok(said(&form, "bulk-undone", &done, ""))
 }
 
-fn said(form: &FormData, did: &str, done: &Outcomes, undo: &str) -> Response {
+pub(super) fn said(form: &FormData, did: &str, done: &Outcomes, undo: &str) -> Response {
     let refused = done.iter().filter(|(_, done)| done.is_err()).count();
     let (changed, refused) = ((done.len() - refused).to_string(), refused.to_string());
     back(form, &[("did", did), ("changed", &changed), ("refused", &refused), ("undo", undo)])
+}
+
+/// Returns the list that a form or an address names, as far as it is one.
+pub(super) fn list_of(back: &str) -> String {
+    own_path(back).filter(|path| path.split('?').next() == Some(LIST)).unwrap_or(LIST).to_owned()
 }
 
 /// Back to the list as it was, or to the ticket, with what is to be said.

@@ -305,6 +305,19 @@ impl Parts<'_> {
         m.withdrawn_at.is_some() || (m.side == Side::Agent && self.deliveries.iter().any(held))
     }
 
+    /// Returns why the reader's last reply reached nobody, if it did not: its text is their draft again.
+    pub fn undelivered(&self) -> Option<Delivery> {
+        let own = |m: &&messages::Message| {
+            m.kind == MessageKind::Reply
+                && m.side == Side::Agent
+                && m.author_id == self.reader
+                && m.withdrawn_at.is_none()
+        };
+        let all = self.deliveries_of(self.messages.iter().rfind(own)?);
+        let dead = all.iter().all(|d| d.state == OutboxState::Dead.as_str());
+        all.into_iter().next().filter(|_| dead)
+    }
+
     fn is_reply_of(&self, listed: &Listed, m: &messages::Message) -> bool {
         listed.mail.ticket_message_id == Some(m.id) && listed.mail.kind == Kind::Reply
     }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod ask_link;
 pub mod assets;
 pub mod bulk;
+pub mod bulk_merge;
 pub mod canned;
 pub mod cards;
 mod clocks;

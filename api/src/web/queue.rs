@@ -113,6 +113,8 @@ pub struct BulkForm {
     pub priorities: Vec<Choice>,
     /// Whether the reader may tag.
     pub may_tag: bool,
+    /// Whether the reader may merge.
+    pub may_merge: bool,
     /// Whether what is listed can be woken.
     pub wakes: bool,
 }
@@ -357,6 +359,7 @@ async fn bulk(api: &Api, visit: &Visit, actor: &Actor, wakes: bool) -> Result<Op
         statuses: with("field-status", choices(locale, "status", &statuses, "", None)),
         priorities: with("field-priority", choices(locale, "priority", &priorities, "", None)),
         may_tag: actor.can(Capability::TicketsTag),
+        may_merge: actor.can(Capability::TicketsMerge),
         wakes,
     }))
 }
@@ -601,6 +604,7 @@ impl Page for QueuePage {
                 statuses: vec![],
                 priorities: vec![],
                 may_tag: true,
+                may_merge: true,
                 wakes: true,
             }),
             done: Some("Done".into()),

@@ -101,6 +101,8 @@ pub struct TicketPage {
     pub rating: Option<RatingView>,
     /// The composer is open for a note.
     pub note_mode: bool,
+    /// Why the reader's last reply reached nobody, where its text is their draft again.
+    pub undelivered: Option<Delivery>,
     /// A reply that was not sent.
     pub reply_draft: String,
     /// A note that was not stored.
@@ -636,6 +638,7 @@ mod tests {
             answer_to: Some("billing@other.example".into()),
             rating: Some(RatingView { score: "4".into(), comment: Some("Fine.".into()) }),
             note_mode: false,
+            undelivered: Some(delivery(3, "dead", None)),
             reply_draft: String::new(),
             note_draft: String::new(),
             stale: None,

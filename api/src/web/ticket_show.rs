@@ -229,6 +229,7 @@ pub async fn answer(
         snoozed,
         snooze_words: left.snooze,
         undo: Some(params.undo.clone()).filter(|undo| !undo.is_empty()),
+        undelivered: if reply_draft.trim().is_empty() { None } else { parts.undelivered() },
         note_mode: left.note_mode || (fresh && reply_draft.is_empty() && !note_draft.is_empty()),
         reply_draft,
         note_draft,

@@ -1,11 +1,12 @@
 //! Drafts: what somebody began to write on a ticket and has not sent. No change of the ticket: no event, no version.
 //!
-//! A draft goes in the transaction that posts it ([`take`]) and comes back when a reply is taken back ([`give_back`]).
+//! A draft goes in the transaction that posts it ([`take`]) and comes back when a reply is taken back, or reaches
+//! nobody ([`give_back`]).
 
 mod sql;
 
 pub use sql::Draft;
-pub(crate) use sql::{erase, erase_of, of as of_user, tickets_with};
+pub(crate) use sql::{drop_text_of, erase, erase_of, of as of_user, tickets_with};
 
 use crate::access::{Actor, Capability};
 use crate::app::App;
@@ -72,7 +73,7 @@ pub(crate) async fn take(tx: &mut Tx, user: UserId, ticket: TicketId, kind: Mess
     sql::delete(tx, user, ticket, kind).await
 }
 
-/// Makes a reply that was taken back a draft again, above what its author wrote since.
+/// Makes a reply that was taken back, or reaches nobody, a draft again, above what its author wrote since.
 ///
 /// # Errors
 /// See [`crate::store::Error`].

@@ -1,7 +1,7 @@
 //! The SQL of drafts.
 
 use crate::clock::Time;
-use crate::ids::{TenantId, TicketId, UserId};
+use crate::ids::{MessageId, TenantId, TicketId, UserId};
 use crate::messages::MessageKind;
 use crate::store::{Exec, Result, Tx, sql};
 
@@ -89,5 +89,15 @@ pub(crate) async fn erase(tx: &mut Tx, tickets: &[TicketId]) -> Result<()> {
 /// Removes all that a person began, who is being erased (E13.1).
 pub(crate) async fn erase_of(tx: &mut Tx, user: UserId) -> Result<()> {
     sql("DELETE FROM drafts WHERE user_id = $1").bind(user).exec(tx).await?;
+    Ok(())
+}
+
+/// Removes the draft that is nothing but the text of a message.
+pub(crate) async fn drop_text_of(tx: &mut Tx, message: MessageId) -> Result<()> {
+    sql("DELETE FROM drafts WHERE kind = 'reply' AND EXISTS (SELECT 1 FROM ticket_messages m WHERE m.id = ")
+        .arg(message)
+        .push(" AND m.ticket_id = drafts.ticket_id AND m.author_id = drafts.user_id AND m.body = drafts.body)")
+        .exec(tx)
+        .await?;
     Ok(())
 }

@@ -96,6 +96,8 @@ pub enum Before {
     Untagged(String),
     /// It was put off until then, or not at all.
     Snoozed(Option<Time>),
+    /// It was not merged into another one.
+    Apart,
 }
 
 impl Before {
@@ -141,15 +143,22 @@ pub async fn act(app: &App, actor: &Actor, which: &TicketRef, act: &Act, expecte
 /// # Errors
 /// `Stale` if something that matters happened since; else as [`act`].
 pub async fn undo(app: &App, actor: &Actor, undo: &Undo) -> Result<Done> {
+    if undo.before == Before::Apart {
+        let id = super::unmerge(app, actor, &undo.ticket.into(), Some(undo.version)).await?;
+        let ticket = super::view(app, actor, &id.into()).await?.ticket;
+        return Ok(Done { id, pid: ticket.pid, version: ticket.version, undo: None });
+    }
     let capability = match undo.before {
         Before::State { .. } | Before::Snoozed(_) => Capability::TicketsUpdate,
         Before::Tagged(_) | Before::Untagged(_) => Capability::TicketsTag,
+        Before::Apart => Capability::TicketsMerge,
     };
     let mut change = Change::begin(app, actor, &undo.ticket.into(), capability, Some(undo.version)).await?;
     let was = change.ticket().version;
     let mut now_is = Before::of(change.ticket());
     let (id, who) = (change.id, by(actor));
     match &undo.before {
+        Before::Apart => {}
         Before::State { status, priority, folder, assigned_to } => {
             let holder = change.ticket().assigned_to;
             if holder != *assigned_to {
@@ -177,6 +186,18 @@ pub async fn undo(app: &App, actor: &Actor, undo: &Undo) -> Result<Done> {
         }
     }
     finish(change, was, now_is).await
+}
+
+/// Merges a ticket into another one.
+///
+/// # Errors
+/// As [`super::merge`], for each on its own.
+pub async fn merge(app: &App, actor: &Actor, which: &TicketRef, into: &TicketRef) -> Result<Done> {
+    let id = super::find(app, actor, which).await?;
+    super::merge(app, actor, which, into, None).await?;
+    let ticket = super::view(app, actor, &id.into()).await?.ticket;
+    let undo = Undo { ticket: id, version: ticket.version, before: Before::Apart };
+    Ok(Done { id, pid: ticket.pid, version: ticket.version, undo: Some(undo) })
 }
 
 async fn finish(change: Change<'_>, was: i64, before: Before) -> Result<Done> {
@@ -217,6 +238,7 @@ impl fmt::Display for Undo {
             }
             Before::Tagged(name) => write!(f, "t.{}", HEXLOWER.encode(name.as_bytes())),
             Before::Untagged(name) => write!(f, "u.{}", HEXLOWER.encode(name.as_bytes())),
+            Before::Apart => f.write_str("m.0"),
             Before::Snoozed(until) => write!(f, "s.{}", until.map_or(0, |at| at.timestamp_micros())),
         }
     }
@@ -234,6 +256,7 @@ impl FromStr for Undo {
         let before = match what {
             "t" => Before::Tagged(unhex(rest).ok_or(())?),
             "u" => Before::Untagged(unhex(rest).ok_or(())?),
+            "m" if rest == "0" => Before::Apart,
             "s" => Before::Snoozed(match rest.parse().map_err(|_| ())? {
                 0 => None,
                 micros => Some(DateTime::from_timestamp_micros(micros).ok_or(())?),
@@ -279,7 +302,13 @@ mod tests {
             });
         let snoozed = proptest::option::of(1i64..253_402_300_799_000_000)
             .prop_map(|at| Before::Snoozed(at.and_then(DateTime::from_timestamp_micros)));
-        prop_oneof![state, snoozed, ".{1,50}".prop_map(Before::Tagged), ".{1,50}".prop_map(Before::Untagged)]
+        prop_oneof![
+            Just(Before::Apart),
+            state,
+            snoozed,
+            ".{1,50}".prop_map(Before::Tagged),
+            ".{1,50}".prop_map(Before::Untagged)
+        ]
     }
 
     proptest! {
@@ -293,7 +322,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_else_is_refused_and_never_a_panic(text in ".{0,40}|[0-9tus.~]{0,20}") {
+        fn anything_else_is_refused_and_never_a_panic(text in ".{0,40}|[0-9mtus.~]{0,20}") {
             let _ = read_undo(&text);
         }
     }

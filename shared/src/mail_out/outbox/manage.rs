@@ -5,6 +5,7 @@ use super::read::{self, Listed, OutboxFilter};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
+use crate::drafts;
 use crate::events::EventKind;
 use crate::ids::OutboxId;
 use crate::mail_out::kinds::{Kind, OutboxState};
@@ -86,6 +87,10 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
         q.push(" WHERE id = ").arg(id).push(" AND letter <> '{}' AND state IN ").list(RETRYABLE).exec(&mut tx).await?;
     if changed == 0 {
         return Err(Error::TooLate);
+    }
+    // What leaves after all is no draft any more.
+    if let Some(message) = mail.ticket_message_id {
+        drafts::drop_text_of(&mut tx, message).await?;
     }
     let data = json!({"outbox_id": id, "readdressed": to.is_some()});
     finish(actor, (tx, work), &mail, EventKind::MailRetried, data).await?;

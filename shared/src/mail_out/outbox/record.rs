@@ -1,6 +1,6 @@
 //! Records: what a worker learnt about the rows it holds, many rows in one transaction.
 
-use super::undelivered::tell_author;
+use super::undelivered::{give_back, tell_author};
 use crate::clock::Time;
 use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId, TicketId};
@@ -156,12 +156,20 @@ pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool
     for (record, _) in untold {
         tell_author(&mut tx, &mut work, record, now).await?;
     }
+    let mut given = Vec::new();
+    for (record, _) in records.iter().zip(&accepted).filter(|(r, accepted)| **accepted && is_dead(r)) {
+        given.extend(give_back(&mut tx, &work, record, &given, now).await?);
+    }
     for failure in &failures {
         suppress::failed(&mut tx, failure, now).await?;
     }
     work.flush(&mut tx).await?;
     tx.commit().await?;
     Ok(accepted)
+}
+
+fn is_dead(record: &Record) -> bool {
+    matches!(record.step, Step::Done { state: OutboxState::Dead, .. })
 }
 
 /// The columns `mime` and `mime_blob`.
