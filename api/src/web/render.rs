@@ -421,6 +421,9 @@ mod tests {
         every_sample::<web::look::LookPage>(&mut seen);
         every_sample::<web::spam_rules::SpamRulesPage>(&mut seen);
         every_sample::<web::canned::CannedPage>(&mut seen);
+        every_sample::<web::tenants::TenantsPage>(&mut seen);
+        every_sample::<web::categories::CategoriesPage>(&mut seen);
+        every_sample::<web::bulk_merge::MergePage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];
         let pages = Templates::iter().filter(|f| !f.contains('/') && !layouts.contains(&f.as_ref()));

@@ -160,8 +160,10 @@ pub struct FetchedRow {
 }
 
 /// The pages, by what one must be able to do to see them.
-const TABS: [(&str, &str, Capability); 7] = [
+const TABS: [(&str, &str, Capability); 9] = [
     ("users", "/dashboard/settings/users", Capability::UsersManage),
+    ("tenants", "/dashboard/settings/tenants", Capability::SettingsManage),
+    ("categories", "/dashboard/settings/categories", Capability::CategoriesManage),
     ("mailboxes", "/dashboard/settings/mailboxes", Capability::MailboxesManage),
     ("suppressions", "/dashboard/settings/suppressions", Capability::MailRead),
     ("dkim", "/dashboard/settings/dkim", Capability::MailboxesManage),

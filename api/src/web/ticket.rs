@@ -610,7 +610,7 @@ mod tests {
             no_requester: true,
             also_addressed: vec!["sales@x.example".into(), "press@x.example".into()],
             earlier: Some("/dashboard/support/202611-0001?before=1".into()),
-            trail: vec![TrailLine { text: "Status".into(), actor: Some("Mara".into()), at }],
+            trail: vec![TrailLine { text: "Status".into(), actor: Some("Mara".into()), at: at.clone() }],
             can: Can {
                 write: true,
                 reply: true,

@@ -182,11 +182,11 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/users/" | "/dashboard/settings/users/" | "/api/support/coverage/" | "/platform-admin/team/coverage/" => {
             place.user
         }
-        "/api/tenants/" => place.tenant.0,
+        "/api/tenants/" | "/dashboard/settings/tenants/" => place.tenant.0,
         "/api/mailboxes/" | "/dashboard/settings/mailboxes/" => place.mailbox,
         "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
         "/api/support/canned-replies/" | "/dashboard/settings/canned/" => canned(s, place).await,
-        "/api/support/categories/" => place.category,
+        "/api/support/categories/" | "/dashboard/settings/categories/" => place.category,
         "/api/support/attachments/" if route.path.ends_with("/{page}") => return filled(route.path, &[place.pdf, 1]),
         "/api/support/attachments/" if route.path.ends_with("/thumbnail") => place.pdf,
         "/api/support/attachments/" => place.attachment,

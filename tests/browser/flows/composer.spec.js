@@ -199,3 +199,22 @@ test("@script files go up as they are chosen, and the message takes them", async
   await form.getByRole("button", { name: t("send"), exact: true }).click();
   await expect(page.getByRole("article").getByRole("link", { name: "log.txt" })).toBeVisible();
 });
+
+test("@script a file on its way shows how far it is", async ({ agent: page, server, t }) => {
+  await openTicket(page, server, "Progress");
+  const wire = await page.context().newCDPSession(page);
+  const speed = (uploadThroughput) => wire.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+  await wire.send("Network.enable");
+  await speed(200_000);
+  const form = page.locator("form.compose-reply");
+  await form.locator("input[type=file]").setInputFiles({ name: "slow.txt", mimeType: "text/plain", buffer: Buffer.alloc(1_500_000, 97) });
+  const bar = form.locator(".chosen progress");
+  await expect(bar).toBeVisible();
+  await expect.poll(() => bar.evaluate((node) => node.value)).toBeGreaterThan(0);
+  expect(await bar.evaluate((node) => node.value)).toBeLessThan(1);
+  await speed(-1);
+  await expect(bar).toHaveCount(0, { timeout: 20_000 });
+  await form.getByLabel(t("reply-label")).fill("The file is attached.");
+  await form.getByRole("button", { name: t("send"), exact: true }).click();
+  await expect(page.getByRole("article").getByRole("link", { name: "slow.txt" })).toBeVisible();
+});

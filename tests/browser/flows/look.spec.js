@@ -26,7 +26,7 @@ async function pagesOf({ agent, browser, server, complaints, language, javaScrip
 }
 
 test("@script every page can be read by everybody, in light and dark", async ({ agent, browser, server, complaints }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(180_000);
   const { pages, close } = await pagesOf({ agent, browser, server, complaints, language: "en", javaScriptEnabled: true });
   for (const [on, name, path, act, status] of pages) {
     // Colours are the same at any width.
@@ -47,7 +47,7 @@ test("@script every page can be read by everybody, in light and dark", async ({ 
 });
 
 test("every page fits", async ({ agent, browser, server, complaints, language, javaScriptEnabled }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(180_000);
   const { pages, close } = await pagesOf({ agent, browser, server, complaints, language, javaScriptEnabled });
   for (const [on, name, path, act, status] of pages) {
     await on.setViewportSize({ width: 1440, height: 900 });

@@ -9,6 +9,30 @@ test("filters narrow the list and can be cleared", async ({ agent: page, server,
   await expect(page.locator(`#t-${pid}`)).toBeVisible();
 });
 
+test("dates narrow the list to what was made between them, both days whole", async ({ agent: page, server, t }) => {
+  const { pid } = await deliver(server, { from: "dates@shop.example", to: mailbox, subject: "Dates", text: "Hello" });
+  const row = page.locator(`#t-${pid}`);
+  const day = (ahead) => new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
+  await page.goto("/dashboard/support?view=all&requester=dates@shop.example");
+  const open = page.locator("details.filters");
+  const filter = async (since, until) => {
+    if (!(await open.evaluate((d) => d.open))) await open.locator("> summary").click();
+    await page.getByLabel(t("field-since"), { exact: true }).fill(since);
+    await page.getByLabel(t("field-until"), { exact: true }).fill(until);
+    await page.getByRole("button", { name: t("apply") }).click();
+    await expect(page).toHaveURL(new RegExp(`since=${since}.*until=${until}`));
+  };
+  // The requester stays in the search: the filters have no field for it.
+  await filter(day(-1), day(1));
+  await expect(row).toBeVisible();
+  await filter(day(0), day(0));
+  await expect(row).toBeVisible();
+  await filter(day(1), day(2));
+  await expect(row).toHaveCount(0);
+  await filter(day(-9), day(-1));
+  await expect(row).toHaveCount(0);
+});
+
 test("paging shows every ticket once", async ({ agent: page, server, t }) => {
   const wanted = new Set();
   for (let n = 0; n < 60; n += 1) {

@@ -79,6 +79,14 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
   await page.locator("#snooze-words").fill("in 3 months");
   await page.locator("#snooze .set .btn").click();
   await expect(page.locator(".facts .snoozed")).toBeVisible();
+  // A company with a short name that cannot be.
+  const refusedTenant = async (on) => {
+    await on.locator(".settings-head summary").click();
+    await on.locator("#name-new").fill("A company with a name that goes on and on");
+    await on.locator("#slug-new").fill("No Slug");
+    await on.locator(".settings-head .btn--main").click();
+    await expect(on.getByRole("alert")).toBeVisible();
+  };
   // What is shown becomes a view, which is open to be changed.
   const view = async (on) => {
     await on.locator(".save-view > summary").click();
@@ -133,6 +141,10 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "outbox", "/dashboard/mail/outbox"],
     [page, "outbox-failed", failed],
     [page, "ticket-erase", ticket, (on) => on.locator(".erase summary").first().click()],
+    [page, "settings-tenants", "/dashboard/settings/tenants", (on) => on.locator("#tenant-1 summary").click()],
+    [page, "settings-tenants-refused", "/dashboard/settings/tenants", refusedTenant],
+    [page, "settings-categories", "/dashboard/settings/categories", (on) => on.locator(".settings-head summary").click()],
+    [page, "merge", `/dashboard/support/merge?tickets=${mail.pid},${put}`],
     [page, "settings-mailboxes", "/dashboard/settings/mailboxes"],
     [page, "settings-spam", "/dashboard/settings/spam"],
     [page, "settings-suppressions", "/dashboard/settings/suppressions"],

@@ -12,7 +12,7 @@ const binary = process.env.POSTROOM_BINARY ?? join(root, process.env.CARGO_TARGE
 export const admin = { email: "ada@desk.example", password: "correct horse battery staple" };
 export const mailbox = "help@desk.example";
 
-export async function startServer() {
+export async function startServer(settings = {}) {
   if (!existsSync(binary)) throw new Error("the binary is missing: cargo build --workspace --bins");
   const folder = await mkdtemp(join(tmpdir(), "postroom-browser-"));
   const portFile = join(folder, "port");
@@ -33,6 +33,7 @@ export async function startServer() {
       POSTROOM_FETCH_NETWORKS: "127.0.0.1",
       POSTROOM_ADMIN_EMAIL: admin.email,
       POSTROOM_ADMIN_PASSWORD: admin.password,
+      ...settings,
     },
   });
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => log.push(bytes));

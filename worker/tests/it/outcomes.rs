@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mail_parser::{MessageParser, MimeHeaders};
+use shared::access::Actor;
 use shared::app::App;
 use shared::ids::TicketId;
 use shared::mail_in::types::Facts;
@@ -142,6 +143,35 @@ async fn one_of_three_recipients_is_refused() {
         let ids: Vec<String> = sink.received().iter().map(|m| message_id(&m.data)).collect();
         assert!(ids.len() == 2 && ids[0] == ids[1], "all copies are one message: {ids:?}");
         assert_eq!(count(&app, "SELECT COUNT(*) FROM ticket_events WHERE kind = 'MAIL_FAILED'").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_that_reaches_nobody_is_its_authors_draft_again() {
+    on_both_apps(async |app| {
+        let sink = sink().await;
+        let ingest = Ingest::start(app.clone());
+        let of_somebody = "UPDATE ticket_messages SET author_id = (SELECT MIN(id) FROM users) WHERE side = 'agent'";
+        let drafts = "SELECT COUNT(*) FROM drafts WHERE kind = 'reply' AND body = 'Try again now.'";
+        sink.add_rule(Rule::answer(Step::Rcpt, "550 5.1.1 no such user").rcpt("gone@customer.example"));
+        answered(&app, &sink, &["gone@customer.example"]).await;
+        change(&app, of_somebody).await;
+        assert_eq!(drain(&dispatcher(&app, &sink)).await.of(Dead), 1);
+        assert_eq!(count(&app, drafts).await, 0, "whoever has it would get it twice");
+
+        let id = ticket(&app, &ingest, "lost@customer.example").await.ticket_id.expect("a ticket was made");
+        drain(&dispatcher(&app, &sink)).await;
+        sink.add_rule(Rule::answer(Step::Rcpt, "550 5.7.1 not here").rcpt("lost@customer.example").times(1));
+        let mails = answer(&app, Answer { ticket: id, body: "Try again now.", cc: &[], file: None }).await;
+        change(&app, of_somebody).await;
+        assert_eq!(drain(&dispatcher(&app, &sink)).await.of(Dead), 1);
+        assert_eq!(count(&app, drafts).await, 1);
+
+        // Once it leaves after all, it is no draft any more.
+        outbox::retry(&app, &Actor::system(), mails[0], None).await.expect("it is tried again");
+        assert_eq!(count(&app, drafts).await, 0);
+        assert_eq!(drain(&dispatcher(&app, &sink)).await.of(Sent), 1);
     })
     .await;
 }
