@@ -11,7 +11,10 @@ const fresh = async () => {
   const here = ticket ? `/dashboard/support/${ticket}${location.search}` : main.dataset.own;
   const answer = await fetch(here, { headers: { accept: "text/html" } });
   if (!answer.ok || answer.redirected) return null;
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // Made ready as this page was, so that only what changed differs.
+  dispatchEvent(new CustomEvent("postroom:drawn", { detail: page }));
+  return page;
 };
 
 // One question at a time, and one more for all that came meanwhile.

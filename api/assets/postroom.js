@@ -20,8 +20,10 @@ function ready(part) {
   for (const button of part.querySelectorAll("form[data-auto] button")) button.hidden = true;
   // Where the reader chose no time zone, their browser's is meant, and shown.
   for (const field of part.querySelectorAll("[data-zone]")) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+  const { lang } = document.documentElement;
+  const own = navigator.languages.find((language) => language.startsWith(lang)) ?? lang;
   for (const text of part.querySelectorAll("[data-until]")) {
-    const at = new Date(text.dataset.until).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    const at = new Date(text.dataset.until).toLocaleString(own, { dateStyle: "medium", timeStyle: "short" });
     text.textContent = text.dataset.text.replace("#", at);
   }
 }

@@ -350,7 +350,12 @@ pub async fn snooze(
             let undo = done.undo.map_or_else(String::new, |undo| format!("&undo={}", bulk::write_undo(&[undo])));
             Ok(Redirect::to(&format!("{}?did={did}{undo}", TicketLink::new(&done.pid).href)).into_response())
         }
-        Err(e) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
+        Err(e) => {
+            let problem: Problem = e.into();
+            // Words that came too late are no reply that crossed another one.
+            let typed = (problem.shown().code != codes::STALE_TICKET.code).then_some(&form);
+            refuse(&api, &visit, &which, problem, typed).await
+        }
     }
 }
 
