@@ -37,6 +37,7 @@ pub mod markdown;
 pub mod messages;
 pub mod previews;
 pub mod ratings;
+pub mod redact;
 pub mod s3;
 pub mod saved_views;
 pub mod search;

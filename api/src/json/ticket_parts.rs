@@ -12,7 +12,8 @@ use serde::Deserialize;
 use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::clock::Time;
-use shared::ids::{MessageId, TicketId, UserId};
+use shared::ids::{AttachmentId, MessageId, TicketId, UserId};
+use shared::redact::Redaction;
 use shared::tickets::bulk::{self, Act};
 use shared::tickets::snooze::{self, Until};
 use shared::tickets::{self, Participation, Whom};
@@ -175,6 +176,39 @@ pub async fn unmerge(
     let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
     let id = tickets::unmerge(app, actor, &which, version.or_body(None)?).await?;
     Ok(axum::Json(whole(app, actor, &id.into()).await?))
+}
+
+/// What is taken out of a message.
+#[derive(Debug, Deserialize)]
+pub struct RedactBody {
+    message_id: Option<MessageId>,
+    #[serde(default)]
+    words: Vec<String>,
+    #[serde(default)]
+    attachments: Vec<AttachmentId>,
+    expected_version: Option<i64>,
+}
+
+/// `POST /api/support/tickets/{id}/redact {message_id, words, attachments}`: takes words or files of a message out for good;
+/// 200 and the ticket.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn redact(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<RedactBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsRedact, body).await?;
+    let message = b.message_id.ok_or_else(|| Problem::validation(vec![FieldError::required("message_id")]));
+    let message = judged(app, actor, &which, Capability::TicketsRedact, message).await?;
+    let expected_version = version.or_body(b.expected_version)?;
+    let what = Redaction { message, words: b.words, files: b.attachments, expected_version };
+    shared::redact::redact(app, actor, &which, what).await?;
+    Ok(axum::Json(whole(app, actor, &which).await?))
 }
 
 /// What of a ticket becomes one of its own.

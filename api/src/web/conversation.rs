@@ -95,6 +95,8 @@ pub struct Parts<'a> {
     pub events: &'a [EventView],
     /// Whether the reader may make messages tickets of their own.
     pub may_split: bool,
+    /// Whether the reader may take words and files of messages out for good.
+    pub may_redact: bool,
     /// How far the reader had read before, if they ever looked.
     pub read: Option<i64>,
     /// What users are called.
@@ -220,6 +222,7 @@ impl Parts<'_> {
                 i18n::text(locale, "forwarded-by", &[("name", &name)])
             }),
             split: self.may_split.then(|| format!("{}/messages/{}/split", self.url, m.id)),
+            redact: self.may_redact.then(|| format!("{}/messages/{}/redact", self.url, m.id)),
             withdrawn: m.withdrawn_at.is_some(),
             at: When::new(locale, m.created_at, self.now),
             text: match written {
@@ -255,6 +258,7 @@ impl Parts<'_> {
     fn file(&self, file: &File) -> FileLink {
         let href = format!("/api/support/attachments/{}", file.id);
         FileLink {
+            id: file.id,
             filename: deceit::shown(&file.filename),
             size: format::size(self.locale, file.size_bytes.unsigned_abs()),
             glyph: if file.content_type.starts_with("image/") { "image" } else { "file" },
@@ -443,6 +447,7 @@ mod tests {
         let parts = Parts {
             read: None,
             may_split: false,
+            may_redact: false,
             url: "/dashboard/support/202611-0001",
             reader: None,
             cut: false,

@@ -144,6 +144,7 @@ impl Captured {
             _ => mail.body_text.clone(),
         };
         let file = |part: &shared::mail_in::types::Part| FileLink {
+            id: 0,
             filename: part.filename.clone(),
             size: format::size(locale, part.bytes.len() as u64),
             glyph: "file",
@@ -359,6 +360,7 @@ impl Page for DevMailPage {
             html: Some("/dev/mail/1/html".into()),
             text: "Hello".into(),
             files: vec![FileLink {
+                id: 0,
                 filename: "a".into(),
                 size: "1 KB".into(),
                 glyph: "file",

@@ -120,6 +120,8 @@ impl TicketLink {
 /// A file of a message.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileLink {
+    /// Its row.
+    pub id: i64,
     /// Its name.
     pub filename: String,
     /// Its size in words.

@@ -305,6 +305,7 @@ async fn entries(
         may_raw: false,
         may_act: false,
         may_split: false,
+        may_redact: false,
         cut: page.earlier.is_some(),
         messages: &page.messages,
         files: &files,

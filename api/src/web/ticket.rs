@@ -284,6 +284,8 @@ pub struct Message {
     pub forwarded: Option<String>,
     /// Where to make it a ticket of its own.
     pub split: Option<String>,
+    /// Where to take words or files of it out for good.
+    pub redact: Option<String>,
     /// It was taken back before it left.
     pub withdrawn: bool,
     /// When.
@@ -470,6 +472,7 @@ mod tests {
             exact: "Fri 20 Nov 2026".into(),
         };
         let file = FileLink {
+            id: 1,
             filename: "log.txt".into(),
             size: "38 KB".into(),
             glyph: "file",
@@ -511,6 +514,7 @@ mod tests {
             auto: Some("out of office".into()),
             forwarded: Some("forwarded by Mara".into()),
             split: Some("/dashboard/support/202611-0001/messages/1/split".into()),
+            redact: Some("/dashboard/support/202611-0001/messages/1/redact".into()),
             withdrawn: false,
             at: at.clone(),
             text: "Hello".into(),

@@ -17,6 +17,7 @@ use shared::access::{Actor, Capability};
 use shared::drafts;
 use shared::ids::{MessageId, TicketId, UserId};
 use shared::messages::{self, MessageKind, Post};
+use shared::redact::Redaction;
 use shared::tickets::bulk::{self, Act};
 use shared::tickets::{self, Priority, Status, TicketRef};
 
@@ -356,6 +357,35 @@ pub async fn snooze(
             let typed = (problem.shown().code != codes::STALE_TICKET.code).then_some(&form);
             refuse(&api, &visit, &which, problem, typed).await
         }
+    }
+}
+
+/// `POST /dashboard/support/{ticket}/messages/{message}/redact`: words, one passage a line, and files, once it was confirmed.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn redact(
+    State(api): State<Api>,
+    visit: Visit,
+    Path((which, message)): Path<(String, MessageId)>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = reference(&which);
+    let actor = visit.actor()?;
+    tickets::find(&api.app, actor, &which).await?;
+    actor.require(Capability::TicketsRedact)?;
+    if form.get("confirm") != "1" {
+        return refuse(&api, &visit, &which, Problem::new(codes::NOT_CONFIRMED), None).await;
+    }
+    let what = Redaction {
+        message,
+        words: form.text("words").lines().map(str::to_owned).collect(),
+        files: form.all("file").filter_map(|id| id.parse().ok()).collect(),
+        expected_version: None,
+    };
+    match shared::redact::redact(&api.app, actor, &which, what).await {
+        Ok(_) => back(&api, actor, &which, "redact", Some(message)).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
 

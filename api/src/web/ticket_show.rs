@@ -144,6 +144,7 @@ pub async fn answer(
     };
     let parts = Parts {
         may_split: actor.can(Capability::TicketsMerge) && view.ticket.message_count > 1,
+        may_redact: actor.can(Capability::TicketsRedact) && view.ticket.erased_at.is_none(),
         url: &url,
         locale: visit.locale,
         now: visit.now,

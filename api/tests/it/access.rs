@@ -290,7 +290,7 @@ async fn of_ticket(s: &Server, route: &Route, stage: &Stage, place: &Place, writ
         let held = s.post(&url).bearer(&writer.token).json(held).send().await.expect(201);
         return filled(route.path, &[new, id(&held["id"])]);
     }
-    if route.path.ends_with("/messages/{message}/split") {
+    if ["/messages/{message}/split", "/messages/{message}/redact"].iter().any(|act| route.path.ends_with(act)) {
         let url = format!("/api/support/tickets/{new}/messages");
         let note = json!({"body": "Another matter", "kind": "note"});
         let note = s.post(&url).bearer(&stage.boss.token).json(note).send().await.expect(201);

@@ -26,6 +26,7 @@ mod previews;
 mod processes;
 mod providers;
 mod ratings;
+mod redacting;
 mod round_trip;
 mod sending;
 mod smtp;

@@ -44,7 +44,7 @@ pub async fn remove_blobs(app: &App) -> Result<u64> {
 }
 
 /// As [`remove_blobs`], right after an erasure: what fails is the housekeeping's to try again.
-pub(super) async fn remove_now(app: &App) {
+pub(crate) async fn remove_now(app: &App) {
     if let Err(e) = remove_blobs(app).await {
         tracing::warn!(error = &e as &dyn std::error::Error, "erased bytes are removed later");
     }

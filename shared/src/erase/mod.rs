@@ -14,6 +14,7 @@ mod sql;
 mod tests;
 
 pub use blobs::remove_blobs;
+pub(crate) use blobs::remove_now;
 pub use forget::{Forgotten, forget};
 
 use crate::access::{Actor, Capability, Refused};
@@ -22,10 +23,10 @@ use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
 use crate::drafts;
 use crate::events::{By, EventKind};
-use crate::ids::{MessageId, TenantId, TicketId, UserId};
+use crate::ids::{AttachmentId, MailId, MessageId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::OutboxState;
-use crate::store::{Scope, Tx};
-use crate::tickets::{self, Change, Error, Folder, Status, TicketRef, Work, by};
+use crate::store::{self, Scope, Tx};
+use crate::tickets::{self, Change, Error, Folder, Status, Ticket, TicketRef, Work, by};
 use crate::users::{self, User};
 use reach::Reach;
 use serde_json::json;
@@ -90,6 +91,28 @@ pub async fn person(app: &App, actor: &Actor, id: UserId) -> Result<Erased, Refu
     tx.commit().await?;
     blobs::remove_now(app).await;
     Ok(erased)
+}
+
+/// Takes the octets of some mails of a ticket, and some of its files, as erasing takes them; also answers kept for repeated
+/// requests. Returns how many mails there were, repeats included. The bytes themselves go with [`remove_now`], after the
+/// commit.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+pub(crate) async fn octets(
+    tx: &mut Tx,
+    ticket: &Ticket,
+    mails: &[MailId],
+    files: &[AttachmentId],
+    at: Time,
+) -> store::Result<usize> {
+    let repeats = sql::repeats_of(tx, mails).await?;
+    let mails = [mails, &repeats].concat();
+    sql::empty_files(tx, files, at).await?;
+    let n = sql::empty_mails(tx, ticket.tenant_id, &mails, at).await?;
+    sql::forget_answers(tx, &ticket.pid).await?;
+    sql::release_blobs(tx, ticket.tenant_id).await?;
+    Ok(n as usize)
 }
 
 /// Of a ticket's refusals only these two can meet a person's erasure.
@@ -158,7 +181,7 @@ async fn empty(tx: &mut Tx, work: &mut Work<'_>, reach: &Reach, who: By, why: &'
     }
     erased.files = reach.files.len();
     sql::empty_outgoing(tx, reach, at).await?;
-    sql::empty_files(tx, reach, at).await?;
+    sql::empty_files(tx, &reach.files, at).await?;
     sql::empty_messages(tx, &reach.messages).await?;
     sql::empty_mails(tx, reach.tenant, &reach.mails, at).await?;
     sql::empty_values(tx, &reach.tickets, None).await?;

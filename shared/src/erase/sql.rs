@@ -182,8 +182,8 @@ pub(super) async fn readdress_outgoing(tx: &mut Tx, ids: &[OutboxId], nobody: &s
 }
 
 /// A file's row stays, as its id was given out; its name, kind and bytes go, and so do links to it.
-pub(super) async fn empty_files(tx: &mut Tx, reach: &Reach, at: Time) -> Result<()> {
-    exec_in(tx, &reach.files, |ids| {
+pub(super) async fn empty_files(tx: &mut Tx, files: &[AttachmentId], at: Time) -> Result<()> {
+    exec_in(tx, files, |ids| {
         sql("INSERT INTO doomed_blobs (tenant_id, sha256, since, due_at, tries) SELECT DISTINCT tenant_id, sha256, ")
             .arg(at)
             .push(", ")
@@ -193,16 +193,15 @@ pub(super) async fn empty_files(tx: &mut Tx, reach: &Reach, at: Time) -> Result<
             .push(" ON CONFLICT (tenant_id, sha256) DO NOTHING")
     })
     .await?;
-    exec_in(tx, &reach.files, |ids| {
+    exec_in(tx, files, |ids| {
         sql("UPDATE attachments SET filename = 'erased', original_filename = NULL, sha256 = NULL, size_bytes = 0, \
              content_type = 'application/octet-stream', sniffed_type = NULL, content_id = NULL, meta = NULL, \
              preview = NULL WHERE id IN ")
         .among(ids.iter().copied())
     })
     .await?;
-    exec_in(tx, &reach.files, |ids| sql("DELETE FROM thumbnails WHERE attachment_id IN ").among(ids.iter().copied()))
-        .await?;
-    exec_in(tx, &reach.files, |ids| {
+    exec_in(tx, files, |ids| sql("DELETE FROM thumbnails WHERE attachment_id IN ").among(ids.iter().copied())).await?;
+    exec_in(tx, files, |ids| {
         sql("UPDATE file_links SET revoked_at = ")
             .arg(at)
             .push(" WHERE revoked_at IS NULL AND attachment_id IN ")

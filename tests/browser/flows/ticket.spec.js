@@ -86,3 +86,15 @@ test("a file goes with a reply and can be read back", async ({ agent: page, serv
   expect(answer.headers()["content-disposition"]).toMatch(/^attachment/);
   expect(answer.headers()["x-content-type-options"]).toBe("nosniff");
 });
+
+test("words are taken out of a message for good", async ({ agent: page, server, t }) => {
+  await openTicket(page, server, "Too much said");
+  const message = page.getByRole("article").filter({ hasText: "Can you help?" });
+  await message.getByText(t("redact"), { exact: true }).click();
+  await message.getByLabel(t("redact-words")).fill("you help");
+  await message.getByLabel(t("redact-confirm")).check();
+  await message.getByRole("button", { name: t("redact-do") }).click();
+  await expect(page.getByRole("status").filter({ hasText: t("did-redact") })).toBeVisible();
+  await expect(page.getByRole("article").filter({ hasText: "Can █████?" })).toBeVisible();
+  await expect(page.getByText("Can you help?")).toHaveCount(0);
+});

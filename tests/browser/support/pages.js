@@ -145,6 +145,7 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "settings-tenants-refused", "/dashboard/settings/tenants", refusedTenant],
     [page, "settings-categories", "/dashboard/settings/categories", (on) => on.locator(".settings-head summary").click()],
     [page, "merge", `/dashboard/support/merge?tickets=${mail.pid},${put}`],
+    [page, "ticket-redact", `/dashboard/support/${filed.pid}`, (on) => on.locator(".redact > summary").first().click()],
     [page, "settings-mailboxes", "/dashboard/settings/mailboxes"],
     [page, "settings-spam", "/dashboard/settings/spam"],
     [page, "settings-suppressions", "/dashboard/settings/suppressions"],
