@@ -4,6 +4,7 @@
 //! every other.
 
 use crate::extract::origin;
+use crate::ops::latency;
 use crate::problem::{Problem, REQUEST_ID, Shown, codes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -146,7 +147,9 @@ fn count(method: &Method, route: &str, status: StatusCode, began: Instant) {
     let labels =
         [("method", method_label(method)), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
     metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", &labels[..2]).record(began.elapsed().as_secs_f64());
+    let took = began.elapsed();
+    metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+    latency::record(method.as_str(), route, took);
 }
 
 /// A label has few values, whatever a client invents.

@@ -3,7 +3,7 @@
 use crate::extract::{Caller, Peer};
 use crate::json::{
     attachments, audit, auth, bulk, canned, categories, coverage, dkim, drafts, events, file_links, imap_accounts,
-    joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search, suppressions, tenants,
+    joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search, suppressions, system, tenants,
     ticket_parts, tickets, tokens, two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
@@ -274,6 +274,8 @@ fn administration(r: Routes) -> Routes {
         .get("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::get)
         .put("/platform-admin/team/coverage/{admin_id}", Who::User, coverage::set)
         .get("/api/audit", Who::User, audit::list)
+        .get("/api/system", Who::User, system::show)
+        .post("/api/system/doctor", Who::User, system::look)
 }
 
 fn inbound(r: Routes) -> Routes {
@@ -468,6 +470,8 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/support/joins/{id}/join", Who::User, web::joins::join)
         .post("/dashboard/support/joins/{id}/new", Who::User, web::joins::keep_apart)
         .get("/dashboard/support/{ticket}", Who::User, web::ticket_show::show)
+        .get("/dashboard/system", Who::User, web::system::show)
+        .post("/dashboard/system/doctor", Who::User, web::system::look)
         .get("/dashboard/support/{ticket}/files/{file}", Who::User, web::look::show)
         .get("/dashboard/support/{ticket}/messages/{message}/html", Who::User, web::message_html::html)
         .get("/dashboard/support/{ticket}/messages/{message}/image", Who::User, web::message_html::image)

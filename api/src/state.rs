@@ -2,7 +2,9 @@
 
 use axum::extract::FromRef;
 use shared::app::App;
+use shared::clock::{Time, now};
 use shared::mail_in::Ingest;
+use shared::system::Checkup;
 
 /// The state of every handler. Cheap to clone.
 #[derive(Clone)]
@@ -11,12 +13,16 @@ pub struct Api {
     pub app: App,
     /// Keeps and applies what comes in by this process's doors.
     pub ingest: Ingest,
+    /// The doctor of this process.
+    pub checkup: Checkup,
+    /// Since when this process serves.
+    pub started_at: Time,
 }
 
 impl Api {
     /// Starts the loops on the current runtime.
     pub fn new(app: App) -> Api {
-        Api { ingest: Ingest::start(app.clone()), app }
+        Api { ingest: Ingest::start(app.clone()), app, checkup: Checkup::default(), started_at: now() }
     }
 }
 

@@ -46,6 +46,7 @@ pub mod sessions;
 pub mod setup;
 pub mod spool;
 pub mod store;
+pub mod system;
 pub mod tenants;
 pub mod text_enum;
 pub mod tickets;

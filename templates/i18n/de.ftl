@@ -1212,6 +1212,44 @@ differs-message-visible_text = Text ohne Zitate
 differs-message-mail_view = Daneben gezeigt
 differs-message-files = Dateien
 
+## The system page
+settings-system = System
+system-versions = Versionen
+system-version = Postroom
+system-database = Datenbank
+system-schema = Neueste Migration
+system-started = Läuft seit
+system-migrations = Alle Migrationen
+system-doctor = Doktor
+system-look = Jetzt nachsehen
+system-running = Die Zeilen werden durchgesehen. Laden Sie die Seite gleich noch einmal.
+system-looked = Zuletzt nachgesehen
+system-never = Seit dem Start nicht nachgesehen
+system-error = Nachsehen ging nicht:
+system-ok = Gilt
+system-wrong = Falsch
+system-rows = { $count } Zeilen
+system-latency = Wie lange Antworten dauern
+system-latency-text = Millisekunden auf diesem Server seit seinem Start, die langsamsten zuerst; die Werte können um ein Fünftel zu hoch sein. Seiten sollen in 95 von 100 Fällen binnen 30 ms antworten.
+system-route = Route
+system-count = Antworten
+system-p50 = p50
+system-p95 = p95
+system-slow = über dem Ziel
+ready-worker_silent = Seit einer halben Minute war kein Worker zu sehen: Mail wartet.
+ready-mail_unsent = Fällige Mail wartet seit mehr als fünf Minuten.
+ready-mail_undecided = Empfangene Mail wartet seit mehr als fünf Minuten.
+promise-1 = Jede empfangene Mail hat ihre Bytes und wurde entschieden
+promise-2 = Aus einer Mail wurde eine Nachricht
+promise-3 = Ticketnummern sind lückenlos je Firma und Monat
+promise-4 = Jede Änderung hat ihr Ereignis, und die Hashes bilden eine Kette
+promise-5 = Jede öffentliche Antwort hat ihre ausgehende Mail, und keine hängt fest
+promise-6 = Zu jedem Anhang ist die Datei da
+promise-7 = Keine Zeile zeigt zu einer anderen Firma
+promise-8 = Empfangene Mail ist, wie sie empfangen wurde
+promise-9 = Was auf den Versand wartet, ist auch ohne Warteschlange zu finden
+promise-10 = Die Zahlen der Ansichten sind die der Tickets
+
 ## Ein Absendername, der wie ein anderer aussieht
 mail-flag-name_of_team = heißt wie jemand von Ihnen
 mail-flag-title-name_of_team = Der Absender trägt den Namen eines Teammitglieds oder Ihrer Stelle, die Adresse gehört nicht dazu. Prüfen Sie die Adresse, bevor Sie ihr trauen.

@@ -1212,6 +1212,44 @@ differs-message-visible_text = Text without quotes
 differs-message-mail_view = Shown beside it
 differs-message-files = Files
 
+## The system page
+settings-system = System
+system-versions = Versions
+system-version = Postroom
+system-database = Database
+system-schema = Newest migration
+system-started = Running since
+system-migrations = All migrations
+system-doctor = Doctor
+system-look = Look now
+system-running = Looking at the rows. Load this page again in a moment.
+system-looked = Last looked
+system-never = Not looked since the start
+system-error = It could not look:
+system-ok = Holds
+system-wrong = Wrong
+system-rows = { $count } rows
+system-latency = How long answers take
+system-latency-text = Milliseconds on this server since it started, the slowest first; figures may be a fifth too high. Pages should answer 95 of 100 times within 30 ms.
+system-route = Route
+system-count = Answers
+system-p50 = p50
+system-p95 = p95
+system-slow = over its budget
+ready-worker_silent = No worker was seen for half a minute: mail waits.
+ready-mail_unsent = Mail that is due has waited for more than five minutes.
+ready-mail_undecided = Received mail has waited for more than five minutes.
+promise-1 = Every received mail has its bytes and was decided
+promise-2 = One mail made one message
+promise-3 = Ticket numbers are gapless per company and month
+promise-4 = Every change has its event, and the hashes chain
+promise-5 = Every public reply has its outgoing mail, and none is stuck
+promise-6 = Every attachment’s file is there
+promise-7 = No row points across companies
+promise-8 = Received mail is as it was received
+promise-9 = What waits to be sent needs no queue to be found
+promise-10 = The views’ counts are those of the tickets
+
 ## A sender’s name that looks like somebody else’s
 mail-flag-name_of_team = named like one of you
 mail-flag-title-name_of_team = The sender’s name is a team member’s or the desk’s, the address is not. Look at the address before you trust it.

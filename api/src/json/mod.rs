@@ -27,6 +27,7 @@ pub mod previews;
 pub mod search;
 pub mod shapes;
 pub mod suppressions;
+pub mod system;
 pub mod tenants;
 pub mod ticket_parts;
 pub mod tickets;

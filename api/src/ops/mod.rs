@@ -1,5 +1,6 @@
 //! Operations: is it alive, is it ready, how much of everything.
 
+pub mod latency;
 pub mod metrics;
 mod queue;
 

@@ -6,7 +6,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use shared::access::{Denied, Noun, Refused};
 use shared::sessions::{AuthError, ChangeError, LoginError};
-use shared::{blobs, mail_in, store, tickets};
+use shared::{blobs, mail_in, store, system, tickets};
 
 impl From<store::Error> for Problem {
     fn from(e: store::Error) -> Self {
@@ -75,6 +75,15 @@ impl From<MultipartError> for Problem {
 impl From<Denied> for Problem {
     fn from(e: Denied) -> Self {
         Problem::new(codes::FORBIDDEN).detail(e.to_string())
+    }
+}
+
+impl From<system::Error> for Problem {
+    fn from(e: system::Error) -> Problem {
+        match e {
+            system::Error::Denied(e) => e.into(),
+            system::Error::Store(e) => e.into(),
+        }
     }
 }
 

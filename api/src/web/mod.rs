@@ -49,6 +49,7 @@ pub mod settings;
 pub mod snoozed;
 pub mod spam_rules;
 pub mod story;
+pub mod system;
 pub mod tenants;
 pub mod ticket;
 pub mod ticket_acts;

@@ -160,7 +160,7 @@ pub struct FetchedRow {
 }
 
 /// The pages, by what one must be able to do to see them.
-const TABS: [(&str, &str, Capability); 9] = [
+const TABS: [(&str, &str, Capability); 10] = [
     ("users", "/dashboard/settings/users", Capability::UsersManage),
     ("tenants", "/dashboard/settings/tenants", Capability::SettingsManage),
     ("categories", "/dashboard/settings/categories", Capability::CategoriesManage),
@@ -170,11 +170,15 @@ const TABS: [(&str, &str, Capability); 9] = [
     ("fetching", "/dashboard/settings/fetching", Capability::MailboxesManage),
     ("spam", "/dashboard/settings/spam", Capability::SettingsManage),
     ("canned", "/dashboard/settings/canned", Capability::CannedUse),
+    ("system", "/dashboard/system", Capability::SettingsManage),
 ];
 
 /// Returns the pages of settings that somebody may see.
 pub fn tabs(actor: &Actor, current: &str) -> Vec<Tab> {
-    let seen = TABS.iter().filter(|(.., capability)| actor.can(*capability));
+    let seen = TABS.iter().filter(|(key, _, capability)| match *key {
+        "system" => shared::system::require(actor).is_ok(),
+        _ => actor.can(*capability),
+    });
     seen.map(|&(key, href, _)| Tab { key, href, current: key == current }).collect()
 }
 

@@ -32,6 +32,7 @@ mod sending;
 mod smtp;
 mod snooze;
 mod spam;
+mod system;
 mod tickets;
 mod two_factor;
 mod views;

@@ -17,6 +17,19 @@ pub async fn now(ex: &mut impl Exec) -> Result<Time> {
     Ok(at)
 }
 
+/// Returns the database's kind and version: `SQLite 3.51.3`, `PostgreSQL 15.18`.
+///
+/// # Errors
+/// See [`super::Error`].
+pub async fn version(ex: &mut impl Exec) -> Result<String> {
+    let (kind, q) = match ex.is_sqlite() {
+        true => ("SQLite", sql("SELECT sqlite_version()")),
+        false => ("PostgreSQL", sql("SELECT current_setting('server_version')")),
+    };
+    let (version,): (String,) = q.one(ex).await?;
+    Ok(format!("{kind} {}", version.split_whitespace().next().unwrap_or_default()))
+}
+
 /// Returns an expression for the present moment by the database's clock, to be read beside other columns as
 /// `Option<Time>`; NULL where that is this host's.
 pub fn clock(ex: &impl Exec) -> &'static str {

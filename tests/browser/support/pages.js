@@ -37,6 +37,10 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     await on.locator("main .btn--main").click();
     await on.waitForLoadState();
   };
+  const submitDoctor = async (on) => {
+    await on.locator("#doctor button").click();
+    await expect(on.locator(".findings li")).toHaveCount(10);
+  };
   const sent = async (on) => {
     await on.locator("#email").fill("a-person-with-a-rather-long-name@company.example");
     await on.locator("#subject").fill("From the form");
@@ -146,6 +150,7 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "settings-categories", "/dashboard/settings/categories", (on) => on.locator(".settings-head summary").click()],
     [page, "merge", `/dashboard/support/merge?tickets=${mail.pid},${put}`],
     [page, "ticket-redact", `/dashboard/support/${filed.pid}`, (on) => on.locator(".redact > summary").first().click()],
+    [page, "system", "/dashboard/system", submitDoctor],
     [page, "settings-mailboxes", "/dashboard/settings/mailboxes"],
     [page, "settings-spam", "/dashboard/settings/spam"],
     [page, "settings-suppressions", "/dashboard/settings/suppressions"],
