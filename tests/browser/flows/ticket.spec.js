@@ -78,7 +78,7 @@ test("a file goes with a reply and can be read back", async ({ agent: page, serv
     buffer: Buffer.from("Step one: breathe.\n"),
   });
   await reply.getByRole("button", { name: t("send"), exact: true }).click();
-  const link = page.getByRole("article").getByRole("link", { name: "guide.txt" });
+  const link = page.getByRole("article").getByRole("link", { name: t("download-file", { name: "guide.txt" }) });
   await expect(link).toBeVisible();
   const answer = await page.request.get(await link.getAttribute("href"));
   expect(answer.status()).toBe(200);
