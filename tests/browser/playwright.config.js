@@ -1,7 +1,7 @@
 // Debian's Chromium drives the built binary; nothing is downloaded. One server of its own per Playwright worker.
 import { defineConfig } from "@playwright/test";
 
-const chromium = {
+export const chromium = {
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
     "--no-sandbox", // as root, in CI and in containers
