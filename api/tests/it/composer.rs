@@ -4,6 +4,7 @@ use crate::harness::people::Person;
 use crate::harness::{Request, Server, on_both};
 use serde_json::{Value, json};
 use shared::access::Role;
+use shared::doctor::{self, Depth, Invariant};
 use shared::tenants::Audience;
 
 struct Desk {
@@ -224,6 +225,13 @@ async fn recipients_tell_who_is_new_gone_outside_or_out_of_reach() {
         let sent = d.post(&s, json!({"body": "Not for Di", "without": [di]})).await;
         let to: Vec<&str> = sent["delivery"].as_array().unwrap().iter().filter_map(|m| m["to"].as_str()).collect();
         assert_eq!(to, ["ann@shop.example", "cy@other.example"]);
+        // The timeline says so, and the doctor finds nothing amiss.
+        let events = s.get(&d.path("events")).bearer(&d.agent.token).send().await.expect(200);
+        let added = |e: &&Value| e["kind"] == "MESSAGE_ADDED" && e["data"]["left_out"] == json!([di]);
+        assert_eq!(events["data"].as_array().unwrap().iter().filter(added).count(), 1, "{events}");
+        let findings = doctor::run(&s.app, Depth::Quick).await.expect("it looks");
+        let posted = findings.iter().find(|f| f.invariant == Invariant::Posted).expect("it is among them");
+        assert_eq!(posted.faults.len(), 0, "{posted:?}");
         assert_eq!(list().await["to"].as_array().unwrap().len(), 3);
         let all: Vec<Value> = list().await["to"].as_array().unwrap().iter().map(|r| r["user_id"].clone()).collect();
         let nobody = s.post(&d.path("messages")).bearer(&d.agent.token).json(json!({"body": "x", "without": all}));

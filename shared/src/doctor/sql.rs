@@ -177,7 +177,8 @@ pub(super) async fn events(db: &Db, position: (TicketId, i64), to: TicketId) -> 
 }
 
 /// Returns the agents' replies with a participant who got no mail of it, and that participant's address. Who joined
-/// later got none; once people joined or left since, only a reply without any mail is certain to be wrong.
+/// later got none; once people joined or left since, or where the reply's author left somebody out, only a reply without
+/// any mail is certain to be wrong.
 pub(super) async fn unposted(db: &Db, after: i64, last: i64) -> Result<Vec<(MessageId, String)>> {
     sql("SELECT m.id, u.email FROM ticket_messages m JOIN ticket_participants p ON p.ticket_id = m.ticket_id \
          JOIN users u ON u.id = p.user_id WHERE m.id > $1 AND m.id <= $2 AND m.kind = 'reply' AND m.side = 'agent' \
@@ -189,7 +190,8 @@ pub(super) async fn unposted(db: &Db, after: i64, last: i64) -> Result<Vec<(Mess
          AND p.created_at <= m.created_at AND (m.author_id IS NULL OR m.author_id <> p.user_id) \
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.ticket_message_id = m.id AND o.kind = 'reply' \
              AND (o.user_id = p.user_id OR EXISTS (SELECT 1 FROM ticket_events e WHERE e.ticket_id = m.ticket_id \
-                 AND e.seq > m.seq AND e.kind IN ('PARTICIPANT_ADDED', 'PARTICIPANT_REMOVED')))) \
+                 AND (e.seq > m.seq AND e.kind IN ('PARTICIPANT_ADDED', 'PARTICIPANT_REMOVED') \
+                     OR e.seq = m.seq AND e.data LIKE '%\"left_out\"%')))) \
          ORDER BY m.id, p.user_id")
     .bind(after)
     .bind(last)

@@ -91,7 +91,10 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         return Err(Error::Closed);
     }
     let id = MessageId(dialect::take_ids(&mut change.tx, dialect::IdTable::Messages, 1).await?[0]);
-    let queued = if agent && !post.note { Some(queue(&mut change, id, &post, &answered).await?) } else { None };
+    let (queued, left_out) = match agent && !post.note {
+        true => queue(&mut change, id, &post, &answered).await.map(|(sent_as, left_out)| (Some(sent_as), left_out))?,
+        false => (None, Vec::new()),
+    };
     let side = match (agent, actor.role) {
         (true, _) => Side::Agent,
         (false, Role::Staff | Role::Manager) => Side::Staff,
@@ -130,7 +133,7 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
     };
     // Names in code and quotes name nobody: they are not marked.
     let said = marked(message.body_html.as_deref().unwrap_or_default());
-    change.work.message(message, by(actor));
+    change.work.message_without(message, by(actor), &left_out);
     attachments::attach(app, &mut change.tx, &mut change.work, actor, &ticket, id, post.attachments).await?;
     mentions::tell(&mut change, &names, id, &said, post.anyway).await?;
     canned::count_use(&mut change.tx, actor.user, ticket.tenant_id, &post.canned, change.work.now()).await?;
@@ -184,16 +187,21 @@ fn check(post: &Post) -> Result<()> {
     Ok(())
 }
 
-/// Queues the reply to the requester and the accepted cc, and returns the Message-ID it leaves with.
-async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post, answered: &Answered) -> Result<String> {
+/// Queues the reply to the requester and the accepted cc; returns the Message-ID it leaves with, and who is left out of it.
+async fn queue(
+    change: &mut Change<'_>,
+    id: MessageId,
+    post: &Post,
+    answered: &Answered,
+) -> Result<(String, Vec<UserId>)> {
     let ticket = change.ticket().clone();
     let all = tickets::participants(&mut change.tx, &[ticket.id]).await?;
     let mut wanted: Vec<UserId> =
         all.iter().filter(|p| guard::gets_replies(p, change.actor.user)).map(|p| p.user_id).collect();
     wanted.extend(joining(change, &all, &post.add).await?);
-    let had_any = !wanted.is_empty();
-    wanted.retain(|user| !post.without.contains(user));
-    if had_any && wanted.is_empty() && post.bcc.is_empty() {
+    let (left_out, wanted): (Vec<UserId>, Vec<UserId>) =
+        wanted.into_iter().partition(|user| post.without.contains(user));
+    if !left_out.is_empty() && wanted.is_empty() && post.bcc.is_empty() {
         return Err(Error::invalid("without", "nobody_left", "nobody would get the reply"));
     }
     let known = enqueue::recipients(&mut change.tx, &wanted).await?;
@@ -243,7 +251,7 @@ async fn queue(change: &mut Change<'_>, id: MessageId, post: &Post, answered: &A
             change.work.event(ticket.id, EventKind::MailSuppressed, by(change.actor), data, None);
         }
     }
-    Ok(message_id)
+    Ok((message_id, left_out))
 }
 
 /// Lets addresses join the conversation, and returns those who were not in it.

@@ -328,10 +328,18 @@ impl<'a> Work<'a> {
 
     /// Adds a message and its event; the ticket's snippet and last activity follow it, and it is put off no longer if the
     /// customer's side wrote. Returns its seq.
-    pub fn message(&mut self, mut message: NewMessage, by: By) -> i64 {
-        let data = json!({
+    pub fn message(&mut self, message: NewMessage, by: By) -> i64 {
+        self.message_without(message, by, &[])
+    }
+
+    /// As [`Work::message`], for a reply that its author sends without some of the participants: the event names them.
+    pub fn message_without(&mut self, mut message: NewMessage, by: By, left_out: &[UserId]) -> i64 {
+        let mut data = json!({
             "message_id": message.id, "kind": message.kind, "side": message.side, "mail_id": message.mail_id,
         });
+        if !left_out.is_empty() {
+            data["left_out"] = json!(left_out);
+        }
         let id = message.ticket_id;
         message.seq = self.event(id, EventKind::MessageAdded, by, data, None);
         let at = message.created_at.unwrap_or(self.now).min(self.now);
