@@ -4,11 +4,15 @@
 const dialog = document.getElementById("look-dialog");
 const here = document.getElementById("look-here");
 let opener;
+let turns = 0;
 
 async function show(link) {
+  const mine = ++turns;
   const answer = await fetch(link.href, { headers: { accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const file = answer.ok && page.getElementById("look");
+  // Somebody went on meanwhile.
+  if (mine !== turns) return;
   if (!file) return location.assign(link.href);
   here.replaceChildren(document.adoptNode(file));
   const others = strip();

@@ -64,9 +64,12 @@ test("@script a ticket is put off by a key, and that is taken back by another", 
   await page.keyboard.type("2 weeks");
   await page.keyboard.press("Enter");
   await expect(page.locator(`#t-${pid}`)).toHaveCount(0);
-  await page.keyboard.press("g");
-  await page.keyboard.press("h");
-  await expect(page.locator(`#t-${pid}`)).toBeVisible();
+  await expect(page.locator("#bulk-snooze")).not.toBeFocused();
+  await expect(async () => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("h");
+    await expect(page.locator(`#t-${pid}`)).toBeVisible({ timeout: 2_000 });
+  }).toPass({ timeout: 20_000 });
   await deliver(server, { from, to: mailbox, subject: "Re: Keys", text: "Now, please.", headers: { "In-Reply-To": messageId } });
   await page.goto(`/dashboard/support?view=open&requester=${from}`);
   await expect(page.locator(`#t-${pid}`)).toBeVisible();

@@ -5,7 +5,6 @@ test("the system page says what runs, and has the doctor look", async ({ agent: 
   await page.goto("/dashboard/settings/users");
   await page.getByRole("navigation", { name: t("settings") }).getByRole("link", { name: t("settings-system") }).click();
   await expect(page.getByRole("heading", { name: t("system-versions") })).toBeVisible();
-  await expect(page.getByText(t("system-never"))).toBeVisible();
   await page.getByRole("button", { name: t("system-look") }).click();
   const found = page.getByRole("region", { name: t("system-doctor"), exact: true }).getByRole("listitem");
   await expect(found).toHaveCount(10);
