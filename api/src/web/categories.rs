@@ -258,23 +258,18 @@ fn back(did: &str, id: CategoryId) -> Response {
 }
 
 async fn refuse(api: &Api, visit: &Visit, problem: Problem, id: &str, form: &FormData) -> Result<Response, Problem> {
+    let problem = error::shown_at_form(problem)?;
     let said = problem.shown();
-    if [401, 403, 404].contains(&said.status) || said.status >= 500 {
-        return Err(problem);
-    }
     let mut page = page(api, visit, &Params::default()).await?;
     page.rows.iter_mut().chain(&mut page.new).filter(|c| c.id == id).for_each(|c| c.typed(form));
-    let mut refused = error::refused(visit.locale, said, |field| match field {
+    page.refused = Some(error::refused_of(visit.locale, said, id, |field| match field {
         "name" => Some("name"),
         "slug" => Some("slug"),
         "parent_id" => Some("parent"),
         "default_assignee" => Some("default_assignee"),
         "description" => Some("description"),
         _ => None,
-    });
-    // Each category has fields of its own.
-    refused.fields.iter_mut().for_each(|field| field.id = format!("{}-{id}", field.id));
-    page.refused = Some(refused);
+    }));
     Ok(shown(visit, &page, said.http_status()))
 }
 

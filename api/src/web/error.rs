@@ -4,7 +4,7 @@ use super::parts::{Refused, WrongField};
 use super::reader::{self, Visit};
 use super::render::{self, Page, Shell};
 use crate::extract::caller;
-use crate::problem::{FieldError, Shown};
+use crate::problem::{FieldError, Problem, Shown};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -122,6 +122,24 @@ pub fn refused(locale: Locale, shown: &Shown, id_of: impl Fn(&str) -> Option<&'s
         Some(WrongField { id: id.to_owned(), text: labelled(locale, id, &field_text(locale, e)) })
     });
     Refused { text: text(locale, shown), fields: fields.collect() }
+}
+
+/// As [`refused`], for a page with many forms: the fields' ids end in that of the form, `name-7`.
+pub fn refused_of(locale: Locale, shown: &Shown, form: &str, id_of: impl Fn(&str) -> Option<&'static str>) -> Refused {
+    let mut refused = refused(locale, shown, id_of);
+    refused.fields.iter_mut().for_each(|field| field.id = format!("{}-{form}", field.id));
+    refused
+}
+
+/// Returns a problem that a settings page shows above its form.
+///
+/// # Errors
+/// The problem itself, where its reader may not be here, nothing is here, or the fault is ours.
+pub fn shown_at_form(problem: Problem) -> Result<Problem, Problem> {
+    match problem.shown().status {
+        401 | 403 | 404 | 500.. => Err(problem),
+        _ => Ok(problem),
+    }
 }
 
 impl Page for ErrorPage {

@@ -301,23 +301,18 @@ fn back(did: &str, id: TenantId) -> Response {
 }
 
 async fn refuse(api: &Api, visit: &Visit, problem: Problem, id: &str, form: &FormData) -> Result<Response, Problem> {
+    let problem = error::shown_at_form(problem)?;
     let said = problem.shown();
-    if [401, 403, 404].contains(&said.status) || said.status >= 500 {
-        return Err(problem);
-    }
     let mut page = page(api, visit, &Params::default()).await?;
     page.rows.iter_mut().chain(&mut page.new).filter(|t| t.id == id).for_each(|t| t.typed(form));
-    let mut refused = error::refused(visit.locale, said, |field| match field {
+    page.refused = Some(error::refused_of(visit.locale, said, id, |field| match field {
         "name" => Some("name"),
         "slug" => Some("slug"),
         "pid_prefix" => Some("pid_prefix"),
         "mailbox" => Some("mailbox"),
         "settings" => Some("settings"),
         _ => None,
-    });
-    // Each tenant has fields of its own.
-    refused.fields.iter_mut().for_each(|field| field.id = format!("{}-{id}", field.id));
-    page.refused = Some(refused);
+    }));
     Ok(shown(visit, &page, said.http_status()))
 }
 

@@ -253,10 +253,8 @@ fn back(did: &str) -> Response {
 }
 
 async fn refuse(api: &Api, visit: &Visit, problem: Problem, form: &FormData) -> Result<Response, Problem> {
+    let problem = error::shown_at_form(problem)?;
     let said = problem.shown();
-    if [401, 403, 404].contains(&said.status) || said.status >= 500 {
-        return Err(problem);
-    }
     let mut page = page(api, visit, &Params::default()).await?;
     (page.email.value, page.name.value) = (form.get("email").to_owned(), form.get("name").to_owned());
     for choice in &mut page.roles {
