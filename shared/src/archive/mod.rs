@@ -207,4 +207,46 @@ mod tests {
         })
         .await;
     }
+
+    /// E5.13, E5.12: what one person wrote over years is no storm, however fast it is taken over, and what they write now is
+    /// answered as ever; what one sends now is one.
+    #[tokio::test]
+    async fn e5_13_an_import_is_no_storm() {
+        on_both_apps(async |app| {
+            let ingest = Ingest::start(app.clone());
+            let raw = |n: usize| {
+                format!(
+                    "Message-ID: <{n}@customer.example>\r\nFrom: ada@customer.example\r\nTo: support@desk.example\r\n\
+                     Date: Sat, 14 Mar 2020 09:00:00 +0000\r\nSubject: n{n}\r\n\r\nHello {n}\r\n"
+                )
+            };
+            let letters = (0..60).map(|n| Ok(Letter { raw: raw(n).into(), ..letter(n) }));
+            let done = import(&app, &ingest, letters, &Target::default(), |_| {}).await.unwrap();
+            assert_eq!(done.outcomes["ticket_created"], 60);
+            let count = async |what: &'static str| {
+                let (n,): (i64,) = sql(what).one(&mut app.db.read(Scope::All)).await.unwrap();
+                n
+            };
+            const STORMS: &str = "SELECT COUNT(*) FROM storms";
+            const MARKED: &str = "SELECT COUNT(*) FROM inbound_mails WHERE flags LIKE '%storm%'";
+            const ACKS: &str = "SELECT COUNT(*) FROM outbox WHERE kind = 'ack'";
+            assert_eq!((count(STORMS).await, count(MARKED).await, count(ACKS).await), (0, 0, 0));
+
+            let now = async |n: usize| {
+                let facts = Facts::default();
+                let arrival = Arrival { door: Door::Raw, door_ref: None, tenant: None, facts, raw: raw(n).into() };
+                mail_in::receive(&app, &ingest, arrival).await.unwrap();
+            };
+            now(100).await;
+            assert_eq!((count(STORMS).await, count(MARKED).await, count(ACKS).await), (0, 0, 1));
+            // Twenty are no storm; the next one is.
+            for n in 101..120 {
+                now(n).await;
+            }
+            assert_eq!((count(STORMS).await, count(MARKED).await), (0, 0));
+            now(120).await;
+            assert_eq!((count(STORMS).await, count(MARKED).await), (1, 1));
+        })
+        .await;
+    }
 }

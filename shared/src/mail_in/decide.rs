@@ -83,6 +83,11 @@ impl Read {
         self.own_id.is_some_and(|id| matches!(id, OurId::Message { row, ticket: None, .. } if row == outbox.0))
     }
 
+    /// Whether it came in elsewhere, perhaps years ago, and is only taken over.
+    pub fn is_imported(&self) -> bool {
+        self.kept.door == Door::Import
+    }
+
     /// Not readable as mail at all: no header names a sender, and nothing else speaks for a mail.
     pub fn is_not_mail(&self) -> bool {
         let mail = &self.mail;

@@ -169,7 +169,7 @@ pub fn ack_allowed(read: &Read, known: &Known, origin: &Origin) -> Result<(), &'
     if read.mail.flags.iter().any(|f| f == "degraded") {
         return Err("degraded");
     }
-    if matches!(read.kept.door, super::Door::Import) {
+    if read.is_imported() {
         return Err("imported");
     }
     // The first reading of a fetched mailbox brings weeks of it: nobody wants to hear of that now.

@@ -36,7 +36,7 @@ pub struct Wanted {
     pub tickets: BTreeSet<TicketId>,
     /// What mails that may be acknowledged say but for their digits; see [`pattern`].
     pub patterns: BTreeSet<String>,
-    /// Whose mail came in.
+    /// Whose mail came in now; what was imported came in elsewhere.
     pub senders: BTreeSet<Whom>,
 }
 

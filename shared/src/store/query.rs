@@ -97,6 +97,16 @@ impl Q {
         q.push(" AND ").push(columns[1]).push(" IN ").list(second)
     }
 
+    /// Adds rows of two values, `(VALUES (a, b), …)`, as long as [`Q::among`]: the last one stands there more than once.
+    pub fn rows<A: Into<Value>, B: Into<Value>>(mut self, rows: impl IntoIterator<Item = (A, B)>) -> Q {
+        let mut rows: Vec<(Value, Value)> = rows.into_iter().map(|(a, b)| (a.into(), b.into())).collect();
+        many::pad(&mut rows);
+        for (i, (a, b)) in rows.into_iter().enumerate() {
+            self = self.push(if i > 0 { ", (" } else { "(VALUES (" }).arg(a).push(", ").arg(b).push(")");
+        }
+        self.push(")")
+    }
+
     /// Hands the query through `f`: keeps a chain of calls whole where a part is optional.
     pub fn apply(self, f: impl FnOnce(Q) -> Q) -> Q {
         f(self)

@@ -2,6 +2,7 @@
 
 use super::people::Person;
 use super::plan::touched;
+use super::storms::counted_sender;
 use super::{Batch, Planned};
 use crate::address;
 use crate::events::{By, EventKind};
@@ -22,9 +23,10 @@ use crate::tickets::{Folder, Ticket, Work};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 
-/// The tickets that a person's mail joins: what waits for its time there is held (E9.3).
+/// The tickets that a person's mail joins: what waits for its time there is held (E9.3). What is imported is no news, and
+/// nobody is told of it (E5.14).
 pub(super) fn answered(mails: &[Planned]) -> Vec<TicketId> {
-    let joined = mails.iter().filter_map(|m| match &m.decision {
+    let joined = mails.iter().filter(|m| !m.read.is_imported()).filter_map(|m| match &m.decision {
         Decision::Join(Joining { ticket, class: Class::Person, .. }) => Some(*ticket),
         _ => None,
     });
@@ -65,10 +67,7 @@ pub(super) async fn load_caps(
 ) -> Result<Caps, Error> {
     let acked = || mails.iter().filter(|m| matches!(&m.decision, Decision::Open(o) if o.ack.is_ok()));
     let acks = acked().filter_map(|m| Some((m.read.kept.tenant_id, ack_key(m)?)));
-    let senders = mails
-        .iter()
-        .filter(|m| matches!(m.decision, Decision::Open(_) | Decision::Join(_)))
-        .filter_map(|m| Some((m.read.kept.tenant_id, m.read.sender_key()?)));
+    let senders = mails.iter().filter_map(counted_sender);
     let assigned = touched(mails).into_iter().filter_map(|t| Some((t, work.ticket(t)?.assigned_to?)));
     let notices = assigned
         .chain(scheduled.iter().filter_map(|s| Some((s.ticket, s.author?))))

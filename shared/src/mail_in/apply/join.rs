@@ -4,12 +4,12 @@ use super::rows::Line;
 use super::{Batch, Planned};
 use crate::events::{By, EventKind};
 use crate::ids::TicketId;
+use crate::mail_in::Trace;
 use crate::mail_in::decide::Joining;
 use crate::mail_in::outcome::Outcome;
 use crate::mail_in::senders::Cell;
 use crate::mail_in::spam::SUSPECTED;
 use crate::mail_in::types::{Class, Spam};
-use crate::mail_in::{Door, Trace};
 use crate::messages::{MessageKind, Side};
 use crate::tickets::{JoinKind, NewJoin, ParticipantKind, ParticipantState, Status};
 use serde_json::json;
@@ -69,7 +69,7 @@ impl Batch<'_> {
         }
         let notifies = match class {
             // E5.14: an import tells nobody.
-            _ if read.kept.door == Door::Import => false,
+            _ if read.is_imported() => false,
             // Nothing is sent for an agent's address without proof (E11.5).
             Class::Person => !cell.is_internal() || cell == Cell::JoinUnseen,
             Class::ListBulk => cell == Cell::Join,

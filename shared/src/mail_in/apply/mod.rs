@@ -291,7 +291,7 @@ impl Batch<'_> {
             Decision::Join(joining) => {
                 let line = self.join(mail, &joining, trace);
                 self.answered(tx, mail, joining.ticket, trace).await?;
-                if joining.class == Class::Person && !joining.cell.is_desks() {
+                if joining.class == Class::Person && !joining.cell.is_desks() && !mail.read.is_imported() {
                     self.hold_scheduled(tx, mail, joining.ticket, line.applied.ticket_message_id, trace).await?;
                 }
                 Ok(line)

@@ -47,18 +47,23 @@ pub(super) async fn reopens(tx: &mut Tx, mails: &[Planned], at: Time) -> Result<
     Ok(sql::reopens(tx, &wanted, at - Duration::days(1)).await?.into_iter().collect())
 }
 
+/// The sender on whose account a mail is counted; None: it makes no storm. What is imported came in elsewhere, at its own
+/// time: however much of it there is, nobody sends it now.
+pub(super) fn counted_sender(mail: &Planned) -> Option<(TenantId, String)> {
+    let is_new = matches!(mail.decision, Decision::Open(_) | Decision::Join(_)) && !mail.read.is_imported();
+    let key = mail.read.sender_key().filter(|_| is_new)?;
+    Some((mail.read.kept.tenant_id, key))
+}
+
 impl Batch<'_> {
     /// Counts a mail of its sender. Returns whether they send more than a person can: before anything is sent to them.
     pub(super) fn count_arrival(&mut self, mail: &Planned) -> bool {
-        let read = &mail.read;
-        let counts = matches!(mail.decision, Decision::Open(_) | Decision::Join(_));
-        let Some(key) = read.sender_key().filter(|_| counts) else { return false };
-        let tenant = read.kept.tenant_id;
+        let Some((tenant, key)) = counted_sender(mail) else { return false };
         if !self.caps.arrived(tenant, &key) {
             return false;
         }
         let began = self.caps.storm(tenant, &key);
-        let user = self.sender(read);
+        let user = self.sender(&mail.read);
         self.storms.entry((tenant, key)).or_insert(Storm { user, lead: None, began });
         true
     }
