@@ -56,16 +56,13 @@ impl Snoozed {
     }
 }
 
-/// Returns the time zone that the reader chose, if they did and this machine knows it.
+/// Returns the time zone that the reader chose, if they did.
 ///
 /// # Errors
 /// 500 where the store cannot be asked.
 pub async fn own_zone(api: &Api, actor: &Actor) -> Result<Option<Zone>, Problem> {
     let Some(user) = actor.user else { return Ok(None) };
-    Ok(match users::time_zone(&api.app.db, user).await? {
-        Some(name) => Zone::named(&name).await,
-        None => None,
-    })
+    Ok(users::time_zone(&api.app.db, user).await?.and_then(|name| Zone::named(&name)))
 }
 
 #[cfg(test)]

@@ -102,18 +102,17 @@ fn unclear(field: &'static str, why: Unclear) -> Error {
 /// UTC.
 ///
 /// # Errors
-/// `Invalid` if a zone is named that this machine does not know and there is no choice; see [`crate::store::Error`].
+/// `Invalid` if a zone is named that does not exist and there is no choice; see [`crate::store::Error`].
 pub async fn zone(app: &App, actor: &Actor, named: Option<&str>) -> Result<Zone> {
     if let Some(user) = actor.user
         && let Some(own) = users::time_zone(&app.db, user).await?
-        && let Some(zone) = Zone::named(&own).await
+        && let Some(zone) = Zone::named(&own)
     {
         return Ok(zone);
     }
     match named {
         None => Ok(Zone::default()),
         Some(name) => Zone::named(name)
-            .await
             .ok_or_else(|| Error::invalid("time_zone", "time_zone_unknown", "no time zone has this name")),
     }
 }

@@ -35,7 +35,7 @@ pub struct OwnChange {
 /// Wrong values.
 pub async fn change_own(db: &Db, actor: &Actor, id: UserId, change: OwnChange) -> Result<User, Refused> {
     if let Some(Some(name)) = &change.time_zone
-        && Zone::named(name).await.is_none()
+        && Zone::named(name).is_none()
     {
         let wrong = Wrong::new("time_zone", "time_zone_unknown", "no time zone has this name");
         return Err(Refused::Invalid(vec![wrong]));
