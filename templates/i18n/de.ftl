@@ -832,6 +832,7 @@ trace-apply-an_older_probe = Seitdem wurde eine neuere Probe verschickt: Diese s
 trace-apply-recorded_unverified = Der Bericht ist vermerkt, belegt aber nicht, dass es um eine Mail von uns geht.
 trace-apply-address_suppressed = Die Adresse bekommt keine Mail mehr.
 trace-apply-kept_unparsed = Das ist keine Mail; sie ist bewahrt und kann angesehen werden.
+trace-apply-released = Sie war zurückgehalten; jemand hat sie freigegeben.
 trace-apply-ours = Sie ging über dieses Konto hinaus und ist schon bekannt.
 trace-apply-sent_by_an_agent = Jemand aus dem Team hat sie mit einem anderen Programm gesendet: als Nachricht festgehalten, sonst geschieht nichts.
 trace-apply-quarantined = Zurückgehalten, damit jemand sie ansieht.

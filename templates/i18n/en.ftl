@@ -832,6 +832,7 @@ trace-apply-an_older_probe = A newer probe was sent since: this one says nothing
 trace-apply-recorded_unverified = The report is noted, but does not prove that it is about a mail of ours.
 trace-apply-address_suppressed = The address gets no more mail.
 trace-apply-kept_unparsed = This is no mail; it is kept and can be looked at.
+trace-apply-released = It was held; somebody released it.
 trace-apply-ours = It was sent by way of this account, and is known already.
 trace-apply-sent_by_an_agent = An agent sent it by another program: kept as their message, and nothing follows from it.
 trace-apply-quarantined = Held back for somebody to look at.

@@ -11,7 +11,7 @@ use shared::mail_out::kinds::OutboxState;
 use shared::messages::{Delivery, Message, MessageKind, Side};
 use shared::tickets::snooze::Until;
 use shared::tickets::{
-    Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket, TicketView,
+    Channel, ClockState, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket, TicketView,
 };
 
 /// A ticket.
@@ -98,7 +98,7 @@ pub struct PersonShape {
 pub struct SlaShape {
     pub response_due_at: Option<Time>,
     pub resolution_due_at: Option<Time>,
-    pub state: &'static str,
+    pub state: ClockState,
 }
 
 /// A participant.
@@ -219,28 +219,8 @@ pub fn ticket(v: TicketView, now: Time) -> TicketShape {
     }
 }
 
-/// Returns how a ticket's clocks stand: `met` or `breached` once it is done, `paused` while the customer has to answer,
-/// else by the clock that runs out first; `at_risk` in the last quarter of its time.
-pub fn sla(t: &Ticket, now: Time) -> Option<SlaShape> {
-    if t.response_due_at.is_none() && t.resolution_due_at.is_none() {
-        return None;
-    }
-    let done_at = t.solved_at.or(t.closed_at);
-    let late = |due: Option<Time>, done: Option<Time>| due.is_some_and(|due| done.unwrap_or(now) > due);
-    // A ticket may be solved without an answer: then the answer is not owed any more.
-    let breached = late(t.response_due_at, t.first_response_at.or(done_at)) || late(t.resolution_due_at, done_at);
-    let near = |due: Option<Time>| due.is_some_and(|due| now > due - (due - t.created_at) / 4);
-    let state = if t.status.is_done() {
-        if breached { "breached" } else { "met" }
-    } else if breached {
-        "breached"
-    } else if t.status == Status::WaitingOnCustomer {
-        "paused"
-    } else if (t.first_response_at.is_none() && near(t.response_due_at)) || near(t.resolution_due_at) {
-        "at_risk"
-    } else {
-        "ok"
-    };
+fn sla(t: &Ticket, now: Time) -> Option<SlaShape> {
+    let state = t.sla(now)?;
     Some(SlaShape { response_due_at: t.response_due_at, resolution_due_at: t.resolution_due_at, state })
 }
 
@@ -308,70 +288,4 @@ fn safe_html(html: &str, files: &[&Attachment]) -> String {
         Some(format!("/api/support/attachments/{}", found.id))
     };
     sanitise::html(html, url).html
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::Duration;
-
-    fn at(hours: i64) -> Time {
-        "2026-11-21T00:00:00Z".parse::<Time>().unwrap() + Duration::hours(hours)
-    }
-
-    fn state(status: Status, now: i64, first: Option<i64>, solved: Option<i64>) -> &'static str {
-        let t = Ticket {
-            id: TicketId(1),
-            tenant_id: TenantId(1),
-            pid: String::new(),
-            subject: String::new(),
-            sub_subject: None,
-            status,
-            priority: Priority::Medium,
-            kind: String::new(),
-            folder: Folder::Inbox,
-            channel: Channel::Api,
-            category_id: None,
-            mailbox_id: None,
-            requester_id: UserId(1),
-            created_by: None,
-            assigned_to: None,
-            version: 1,
-            last_conflict_seq: 1,
-            chain_head: Vec::new(),
-            merged_into: None,
-            follow_up_of: None,
-            snippet: String::new(),
-            message_count: 1,
-            created_at: at(0),
-            updated_at: at(0),
-            last_activity_at: at(0),
-            first_response_at: first.map(at),
-            response_due_at: Some(at(8)),
-            resolution_due_at: Some(at(72)),
-            solved_at: solved.map(at),
-            solved_by: None,
-            closed_at: None,
-            closed_by: None,
-            resolution_notes: None,
-            erased_at: None,
-            snoozed_until: None,
-        };
-        sla(&t, at(now)).unwrap().state
-    }
-
-    #[test]
-    fn clocks() {
-        use Status::*;
-        assert_eq!(state(New, 1, None, None), "ok");
-        assert_eq!(state(New, 7, None, None), "at_risk");
-        assert_eq!(state(New, 9, None, None), "breached");
-        assert_eq!(state(InProgress, 9, Some(2), None), "ok");
-        assert_eq!(state(InProgress, 60, Some(2), None), "at_risk");
-        assert_eq!(state(WaitingOnCustomer, 60, Some(2), None), "paused");
-        assert_eq!(state(InProgress, 73, Some(2), None), "breached");
-        assert_eq!(state(Solved, 100, Some(2), Some(70)), "met");
-        assert_eq!(state(Solved, 100, None, Some(3)), "met");
-        assert_eq!(state(Closed, 100, Some(2), Some(80)), "breached");
-    }
 }

@@ -92,7 +92,7 @@ impl Person {
 #[derive(Debug, Clone, Serialize)]
 pub struct Clock {
     /// `ok`, `at_risk`, `breached`, `paused`, `met`.
-    pub state: String,
+    pub state: &'static str,
     /// The icon.
     pub glyph: &'static str,
     /// What is left, in words.

@@ -98,17 +98,13 @@ impl Row {
         let ticket = &view.ticket;
         let other = actor.user != Some(ticket.requester_id);
         let who = view.requester_name.clone().unwrap_or_else(|| view.requester_email.clone());
-        let waits = ticket.first_response_at.is_none() && matches!(ticket.status, Status::New | Status::Triaged);
         Row {
             pid: ticket.pid.clone(),
             href: format!("/portal/{}", ticket.pid),
             subject: clocks::subject(visit.locale, &ticket.subject),
             plain: Plain::of(ticket.status),
             who: other.then(|| shared::mail_in::deceit::shown(&who)),
-            due: ticket
-                .response_due_at
-                .filter(|at| waits && *at > visit.now)
-                .map(|at| When::new(visit.locale, at, visit.now)),
+            due: ticket.answer_due(visit.now).map(|at| When::new(visit.locale, at, visit.now)),
             at: When::new(visit.locale, ticket.last_activity_at, visit.now),
         }
     }
@@ -246,7 +242,6 @@ async fn answer(
     let erased = ticket.erased_at.is_some();
     let may = |capability| !erased && actor.can(capability);
     let url = format!("/portal/{}", ticket.pid);
-    let waits = ticket.first_response_at.is_none() && !ticket.status.is_done();
     let own = actor.user == Some(ticket.requester_id);
     let scores = match own && !erased && ticket.status.is_done() {
         true => {
@@ -260,10 +255,7 @@ async fn answer(
     let page = PortalTicketPage {
         subject: clocks::subject(visit.locale, &ticket.subject),
         plain: Plain::of(ticket.status),
-        due: ticket
-            .response_due_at
-            .filter(|at| waits && *at > visit.now)
-            .map(|at| When::in_full(visit.locale, at, visit.now)),
+        due: ticket.answer_due(visit.now).map(|at| When::in_full(visit.locale, at, visit.now)),
         entries,
         earlier: earlier.map(|seq| format!("{url}?before={seq}")),
         may_reply: ticket.status != Status::Closed && may(Capability::TicketsReply),

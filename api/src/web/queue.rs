@@ -558,7 +558,7 @@ impl Page for QueuePage {
             marks: true,
             assignee: Some(Person::new(Some("Mara Lindqvist"), "m@x.example", true)),
             sla: Some(Clock {
-                state: "at_risk".into(),
+                state: "at_risk",
                 glyph: "clock",
                 text: "Answer in 25 m".into(),
                 exact: "Fri 20 Nov".into(),

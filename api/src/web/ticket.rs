@@ -465,12 +465,8 @@ mod tests {
         let now = shared::clock::now();
         let at = When::new(Locale::En, now, now);
         let mara = Person::new(Some("Mara Lindqvist"), "mara@desk.example", true);
-        let clock = Clock {
-            state: "breached".into(),
-            glyph: "warn",
-            text: "Late by 12 m".into(),
-            exact: "Fri 20 Nov 2026".into(),
-        };
+        let clock =
+            Clock { state: "breached", glyph: "warn", text: "Late by 12 m".into(), exact: "Fri 20 Nov 2026".into() };
         let file = FileLink {
             id: 1,
             filename: "log.txt".into(),

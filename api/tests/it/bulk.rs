@@ -172,6 +172,15 @@ async fn tags_of_one_ticket_are_put_on_and_taken_off() {
         let agent = s.person("agent@example.com", Role::Agent, None).await;
         let refused = s.post(&url).bearer(&agent.token).json(json!({"add": ["x"]})).send().await;
         assert_eq!(refused.status, 403);
+        // It is the same right, whichever way they are set; whoever has no other can use it.
+        let whole = format!("/api/support/tickets/{}", ticket["id"]);
+        let patch = async |by: &Person, body: Value| {
+            s.request("PATCH", &whole).bearer(&by.token).json(body).send().await.status
+        };
+        assert_eq!(patch(&agent, json!({"tags": ["x"]})).await, 403);
+        assert_eq!(patch(&agent, json!({"tags": ["x"], "subject": "Other"})).await, 403);
+        assert_eq!(patch(&agent, json!({"subject": "Other"})).await, 200);
+        assert_eq!(patch(&boss, json!({"tags": ["x"], "subject": "Third"})).await, 200);
         s
     })
     .await;

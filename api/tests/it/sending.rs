@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::access::Role;
 use shared::ids::TenantId;
 use shared::search;
+use shared::store::testing::seed;
 use shared::tenants::Audience;
 
 /// E8.9: from the key to the signature of the mail that leaves.
@@ -197,6 +198,18 @@ async fn e9_3_a_scheduled_reply_is_sent_now_or_cancelled() {
         assert_eq!(cancelled["delivery"][0]["state"], "cancelled");
         assert!(cancelled["withdrawn_at"].is_string());
         act(&second, "send").await.problem(409, "too_late");
+        // E9.2: what a relay could not take yet has not left either.
+        for by_message in [true, false] {
+            let third = post().await;
+            seed(&s.app.db, "UPDATE outbox SET state = 'deferred' WHERE state = 'held'").await;
+            let outbox = format!("/api/outbox/{}", third["delivery"][0]["outbox_id"]);
+            let done = match by_message {
+                true => act(&third, "cancel").await.expect(200)["delivery"][0].clone(),
+                false => s.post(&format!("{outbox}/cancel")).bearer(&boss.token).send().await.expect(200),
+            };
+            assert_eq!(done["state"], "cancelled");
+            assert_eq!(s.get(&outbox).bearer(&boss.token).send().await.expect(200)["state"], "cancelled");
+        }
         act(&json!({"id": 999_999}), "send").await.problem(404, "message_not_found");
         s
     })

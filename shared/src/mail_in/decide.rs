@@ -340,8 +340,11 @@ pub fn decide(read: &Read, known: &Known, trace: &mut Trace) -> Decision {
         Some(first) => trace.add("dedupe", "E1.9", "variant", format!("arrival {} has the same Message-ID", first.id)),
     }
     if read.is_not_mail() {
-        trace.add("apply", "E1.5", "kept_unparsed", "no header names a sender");
-        return Decision::Quarantine { reason: "not_mail" };
+        if read.kept.released.is_none() {
+            trace.add("apply", "E1.5", "kept_unparsed", "no header names a sender");
+            return Decision::Quarantine { reason: "not_mail" };
+        }
+        trace.add("apply", "E1.5", "released", "no header names a sender");
     }
     for warning in impostor::warnings(read, known) {
         let name = read.mail.from.as_ref().and_then(|f| f.name.as_deref()).unwrap_or_default();
@@ -385,11 +388,16 @@ fn sent(read: &Read, known: &Known, found: &Match, trace: &mut Trace) -> Decisio
     }
 }
 
-/// A delivery report, read receipt or abuse report: an event at the mail it is about, never a ticket (E5.3).
+/// A delivery report, read receipt or abuse report: an event at the mail it is about, never a ticket (E5.3) unless somebody
+/// says so.
 fn report(read: &Read, known: &Known, found: Match, trace: &mut Trace) -> Decision {
     let outbox = known.reported_outbox(read);
     let ticket = outbox.and_then(|(id, _)| known.outbox_ticket(id)).or(found.ticket);
     if outbox.is_none() && ticket.is_none() {
+        if read.kept.released.is_some() {
+            trace.add("apply", "E9.14", "released", "the report is about no mail of ours");
+            return unmatched(read, known, found, trace);
+        }
         trace.add("apply", "E9.14", "quarantined", "the report is about no mail of ours");
         return Decision::Quarantine { reason: "backscatter" };
     }

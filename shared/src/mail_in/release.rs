@@ -1,5 +1,6 @@
 //! Letting a held mail out of quarantine (E5.10, E1.3): it goes through the same pipeline again, which nothing of what held
-//! it stops any more, and so lands where it would have landed.
+//! it stops any more, and so lands where it would have landed. What would have landed nowhere, a report about nothing of ours
+//! or octets that are hardly a mail, opens a ticket: somebody has looked at it and wants to work with it.
 
 use super::decide::held_as;
 use super::{Applied, Error, InboundMail, Ingest, MailState, Outcome, keep, process, sql};
@@ -10,15 +11,10 @@ use crate::clock::now;
 use crate::store::Scope;
 use serde_json::json;
 
-/// What held mail can become a message at all: a report about nothing of ours cannot, nor what is no mail.
-const NEVER: [&str; 2] = ["backscatter", "not_mail"];
-
 impl InboundMail {
     /// Whether somebody may let it out of quarantine.
     pub fn is_releasable(&self) -> bool {
-        self.state == MailState::Quarantined
-            && self.erased_at.is_none()
-            && !self.reason.as_deref().is_some_and(|r| NEVER.contains(&r))
+        self.state == MailState::Quarantined && self.erased_at.is_none()
     }
 
     /// Whether it is held as spam.
@@ -34,7 +30,7 @@ pub enum Released {
     Now(Applied),
     /// It was released before: this is what became of it.
     Before(Applied),
-    /// It is not held, or is nothing that could become a message.
+    /// It is not held.
     Never,
 }
 

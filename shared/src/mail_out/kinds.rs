@@ -94,7 +94,7 @@ impl OutboxState {
     /// The states that a worker may claim from once the mail is due. What rests as `MaybeSent` is queued first.
     pub const CLAIMABLE: [OutboxState; 3] = [OutboxState::Held, OutboxState::Queued, OutboxState::Deferred];
     /// The states in which it can still be withdrawn.
-    pub const CANCELLABLE: [OutboxState; 2] = [OutboxState::Held, OutboxState::Queued];
+    pub const CANCELLABLE: [OutboxState; 3] = [OutboxState::Held, OutboxState::Queued, OutboxState::Deferred];
 
     /// The states that may follow.
     pub fn next(self) -> &'static [OutboxState] {
@@ -107,7 +107,7 @@ impl OutboxState {
             // `Queued`: the lease ran out before the body, or the relay is at fault (E9.7). A report can be faster
             // than the worker's own record of the 250.
             Sending => &[Queued, Sent, Deferred, MaybeSent, Dead, Bounced, Complained],
-            Deferred => &[Queued, Sending, Sent, Dead],
+            Deferred => &[Queued, Sending, Sent, Dead, Cancelled],
             // `Queued`: its one automatic retry is due (E9.9), or a person said "resend".
             MaybeSent => &[Queued, Sent, Bounced, Complained],
             Sent => &[Bounced, Complained],
@@ -146,7 +146,7 @@ mod tests {
             queued       x     .      x      x      .         .       .      .        .          x         x
             sending      .     x      .      x      x         x       x      x        x          .         .
             sent         .     .      .      .      .         .       .      x        x          .         .
-            deferred     .     x      x      x      .         .       x      .        .          .         .
+            deferred     .     x      x      x      .         .       x      .        .          x         .
             maybe_sent   .     x      .      x      .         .       .      x        x          .         .
             dead         .     x      .      x      .         .       .      .        .          .         .
             bounced      .     x      .      .      .         .       .      .        x          .         .
@@ -185,7 +185,7 @@ mod tests {
         for state in OutboxState::ALL.iter().copied() {
             assert_eq!(OutboxState::CLAIMABLE.contains(&state), state.may_become(Sending), "{state}");
             assert_eq!(OutboxState::CANCELLABLE.contains(&state), state.may_become(Cancelled), "{state}");
-            assert_eq!(OutboxState::CANCELLABLE.contains(&state), state.may_become(Suppressed), "{state}");
+            assert!(!state.may_become(Suppressed) || state.may_become(Cancelled), "{state}");
             assert!(!state.is_at_rest() || !state.may_become(Sending), "{state}");
             assert!(!state.may_become(state), "{state}");
         }

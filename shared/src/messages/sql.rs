@@ -106,9 +106,10 @@ pub(super) async fn lock_outgoing(tx: &mut crate::store::Tx, message: MessageId)
 
 pub(super) async fn cancel(tx: &mut crate::store::Tx, message: MessageId, at: Time) -> Result<u64> {
     sql("UPDATE outbox SET state = 'cancelled', due_at = NULL, updated_at = $1 WHERE kind = 'reply' \
-         AND ticket_message_id = $2 AND state IN ('held', 'queued')")
+         AND ticket_message_id = $2 AND state IN ")
     .bind(at)
     .bind(message)
+    .list(OutboxState::CANCELLABLE)
     .exec(tx)
     .await
 }

@@ -18,23 +18,29 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::attachments::{self, Attachment};
 use crate::blobs;
+use crate::clock::now;
 use crate::ids::AttachmentId;
 use crate::store;
 use crate::tickets::{Error, Result};
 use bytes::Bytes;
+use chrono::TimeDelta;
 use sql::Waiting;
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 320;
 /// The longest side of a PDF's page, in pixels.
 const PAGE_SIDE: u32 = 1400;
+/// How long a worker has to draw a file, many times what the slowest takes: after that it is thought to have died.
+const CLAIM_MINUTES: i64 = 10;
+/// How often somebody begins with a file: so many workers may have died with it, after that they died of it.
+const MOST_TRIES: i64 = 3;
 /// The last page that is shown.
 pub const MOST_PAGES: u32 = 50;
 
 crate::text_enum! {
     /// How far a file's thumbnail is.
     pub enum Preview("preview") {
-        /// Somebody began; a worker that died of it leaves this, so that no file kills workers again and again.
+        /// Somebody is at it.
         Drawing = "drawing",
         /// It is there.
         Ready = "ready",
@@ -83,13 +89,21 @@ struct Picture {
 }
 
 /// Makes the thumbnail of one file that has none yet; false if there is no such file. A file that cannot be drawn has none
-/// and is not tried again.
+/// and is not tried again; one whose worker died is, a few times.
 ///
 /// # Errors
 /// See [`store::Error`]; also where the blob store is away: then the file is tried again.
 pub async fn make_one(app: &App) -> store::Result<bool> {
-    let Some(file) = sql::waiting(&app.db, pdf::is_installed()).await? else { return Ok(false) };
-    if sql::begin(&app.db, &file).await? {
+    let at = now();
+    let Some(file) = sql::waiting(&app.db, pdf::is_installed(), at).await? else { return Ok(false) };
+    if file.preview_tries >= MOST_TRIES {
+        tracing::warn!(
+            attachment.id = file.id.0,
+            tries = file.preview_tries,
+            "a file stops workers: it gets no thumbnail"
+        );
+        sql::give_up(&app.db, &file, at).await?;
+    } else if sql::begin(&app.db, &file, at, at + TimeDelta::minutes(CLAIM_MINUTES)).await? {
         make(app, &file).await?;
     }
     Ok(true)

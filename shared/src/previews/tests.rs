@@ -100,24 +100,43 @@ async fn e12_6_what_may_be_drawn_is_drawn_once_by_what_its_bytes_are() {
     .await;
 }
 
-/// E12.6: A worker that died of a file leaves it alone from then on; one whose blob store was away tries again.
+/// E12.6: a worker whose blob store was away tries again.
 #[tokio::test]
-async fn e12_6_no_file_stops_workers_again_and_again() {
+async fn e12_6_what_cannot_be_read_now_is_drawn_later() {
     on_both_apps(async |app| {
         let (_, files) = take(&app, &[("a.png", "image/png", png()), ("b.png", "image/png", png())]).await;
-        seed(&app.db, "UPDATE attachments SET preview = 'drawing' WHERE filename = 'a.png'").await;
+        seed(&app.db, "UPDATE attachments SET preview = 'ready' WHERE filename = 'a.png'").await;
         let sha = files[1].sha256.clone().expect("bytes");
         let path = app.config.blob_dir.join(format!("1/{}/{sha}", &sha[..2]));
         let aside = path.with_extension("aside");
         std::fs::rename(&path, &aside).expect("it moves");
         std::os::unix::fs::symlink(&path, &path).expect("a link that leads to itself");
         assert!(make_one(&app).await.is_err(), "the store refuses");
-        assert_eq!(states(&app, &files).await, [Some(Preview::Drawing), None]);
+        assert_eq!(states(&app, &files).await, [Some(Preview::Ready), None]);
         std::fs::remove_file(&path).expect("away");
         std::fs::rename(&aside, &path).expect("it moves back");
         assert_eq!(draw_all(&app).await, 1);
-        assert_eq!(states(&app, &files).await, [Some(Preview::Drawing), Some(Preview::Ready)]);
+        assert_eq!(states(&app, &files).await, [Some(Preview::Ready); 2]);
         assert!(thumbnail(&app, &Actor::system(), AttachmentId(999)).await.is_err());
+    })
+    .await;
+}
+
+/// E12.6: a worker that died leaves its file to others once its claim has lapsed; after three of them it is the file.
+#[tokio::test]
+async fn e12_6_a_claim_lapses_and_no_file_stops_workers_again_and_again() {
+    on_both_apps(async |app| {
+        let (_, files) = take(&app, &[("a.png", "image/png", png()), ("b.png", "image/png", png())]).await;
+        const HELD: &str = "UPDATE attachments SET preview = 'drawing', preview_tries = 1, \
+                            preview_until = '2999-01-01T00:00:00+00:00'";
+        seed(&app.db, HELD).await;
+        assert_eq!(draw_all(&app).await, 0, "somebody is at them");
+        seed(&app.db, "UPDATE attachments SET preview_until = '2026-01-01T00:00:00+00:00'").await;
+        seed(&app.db, "UPDATE attachments SET preview_tries = 3 WHERE filename = 'b.png'").await;
+        assert_eq!(draw_all(&app).await, 2);
+        assert_eq!(states(&app, &files).await, [Some(Preview::Ready), Some(Preview::None)]);
+        assert!(thumbnail(&app, &Actor::system(), files[0].id).await.is_ok());
+        assert_eq!(draw_all(&app).await, 0, "nothing is tried again");
     })
     .await;
 }

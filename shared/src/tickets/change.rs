@@ -19,7 +19,7 @@ use crate::store::{Tx, dialect};
 use serde_json::json;
 
 /// What PATCH changes; None leaves a field as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs)]
 pub struct Patch {
     pub subject: Option<String>,
@@ -33,6 +33,14 @@ pub struct Patch {
     /// Name and address.
     pub requester: Option<(Option<String>, String)>,
     pub resolution_notes: Option<Option<String>>,
+}
+
+impl Patch {
+    /// Returns what it takes to change these fields: tags have a right of their own, whichever way they are set.
+    pub fn needs(&self) -> Capability {
+        let is_only_tags = self.tags.is_some() && Patch { tags: self.tags.clone(), ..Patch::default() } == *self;
+        if is_only_tags { Capability::TicketsTag } else { Capability::TicketsUpdate }
+    }
 }
 
 /// How an actor stands behind a change, for events.
@@ -295,7 +303,10 @@ pub async fn update(
     patch: Patch,
     expected: Option<i64>,
 ) -> Result<TicketId> {
-    let mut change = Change::begin(app, actor, which, Capability::TicketsUpdate, expected).await?;
+    let mut change = Change::begin(app, actor, which, patch.needs(), expected).await?;
+    if patch.tags.is_some() {
+        actor.require(Capability::TicketsTag)?;
+    }
     if let Some(to) = patch.assigned_to {
         actor.require(assign_capability(actor, to))?;
     }

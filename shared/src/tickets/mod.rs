@@ -2,6 +2,7 @@
 
 pub mod bulk;
 mod change;
+mod clocks;
 pub mod counts;
 mod create;
 mod error;
@@ -23,6 +24,7 @@ mod work;
 pub use change::{
     Change, Patch, assign, by, change_tags, close, reopen, set_folder, set_priority, set_status, take, update,
 };
+pub use clocks::{Clock, ClockState};
 pub use create::{Create, create};
 pub use error::{Error, Result};
 pub use joins::{

@@ -186,19 +186,6 @@ pub struct Ticket {
     pub snoozed_until: Option<Time>,
 }
 
-impl Ticket {
-    /// Returns from when on it is at risk: the last quarter of the clock that gets there first. None while no clock runs:
-    /// it is done, or the customer has to answer.
-    pub fn risk_at(&self) -> Option<Time> {
-        if self.status.is_done() || self.status == Status::WaitingOnCustomer {
-            return None;
-        }
-        let response = self.response_due_at.filter(|_| self.first_response_at.is_none());
-        let last_quarter = |due: Time| due - (due - self.created_at) / 4;
-        [response, self.resolution_due_at].into_iter().flatten().map(last_quarter).min()
-    }
-}
-
 /// A participant as it is stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Participant {

@@ -12,6 +12,7 @@ use shared::mail_in::explain::{self, Foreseen};
 use shared::mail_in::types::Facts;
 use shared::mail_in::{self, Arrival, Door, InboundMail, Outcome, Trace};
 use shared::store::Scope;
+use shared::tenants;
 use std::io::Read;
 
 #[derive(Debug, Args)]
@@ -77,6 +78,11 @@ async fn of_file(app: &App, options: &Options) -> anyhow::Result<String> {
         envelope_to: options.to.iter().map(|a| path(a)).collect(),
         ..Facts::default()
     };
+    // Nothing is made here, and on a database where nothing was, nobody gets mail.
+    anyhow::ensure!(
+        tenants::find_default(&mut app.db.read(Scope::All)).await?.is_some(),
+        "this database has no tenant and no mailbox yet: the first `postroom serve` makes them"
+    );
     let arrival = Arrival { door: Door::Raw, door_ref: None, tenant: None, facts, raw: raw.into() };
     let all = explain::foresee(app, arrival).await?;
     if options.json {

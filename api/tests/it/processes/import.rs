@@ -78,3 +78,23 @@ async fn a_maildir_for_a_mailbox() {
     let (ended, said) = place.run(&["mail", "import", "/nowhere"], &[]).await;
     assert!(!ended.success() && said.contains("/nowhere cannot be read"), "{said}");
 }
+
+/// A database that was only migrated: an import makes what its first start would; what only looks says that it must be made.
+#[tokio::test]
+async fn a_database_that_was_only_migrated() {
+    for database in [Some(Database::sqlite()), Database::postgres().await].into_iter().flatten() {
+        let place = Installation::new(database, &[]);
+        let file = place.database.folder.path().join("old.mbox");
+        std::fs::write(&file, mbox(3)).expect("a file");
+        let path = file.display().to_string();
+        let (ended, said) = place.run(&["migrate"], &[]).await;
+        assert!(ended.success(), "{said}");
+        let (ended, said) = place.run(&["mail", "explain", &path], &[]).await;
+        assert!(!ended.success() && said.contains("the first `postroom serve` makes them"), "{said}");
+        let (ended, said) = place.run(&["mail", "import", &path, "--mailbox", super::run::DESK], &[]).await;
+        assert!(ended.success() && said.contains("3 ticket_created"), "{said}");
+        let (ended, said) = place.run(&["mail", "explain", &path], &[]).await;
+        assert!(ended.success() && said.contains("If this mail came now"), "{said}");
+        place.database.drop_it().await;
+    }
+}

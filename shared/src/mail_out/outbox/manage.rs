@@ -108,9 +108,10 @@ pub async fn cancel(app: &App, actor: &Actor, id: OutboxId) -> Result<()> {
     let (mut tx, work) = begin(app, &mail).await?;
     let now = dialect::now(&mut tx).await?;
     let changed = sql("UPDATE outbox SET state = 'cancelled', due_at = NULL, updated_at = $1 WHERE id = $2 \
-         AND state IN ('held', 'queued')")
+         AND state IN ")
     .bind(now)
     .bind(id)
+    .list(OutboxState::CANCELLABLE)
     .exec(&mut tx)
     .await?;
     if changed == 0 {
