@@ -54,10 +54,13 @@ fn is_letter(words: &Words) -> bool {
 
 /// Returns what FTS5's MATCH (`sqlite`) or a cast to tsquery takes.
 pub(super) fn expression(query: &Query, within: Within, sqlite: bool) -> String {
-    let mut wanted: Vec<Phrase> = vec![Phrase::mark(within.tenant.map_or(EVERY.to_owned(), tenant_mark))];
+    let mut wanted: Vec<Phrase> = within.tenant.map(|tenant| Phrase::mark(tenant_mark(tenant))).into_iter().collect();
     let mut unwanted: Vec<Phrase> = Vec::new();
     for words in &query.words {
         if words.negated { &mut unwanted } else { &mut wanted }.push(Phrase::new(words));
+    }
+    if wanted.is_empty() {
+        wanted.push(Phrase::mark(EVERY.to_owned()));
     }
     if !within.notes {
         unwanted.push(Phrase::mark(NOTE.to_owned()));
