@@ -78,7 +78,7 @@ function count() {
     form.querySelector(".hint").textContent = form.dataset.text.replace("#", left);
   }
 }
-if (document.querySelector("[data-live=ticket], .held")) {
+if (document.querySelector("[data-live=ticket], .take-back")) {
   count();
   setInterval(count, 250);
 }

@@ -1,13 +1,13 @@
 // A reply that is held can be taken back wherever its author went on to: its form goes along, for as long as it is of use.
 
 const KEY = "held";
-const own = () => document.querySelector(".msg .take-back[data-left]");
+const own = () => document.querySelector(":is(.msg, .undo) .take-back[data-left]");
 
 addEventListener("pagehide", () => {
   const form = own();
   const left = Number(form?.querySelector(".hint")?.textContent.match(/\d+/)?.[0] ?? 0);
   if (!left) return;
-  const pid = document.querySelector("main").dataset.ticket;
+  const pid = form.dataset.pid ?? document.querySelector("main").dataset.ticket;
   sessionStorage.setItem(KEY, JSON.stringify({ pid, form: form.outerHTML, until: Date.now() + 1000 * left }));
 });
 

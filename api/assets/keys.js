@@ -24,6 +24,13 @@ function step(selector, by) {
   item.scrollIntoView({ block: "nearest" });
 }
 
+// On a ticket the next item is the next ticket of the list that it was opened from; after the last one there is none.
+function hop(which, selector) {
+  if (!document.getElementById("near") || selector.includes(".msg")) return false;
+  document.getElementById(`near-${which}`)?.click();
+  return true;
+}
+
 // What is about chosen rows is about the one where the cursor stands, if none is chosen.
 function point(selector) {
   if (!selector.includes("#bulk-") || document.querySelector(".pick:checked")) return;
@@ -31,8 +38,8 @@ function point(selector) {
 }
 
 const verbs = {
-  next(selector) { step(selector, 1); },
-  previous(selector) { step(selector, -1); },
+  next(selector) { if (!hop("next", selector)) step(selector, 1); },
+  previous(selector) { if (!hop("previous", selector)) step(selector, -1); },
   follow(selector) { document.activeElement.closest(selector)?.click(); },
   unfold(selector) {
     point(selector);
@@ -91,7 +98,7 @@ const typing = (node) => node.isContentEditable || node.matches("input:not([type
 let before = "";
 let forget;
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jkJK".includes(event.key)) return;
   if (event.key === "Escape" && event.target.matches?.("#q, #reply, #note")) return event.target.blur();
   if (off() || document.querySelector("dialog[open]") || typing(event.target) || event.key.length > 1) return;
   const pressed = before ? `${before} ${event.key}` : event.key;

@@ -57,7 +57,7 @@ function offered() {
   clearTimeout(over);
   over = setTimeout(() => document.querySelector(".undo")?.remove(), 10_000);
   const here = new URL(location.href);
-  for (const name of ["did", "undo", "changed", "refused"]) here.searchParams.delete(name);
+  for (const name of ["did", "undo", "changed", "refused", "was", "sent"]) here.searchParams.delete(name);
   if (here.href !== location.href) history.replaceState(null, "", here);
 }
 if (document.querySelector(".undo")) offered();

@@ -108,7 +108,7 @@ function conversation(page) {
     if (added.matches(".msg")) came = added;
     for (const frame of added.querySelectorAll("iframe[data-fit]")) fit(frame);
   }
-  for (const part of [".facts", "#side", ".app--ticket .desk-head .line"]) {
+  for (const part of [".facts", "#side", ".app--ticket .desk-head .line", "#near:not(:hover, [data-leafed])"]) {
     const [old, next] = [document.querySelector(part), page.querySelector(part)];
     if (!old || !next || old.innerHTML === next.innerHTML || old.contains(document.activeElement)) continue;
     const top = old.scrollTop;
@@ -216,6 +216,10 @@ if (document.getElementById("list")) {
   const box = () => (list.scrollHeight > list.clientHeight ? list : document.scrollingElement);
   const [how] = performance.getEntriesByType("navigation");
   const kept = sessionStorage.getItem(place);
+  // From a ticket that was come to by its neighbours: where it stands.
+  const row = /^#t-/.test(location.hash) && document.getElementById(location.hash.slice(1));
+  // The browser takes the focus away as it goes to the row, at the latest when all is loaded.
+  if (row && how?.type !== "back_forward") addEventListener("load", () => setTimeout(() => row.querySelector(".row-link").focus()));
   if (kept && how?.type === "back_forward") {
     const { top, row } = JSON.parse(kept);
     box().scrollTop = top;

@@ -8,14 +8,15 @@ import "./keys.js";
 import "./list.js";
 import "./live.js";
 import "./look.js";
+import "./near.js";
 import "./palette.js";
 import "./pick.js";
 import "./upload.js";
 
 // What is drawn, now or later, is made ready.
 function ready(part) {
-  // Copy buttons are hidden until something can copy.
-  for (const button of part.querySelectorAll("[data-copy], [data-copy-link]")) button.hidden = !navigator.clipboard;
+  // Copy buttons are hidden where nothing can copy.
+  if (!navigator.clipboard) for (const button of part.querySelectorAll("button:is([data-copy], [data-copy-link])")) button.hidden = true;
   // A choice in the side panel is sent at once; its button is for those without script.
   for (const button of part.querySelectorAll("form[data-auto] button")) button.hidden = true;
   // Where the reader chose no time zone, their browser's is meant, and shown.
@@ -32,14 +33,28 @@ addEventListener("postroom:drawn", (event) => ready(event.detail));
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy], [data-copy-link]");
-  if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy ?? location.origin + location.pathname);
+  if (!button || !navigator.clipboard) return;
+  // A link to a place on the page would lead there.
+  event.preventDefault();
+  await navigator.clipboard.writeText(button.dataset.copy ?? location.origin + location.pathname + button.dataset.copyLink);
   const word = button.querySelector("span");
   if (word) word.textContent = button.dataset.copied;
   else button.title = button.dataset.copied;
   button.classList.add("is-done");
 });
 document.addEventListener("change", (event) => event.target.closest?.("form[data-auto]")?.requestSubmit());
+
+// A menu closes when something else is wanted; without script its own button does.
+const shut = (but) => { for (const menu of document.querySelectorAll(".menu[open]")) if (menu !== but) menu.open = false; };
+document.addEventListener("click", (event) => shut(event.target.closest?.("a[href*='#redact']") ? null : event.target.closest?.(".menu")));
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (!open) return;
+  shut();
+  open.querySelector("summary").focus();
+});
+// What a menu led to is where the typing goes on.
+addEventListener("hashchange", () => document.querySelector(".redact:target textarea")?.focus());
 
 // Ctrl+Enter sends what is being written.
 for (const form of document.querySelectorAll("form[data-keys=send]")) {

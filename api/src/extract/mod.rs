@@ -45,7 +45,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+/// Reads a query string as [`Query`] does.
+///
+/// # Errors
+/// 400 `invalid_query`.
+pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let mut all: Vec<(String, String)> = Vec::new();
     for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let key = json::snake_case(&key);

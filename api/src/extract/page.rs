@@ -80,9 +80,7 @@ impl Page {
     /// 400 `invalid_cursor` if it is none of this list's.
     pub fn after<T: DeserializeOwned>(&self) -> Result<Option<T>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let wrong = || Problem::new(codes::INVALID_CURSOR);
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|_| wrong())
+        place(cursor).map(Some).ok_or_else(|| Problem::new(codes::INVALID_CURSOR))
     }
 
     /// Returns how many rows lie before a numbered page.
@@ -95,6 +93,11 @@ impl Page {
 /// list showed.
 pub fn cursor(place: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).expect("a sort key is plain data"))
+}
+
+/// Returns the place that a cursor names; None if it names none.
+pub fn place<T: DeserializeOwned>(cursor: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn back(form: &FormData, say: &[(&str, &str)]) -> Response {
     let (path, query) = if path == LIST || is_ticket { (path, query) } else { (LIST, "") };
     let mut to = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        if !["did", "undo", "changed", "refused"].contains(&name.as_ref()) {
+        if !["did", "undo", "changed", "refused", "was", "sent"].contains(&name.as_ref()) {
             to.append_pair(&name, &value);
         }
     }

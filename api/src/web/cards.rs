@@ -24,16 +24,9 @@ const TOLD: &[&str] = &[
     "signed",
     "spam_suspected",
 ];
-/// Flags that make the original worth looking at.
-const PECULIAR: &[&str] = &["degraded", "guessed_charset", "limit", "parse_timeout"];
 
 fn key(flag: &str) -> &str {
     flag.split(':').next().unwrap_or_default()
-}
-
-/// Whether something about a mail may have been read wrongly, so that the original is offered (E2.13).
-pub fn is_peculiar(view: &MailView) -> bool {
-    !view.defects.is_empty() || view.flags.iter().any(|f| PECULIAR.contains(&key(f)))
 }
 
 /// Returns what is peculiar about a mail, in words.
@@ -131,7 +124,6 @@ mod tests {
             assert_eq!(chips.len(), TOLD.len() + 1);
             assert!(chips.iter().all(|c| !c.text.starts_with("mail-") && !c.title.starts_with("mail-")), "{chips:?}");
         }
-        assert!(is_peculiar(&view) && !is_peculiar(&MailView::default()));
     }
 
     /// E2.9, E2.11.

@@ -69,6 +69,8 @@ impl File {
 pub struct Parts<'a> {
     /// The ticket's page.
     pub url: &'a str,
+    /// What its forms' addresses end in, so that they know the list.
+    pub from: &'a str,
     /// The reader's language.
     pub locale: Locale,
     /// The present moment.
@@ -221,8 +223,8 @@ impl Parts<'_> {
                 let name = self.names.get(&by).cloned().unwrap_or_else(somebody);
                 i18n::text(locale, "forwarded-by", &[("name", &name)])
             }),
-            split: self.may_split.then(|| format!("{}/messages/{}/split", self.url, m.id)),
-            redact: self.may_redact.then(|| format!("{}/messages/{}/redact", self.url, m.id)),
+            split: self.may_split.then(|| self.form(m, "split")),
+            redact: self.may_redact.then(|| self.form(m, "redact")),
             withdrawn: m.withdrawn_at.is_some(),
             at: When::new(locale, m.created_at, self.now),
             text: match written {
@@ -232,10 +234,7 @@ impl Parts<'_> {
             },
             rich: written.is_some(),
             chips: if self.agent { cards::chips(locale, &view) } else { Vec::new() },
-            original: m
-                .mail_id
-                .filter(|_| self.agent && self.may_raw && cards::is_peculiar(&view))
-                .map(|id| format!("/api/mails/{id}/raw")),
+            original: m.mail_id.filter(|_| self.agent && self.may_raw).map(|id| format!("/api/mails/{id}/raw")),
             cards: cards::all(locale, self.now, &view.cards),
             quoted,
             html: m
@@ -253,6 +252,11 @@ impl Parts<'_> {
             held: self.is_held(m),
             delivery: self.deliveries_of(m),
         }
+    }
+
+    /// Returns where the form of an act on a message goes.
+    fn form(&self, m: &messages::Message, act: &str) -> String {
+        format!("{}/messages/{}/{act}{}", self.url, m.id, self.from)
     }
 
     fn file(&self, file: &File) -> FileLink {
@@ -275,7 +279,7 @@ impl Parts<'_> {
         let states: Vec<OutboxState> = mails.map(|d| d.mail.state).collect();
         let open = |s: &OutboxState| OutboxState::CANCELLABLE.contains(s) || *s == OutboxState::Suppressed;
         let can = mine && states.iter().all(open) && states.iter().any(|s| OutboxState::CANCELLABLE.contains(s));
-        can.then(|| format!("{}/messages/{}/withdraw", self.url, m.id))
+        can.then(|| self.form(m, "withdraw"))
     }
 
     /// Returns the seconds until a reply leaves that is held only so that it can be taken back.
@@ -294,7 +298,7 @@ impl Parts<'_> {
             let soon = d.mail.due_at.is_some_and(|at| at - self.now <= UNDO);
             d.mail.state == OutboxState::Held && !soon
         };
-        (mine && mails.any(waits)).then(|| format!("{}/messages/{}/send", self.url, m.id))
+        (mine && mails.any(waits)).then(|| self.form(m, "send"))
     }
 
     /// Whether a scheduled reply is held back, as somebody wrote first (E9.3).
@@ -449,6 +453,7 @@ mod tests {
             may_split: false,
             may_redact: false,
             url: "/dashboard/support/202611-0001",
+            from: "",
             reader: None,
             cut: false,
             locale: Locale::En,

@@ -61,8 +61,11 @@ const fn key(press: &'static str, word: &'static str, act: &'static str, on: &'s
     Key { press, word, act, on }
 }
 
-/// What `j` and `k` move over.
-const ITEMS: &str = ".row-link, .table td:first-child a, .near li a, .flow > .msg";
+/// What `j` and `k` move over, where they do not lead from ticket to ticket.
+const ITEMS: &str = ".row-link, .table td:first-child a, .near li a";
+
+/// What they move over with shift.
+const MESSAGES: &str = ".flow > .msg";
 
 /// All keys.
 static GROUPS: [Group; 3] = [
@@ -90,6 +93,8 @@ static GROUPS: [Group; 3] = [
             key("k", "previous", "previous", ITEMS),
             key("o", "open", "follow", ITEMS),
             key("x", "select", "select", ".row"),
+            key("J", "next-message", "next", MESSAGES),
+            key("K", "previous-message", "previous", MESSAGES),
         ],
     },
     Group {
@@ -107,7 +112,7 @@ static GROUPS: [Group; 3] = [
             key("l", "tag", "focus", "#tag, #bulk-tag"),
             key("h", "snooze", "unfold", "#snooze, #bulk-snooze"),
             key("M", "merge", "unfold", "#merge-into, #bulk-merge"),
-            key("i", "take", "click", "form[action$='/take'] button"),
+            key("i", "take", "click", "form[action*='/take'] button"),
             key("c", "copy", "copy", "[data-copy-link]"),
         ],
     },

@@ -289,6 +289,7 @@ async fn entries(
     let parts = Parts {
         read: None,
         url: &format!("/dashboard/support/{}", view.ticket.pid),
+        from: "",
         locale: visit.locale,
         now: visit.now,
         reader: actor.user,

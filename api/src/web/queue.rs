@@ -2,6 +2,7 @@
 
 use super::format::When;
 use super::parts::{Choice, Clock, Person, Refused, TicketLink, choices};
+use super::passing::Passed;
 use super::queue_params::{Listing, Params, SORTS};
 use super::reader::Visit;
 use super::render::{self, Page};
@@ -64,6 +65,8 @@ pub struct QueuePage {
     pub done: Option<String>,
     /// How that is taken back.
     pub undo: Option<String>,
+    /// The ticket that was finished and was the last one here.
+    pub passed: Option<Passed>,
     /// Why the last form was refused.
     pub refused: Option<Refused>,
     /// What to say where there is nothing.
@@ -269,8 +272,11 @@ pub async fn answer(
         false => None,
     };
     let more = Some(params.cursor.as_str()).filter(|c| !c.is_empty()).map(|c| ("cursor", c));
+    let (own, way) = (params.href(&listing, more), params.href(&listing, None));
+    let way = way.split_once('?').map_or("", |(_, query)| query);
     let page = QueuePage {
-        own: params.href(&listing, more),
+        passed: Passed::last(visit, &params, &own),
+        own,
         heading: match &listing {
             Listing::View(view) => i18n::word(visit.locale, "view", view.as_str()),
             Listing::Saved(saved) => saved.name.clone(),
@@ -291,7 +297,7 @@ pub async fn answer(
         undo: Some(params.undo.clone()).filter(|undo| !undo.is_empty()),
         refused,
         empty: rows.is_empty().then(|| empty(&listing, &params, visit.is_agent())),
-        groups: groups(visit, actor, &rows, (&signs, zone.as_ref()), hits, filter.sort.key),
+        groups: groups(visit, actor, &rows, (&signs, zone.as_ref()), hits, (filter.sort.key, way)),
         paged: next.is_some() || after.is_some(),
         newest: after.map(|_| params.href(&listing, None)),
         next: next.map(|place| params.href(&listing, Some(("cursor", &cursor(&place))))),
@@ -440,7 +446,7 @@ fn groups(
     rows: &[TicketView],
     (signs, zone): (&Signs, Option<&Zone>),
     mut hits: Hits,
-    sort: SortKey,
+    (sort, way): (SortKey, &str),
 ) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for view in rows {
@@ -450,8 +456,9 @@ fn groups(
             _ => "tickets",
         };
         let mut row = Row::new(visit, actor, view, signs, zone);
-        if let Some((message, pieces)) = hits.found.remove(&view.ticket.id) {
-            row.found(&message, pieces, &hits.words);
+        match hits.found.remove(&view.ticket.id) {
+            Some((message, pieces)) => row.found(&message, pieces, (&hits.words, way)),
+            None => row.href = format!("{}?{way}{}", row.href, if row.unread { "#new" } else { "" }),
         }
         match groups.last_mut() {
             Some(group) if group.key == key => group.rows.push(row),
@@ -491,10 +498,7 @@ impl Row {
             .collect();
         Row {
             pid: ticket.pid.clone(),
-            href: match unread {
-                true => format!("{}#new", TicketLink::new(&ticket.pid).href),
-                false => TicketLink::new(&ticket.pid).href,
-            },
+            href: TicketLink::new(&ticket.pid).href,
             unread,
             found: None,
             subject: clocks::subject(locale, &ticket.subject),
@@ -523,10 +527,10 @@ impl Row {
     }
 
     /// Says what it was found by, and leads there.
-    fn found(&mut self, message: &Message, pieces: Vec<Piece>, words: &str) {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
+    fn found(&mut self, message: &Message, pieces: Vec<Piece>, (words, way): (&str, &str)) {
+        let mut query = url::form_urlencoded::Serializer::new(way.to_owned());
         query.append_pair("at", &message.seq.to_string()).append_pair("find", words);
-        self.href = format!("{}?{}#m-{}", TicketLink::new(&self.pid).href, query.finish(), message.id);
+        self.href = format!("{}?{}#m-{}", self.href, query.finish(), message.id);
         self.found = Some(pieces);
     }
 }
@@ -609,6 +613,7 @@ impl Page for QueuePage {
             }),
             done: Some("Done".into()),
             undo: Some("1.2.000.0".into()),
+            passed: Some(Passed::sample()),
             refused: None,
             empty: None,
             groups: vec![
@@ -628,6 +633,7 @@ impl Page for QueuePage {
             edit: None,
             bulk: None,
             undo: None,
+            passed: None,
             refused: Some(Refused { text: "No".into(), fields: vec![] }),
             paged: false,
             newest: None,

@@ -87,6 +87,10 @@ pub struct Params {
     pub changed: String,
     /// With how many not.
     pub refused: String,
+    /// The ticket that was finished there.
+    pub was: String,
+    /// The reply that went with it.
+    pub sent: String,
 }
 
 impl Params {
@@ -119,13 +123,18 @@ impl Params {
 
     /// Returns the list's address with these filters and `more`.
     pub fn href(&self, listing: &Listing, more: Option<(&str, &str)>) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
         let (name, value) = listing.param();
-        query.append_pair(name, &value);
-        for (name, value) in self.filters().into_iter().filter(|(_, v)| !v.is_empty()).chain(more) {
-            query.append_pair(name, value);
-        }
-        format!("/dashboard/support?{}", query.finish())
+        format!("/dashboard/support?{}", self.query([(name, value.as_str())].into_iter(), more))
+    }
+
+    /// Returns which list these parameters name, and its filters, as a query; empty if they name none.
+    pub fn named(&self) -> String {
+        self.query([("view", self.view.as_str()), ("saved", &self.saved)].into_iter(), None)
+    }
+
+    fn query<'a>(&'a self, list: impl Iterator<Item = (&'a str, &'a str)>, more: Option<(&'a str, &'a str)>) -> String {
+        let given = list.chain(self.filters()).filter(|(_, value)| !value.is_empty());
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given.chain(more)).finish()
     }
 
     /// Returns what is listed. What makes no sense filters nothing.

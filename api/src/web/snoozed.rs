@@ -8,6 +8,7 @@ use serde::Serialize;
 use shared::access::Actor;
 use shared::clock::Time;
 use shared::i18n;
+use shared::ids::UserId;
 use shared::tickets::snooze::Until;
 use shared::users;
 use shared::zone::Zone;
@@ -61,7 +62,17 @@ impl Snoozed {
 /// # Errors
 /// 500 where the store cannot be asked.
 pub async fn own_zone(api: &Api, actor: &Actor) -> Result<Option<Zone>, Problem> {
-    let Some(user) = actor.user else { return Ok(None) };
+    match actor.user {
+        Some(user) => zone_of(api, user).await,
+        None => Ok(None),
+    }
+}
+
+/// Returns the time zone that a user chose, if they did.
+///
+/// # Errors
+/// 500 where the store cannot be asked.
+pub async fn zone_of(api: &Api, user: UserId) -> Result<Option<Zone>, Problem> {
     Ok(users::time_zone(&api.app.db, user).await?.and_then(|name| Zone::named(&name)))
 }
 

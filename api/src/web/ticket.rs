@@ -1,7 +1,10 @@
 //! One ticket: the conversation with what happened between, the composer, and the side panel.
 
+use super::customer::Customer;
 use super::format::When;
+use super::near::Near;
 use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused, TicketLink};
+use super::passing::Passed;
 use super::render::Page;
 use super::snoozed::Snoozed;
 use serde::Serialize;
@@ -23,8 +26,12 @@ pub struct TicketPage {
     pub pid: String,
     /// The page's own path, and that of its forms.
     pub url: String,
+    /// What its forms' addresses end in, so that they know the list: a query, or nothing.
+    pub from: String,
     /// The list to go back to.
     pub list: String,
+    /// The tickets around it in that list, for agents.
+    pub near: Option<Near>,
     /// Subject.
     pub subject: String,
     /// The version that the page was drawn from: forms send it back.
@@ -46,7 +53,7 @@ pub struct TicketPage {
     /// All clocks.
     pub clocks: Vec<NamedClock>,
     /// Who is asking.
-    pub requester: Requester,
+    pub requester: Customer,
     /// The agent.
     pub assignee: Option<Person>,
     /// Who else gets the mail.
@@ -115,6 +122,8 @@ pub struct TicketPage {
     pub done: Option<String>,
     /// How that is taken back.
     pub undo: Option<String>,
+    /// What was done with the ticket before this one.
+    pub passed: Option<Passed>,
     /// Until when it is put off.
     pub snoozed: Option<Snoozed>,
     /// Until when it was to be put off: as typed.
@@ -209,17 +218,6 @@ pub struct MergeOffer {
     pub subject: String,
 }
 
-/// Who is asking.
-#[derive(Debug, Clone, Serialize)]
-pub struct Requester {
-    /// Name, else address.
-    pub name: String,
-    /// Address.
-    pub email: String,
-    /// All their tickets, for agents.
-    pub href: Option<String>,
-}
-
 /// A clock and what it measures.
 #[derive(Debug, Clone, Serialize)]
 pub struct NamedClock {
@@ -296,7 +294,7 @@ pub struct Message {
     pub rich: bool,
     /// What is peculiar about the mail, for agents (E2.1, E2.13).
     pub chips: Vec<MailChip>,
-    /// The mail as it came, where something about it is peculiar.
+    /// The mail as it came.
     pub original: Option<String>,
     /// Enclosed mails and invitations (E2.9, E2.11).
     pub cards: Vec<CardView>,
@@ -426,6 +424,7 @@ impl Page for TicketPage {
         let customer = TicketPage {
             can: Can { write: true, reply: true, close: true, ..Default::default() },
             agent: false,
+            near: None,
             participants: vec![],
             trail: vec![],
             clocks: vec![],
@@ -435,6 +434,7 @@ impl Page for TicketPage {
         let merged = TicketPage {
             can: Can { merge: true, ..Default::default() },
             merged_into: Some(TicketLink::new("202611-0002")),
+            passed: Some(Passed::sample()),
             ..agent.clone()
         };
         let closed = TicketPage {
@@ -569,7 +569,9 @@ mod tests {
         TicketPage {
             pid: "202611-0001".into(),
             url: "/dashboard/support/202611-0001".into(),
+            from: "?view=open".into(),
             list: "/dashboard/support".into(),
+            near: Some(Near::sample()),
             subject: "Release 48".into(),
             version: 7,
             status: "in_progress".into(),
@@ -580,11 +582,7 @@ mod tests {
             tags: vec!["sale".into()],
             sla: Some(clock.clone()),
             clocks: vec![NamedClock { label: "Answer".into(), sla: clock }],
-            requester: Requester {
-                name: "Daniel Okafor".into(),
-                email: "daniel@okafor.example".into(),
-                href: Some("/dashboard/support?view=all&requester=1".into()),
-            },
+            requester: Customer::sample(),
             assignee: Some(mara),
             participants: vec![Participant {
                 name: "Anna".into(),
@@ -645,6 +643,7 @@ mod tests {
             refused: None,
             done: Some("Sent".into()),
             undo: Some("1.2.000.0".into()),
+            passed: None,
             snoozed: Some(Snoozed::sample()),
             snooze_words: Some("soon".into()),
             erased: None,

@@ -3,7 +3,8 @@
 
 use super::error;
 use super::form_data::FormData;
-use super::parts::TicketLink;
+use super::near::{self, List};
+use super::passing::{self, How};
 use super::reader::Visit;
 use super::ticket_show::{self, Leftover};
 use crate::Api;
@@ -19,10 +20,10 @@ use shared::ids::{MessageId, TicketId, UserId};
 use shared::messages::{self, MessageKind, Post};
 use shared::redact::Redaction;
 use shared::tickets::bulk::{self, Act};
-use shared::tickets::{self, Priority, Status, TicketRef};
+use shared::tickets::{self, Priority, Status, Ticket, TicketRef};
 
 /// How long a reply can be taken back (DESIGN 7).
-const UNDO_SECONDS: i64 = 10;
+pub(super) const UNDO_SECONDS: i64 = 10;
 
 /// `POST /dashboard/support/{ticket}/messages`
 ///
@@ -53,12 +54,15 @@ pub async fn message(
         answer_to: form.some("reply_to").map(str::to_owned),
     };
     let which = reference(&which);
-    match messages::post(&api.app, visit.actor()?, &which, post).await {
-        Ok(id) => {
-            let did = if note { "note" } else { "reply" };
-            back(&api, visit.actor()?, &which, did, Some(id)).await
-        }
-        Err(e) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
+    let finishes = post.status_after.filter(|status| !note && status.is_done());
+    let leaves = match finishes {
+        Some(to) => leaves(&api, &visit, &which).await?.map(|left| (left, to)),
+        None => None,
+    };
+    match (messages::post(&api.app, visit.actor()?, &which, post).await, leaves) {
+        (Ok(id), Some(((list, stood), to))) => passing::on(&api, &visit, &list, &stood, to, How::With(id)).await,
+        (Ok(id), None) => back(&api, &visit, &which, if note { "note" } else { "reply" }, Some(id)).await,
+        (Err(e), _) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
     }
 }
 
@@ -81,7 +85,7 @@ pub async fn discard(
 ) -> Result<Response, Problem> {
     let which = reference(&which);
     drafts::discard(&api.app, visit.actor()?, &which, kind(&form)).await?;
-    back(&api, visit.actor()?, &which, "discard", None).await
+    back(&api, &visit, &which, "discard", None).await
 }
 
 fn kind(form: &FormData) -> MessageKind {
@@ -105,7 +109,7 @@ pub async fn withdraw(
 ) -> Result<Response, Problem> {
     let which = reference(&which);
     match messages::withdraw(&api.app, visit.actor()?, &which, message).await {
-        Ok(()) => back(&api, visit.actor()?, &which, "withdraw", Some(message)).await,
+        Ok(()) => back(&api, &visit, &which, "withdraw", Some(message)).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
@@ -122,7 +126,7 @@ pub async fn send(
 ) -> Result<Response, Problem> {
     let which = reference(&which);
     match messages::send_now(&api.app, visit.actor()?, &which, message).await {
-        Ok(()) => back(&api, visit.actor()?, &which, "send", Some(message)).await,
+        Ok(()) => back(&api, &visit, &which, "send", Some(message)).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
@@ -142,6 +146,11 @@ pub async fn status(
         let wrong = unknown(&api, visit.actor()?, &which, "status").await;
         return refuse(&api, &visit, &which, wrong, None).await;
     };
+    if status.is_done()
+        && let Some((list, stood)) = leaves(&api, &visit, &which).await?
+    {
+        return finish(&api, &visit, (&list, &stood), (Act::Status(status), status), form.version()).await;
+    }
     let done = tickets::set_status(&api.app, visit.actor()?, &which, status, None, form.version()).await;
     answer(&api, &visit, &which, done, "status").await
 }
@@ -231,6 +240,9 @@ pub async fn close(
     form: FormData,
 ) -> Result<Response, Problem> {
     let which = reference(&which);
+    if let Some((list, stood)) = leaves(&api, &visit, &which).await? {
+        return finish(&api, &visit, (&list, &stood), (Act::Close, Status::Closed), form.version()).await;
+    }
     let done = tickets::close(&api.app, visit.actor()?, &which, form.version()).await;
     answer(&api, &visit, &which, done, "close").await
 }
@@ -287,7 +299,7 @@ pub async fn erase_requester(
         return refuse(&api, &visit, &which, Problem::new(codes::NOT_CONFIRMED), None).await;
     }
     match shared::erase::person(&api.app, visit.actor()?, view.ticket.requester_id).await {
-        Ok(_) => back(&api, visit.actor()?, &which, "erase-person", None).await,
+        Ok(_) => back(&api, &visit, &which, "erase-person", None).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
@@ -320,7 +332,7 @@ pub async fn split(
 ) -> Result<Response, Problem> {
     let which = reference(&which);
     match tickets::split(&api.app, visit.actor()?, &which, &[message], None, None).await {
-        Ok(new) => back(&api, visit.actor()?, &TicketRef::Id(new), "apart", None).await,
+        Ok(new) => back(&api, &visit, &TicketRef::Id(new), "apart", None).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
@@ -348,8 +360,8 @@ pub async fn snooze(
     match bulk::act(app, actor, &which, &Act::Snooze(until), form.version()).await {
         Ok(done) => {
             let did = if until.is_some() { "snooze" } else { "wake" };
-            let undo = done.undo.map_or_else(String::new, |undo| format!("&undo={}", bulk::write_undo(&[undo])));
-            Ok(Redirect::to(&format!("{}?did={did}{undo}", TicketLink::new(&done.pid).href)).into_response())
+            let undo = done.undo.map_or_else(String::new, |undo| bulk::write_undo(&[undo]));
+            Ok(Redirect::to(&near::href(&visit, &done.pid, &[("did", did), ("undo", &undo)])).into_response())
         }
         Err(e) => {
             let problem: Problem = e.into();
@@ -384,7 +396,7 @@ pub async fn redact(
         expected_version: None,
     };
     match shared::redact::redact(&api.app, actor, &which, what).await {
-        Ok(_) => back(&api, actor, &which, "redact", Some(message)).await,
+        Ok(_) => back(&api, &visit, &which, "redact", Some(message)).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
@@ -401,7 +413,7 @@ pub async fn merge(
 ) -> Result<Response, Problem> {
     let (which, into) = (reference(&which), reference(form.get("into").trim()));
     match tickets::merge(&api.app, visit.actor()?, &which, &into, form.version()).await {
-        Ok(into) => back(&api, visit.actor()?, &TicketRef::Id(into), "merge", None).await,
+        Ok(into) => back(&api, &visit, &TicketRef::Id(into), "merge", None).await,
         Err(e) => refuse(&api, &visit, &which, e.into(), None).await,
     }
 }
@@ -419,6 +431,31 @@ pub async fn unmerge(
     let which = reference(&which);
     let done = tickets::unmerge(&api.app, visit.actor()?, &which, None).await;
     answer(&api, &visit, &which, done, "unmerge").await
+}
+
+/// Returns the list that an agent leaves a ticket for, and the ticket as it stands there; None for others.
+async fn leaves(api: &Api, visit: &Visit, which: &TicketRef) -> Result<Option<(List, Ticket)>, Problem> {
+    let Some(list) = List::of(api, visit).await? else { return Ok(None) };
+    let stood = tickets::view(&api.app, visit.actor()?, which).await?.ticket;
+    Ok(Some((list, stood)))
+}
+
+/// Solves or closes a ticket, and goes on to the next one of the list.
+async fn finish(
+    api: &Api,
+    visit: &Visit,
+    (list, stood): (&List, &Ticket),
+    (act, to): (Act, Status),
+    version: Option<i64>,
+) -> Result<Response, Problem> {
+    let which = TicketRef::Id(stood.id);
+    match bulk::act(&api.app, visit.actor()?, &which, &act, version).await {
+        Ok(done) => {
+            let undo = done.undo.map_or_else(String::new, |undo| bulk::write_undo(&[undo]));
+            passing::on(api, visit, list, stood, to, How::Alone(&undo)).await
+        }
+        Err(e) => refuse(api, visit, &which, e.into(), None).await,
+    }
 }
 
 /// What is wrong with an act whose value is not known: that comes after whether the actor may act (DESIGN 4).
@@ -440,7 +477,7 @@ async fn answer(
     did: &str,
 ) -> Result<Response, Problem> {
     match done {
-        Ok(_) => back(api, visit.actor()?, which, did, None).await,
+        Ok(_) => back(api, visit, which, did, None).await,
         Err(e) => refuse(api, visit, which, e.into(), None).await,
     }
 }
@@ -448,14 +485,14 @@ async fn answer(
 /// Leads back to the ticket's page, at the message that was written.
 async fn back(
     api: &Api,
-    actor: &Actor,
+    visit: &Visit,
     which: &TicketRef,
     did: &str,
     at: Option<MessageId>,
 ) -> Result<Response, Problem> {
-    let pid = tickets::view(&api.app, actor, which).await?.ticket.pid;
+    let pid = tickets::view(&api.app, visit.actor()?, which).await?.ticket.pid;
     let at = at.map(|id| format!("#m-{id}")).unwrap_or_default();
-    Ok(Redirect::to(&format!("{}?did={did}{at}", TicketLink::new(&pid).href)).into_response())
+    Ok(Redirect::to(&format!("{}{at}", near::href(visit, &pid, &[("did", did)]))).into_response())
 }
 
 /// Shows the page again with why, and with what was typed; if not even that can be done, the text stands on the page

@@ -1,12 +1,15 @@
 //! Showing a ticket: reads what belongs to it and fills the page, fresh or after a form that was refused.
 
 use super::conversation::{File, Parts};
+use super::customer::Customer;
 use super::format::When;
+use super::near::{self, Leafed, List};
 use super::parts::{Person, Refused, TicketLink, choices};
+use super::passing::Passed;
 use super::reader::Visit;
 use super::render;
 use super::snoozed::Snoozed;
-use super::ticket::{Can, Colleague, Crossed, MergeOffer, MergedLine, Participant, RatingView, Requester, TicketPage};
+use super::ticket::{Can, Colleague, Crossed, MergeOffer, MergedLine, Participant, RatingView, TicketPage};
 use super::{clocks, lists, mail, recipients};
 use crate::Api;
 use crate::extract::{Path, Query};
@@ -46,6 +49,12 @@ pub struct Params {
     did: String,
     /// How that is taken back.
     undo: String,
+    /// With how many tickets that was not possible.
+    refused: String,
+    /// The column ends above this place of the list.
+    above: String,
+    /// It begins below this one.
+    below: String,
 }
 
 /// What a refused form leaves behind on the page.
@@ -129,6 +138,15 @@ pub async fn answer(
     };
     let rating = rating.and_then(|r| Some(RatingView { score: r.score?.to_string(), comment: r.comment }));
     let names = names(&view, &events, &people, &agents);
+    let list = List::of(api, visit).await?;
+    let near = match &list {
+        Some(list) => {
+            Some(list.column(api, visit, &view, Leafed { above: &params.above, below: &params.below }).await?)
+        }
+        None => None,
+    };
+    let from = near::query(visit);
+    let from = if from.is_empty() { from } else { format!("?{from}") };
     let url = TicketLink::new(&view.ticket.pid).href;
     let files: Vec<File> = files.into_iter().filter_map(File::of).collect();
     let joins = tickets::joins_of(app, actor, view.ticket.id).await?;
@@ -146,6 +164,7 @@ pub async fn answer(
         may_split: actor.can(Capability::TicketsMerge) && view.ticket.message_count > 1,
         may_redact: actor.can(Capability::TicketsRedact) && view.ticket.erased_at.is_none(),
         url: &url,
+        from: &from,
         locale: visit.locale,
         now: visit.now,
         reader: actor.user,
@@ -178,10 +197,13 @@ pub async fn answer(
         None => None,
     };
     let locale = visit.locale;
+    // What was to be taken back may have changed since.
+    let did = if ["", "0"].contains(&params.refused.as_str()) { params.did.as_str() } else { "not-undone" };
     let ticket = &view.ticket;
     let me = |id: Option<UserId>| id.is_some() && id == actor.user;
     let shown = TicketPage {
-        list: "/dashboard/support".to_owned(),
+        list: list.map_or_else(|| "/dashboard/support".to_owned(), |l| format!("{}#t-{}", l.href(None), ticket.pid)),
+        near,
         subject: clocks::subject(locale, &ticket.subject),
         version: ticket.version,
         status: ticket.status.as_str().to_owned(),
@@ -192,7 +214,7 @@ pub async fn answer(
         tags: view.tags.clone(),
         sla: if visit.is_agent() { clocks::next(locale, visit.now, ticket) } else { None },
         clocks: if visit.is_agent() { clocks::both(locale, visit.now, ticket) } else { Vec::new() },
-        requester: requester(visit, &view),
+        requester: Customer::of(api, visit, &view).await?,
         assignee: ticket.assigned_to.map(|id| {
             let email = view.assignee_email.as_deref().unwrap_or_default();
             Person::new(view.assignee_name.as_deref(), email, me(Some(id)))
@@ -210,7 +232,7 @@ pub async fn answer(
         merge_with: merge_with.into_iter().map(|o| MergeOffer { pid: o.pid, subject: o.subject }).collect(),
         no_requester: can.update && has_no_requester(&view),
         also_addressed,
-        earlier: page.earlier.map(|seq| format!("{url}?before={seq}")),
+        earlier: page.earlier.map(|seq| near::href(visit, &ticket.pid, &[("before", &seq.to_string())])),
         trail: parts.trail(),
         agent: visit.is_agent(),
         closed_text: (!can.write && can.reopen).then(|| i18n::text(locale, "closed-customer", &[])),
@@ -235,7 +257,8 @@ pub async fn answer(
         reply_draft,
         note_draft,
         refused: left.refused,
-        done: mail::done(locale, Some(&params.did)),
+        done: mail::done(locale, Some(did)),
+        passed: Passed::next(visit, &near::params(visit)).filter(|_| visit.is_agent()),
         erased: ticket.erased_at.map(|at| When::new(locale, at, visit.now)),
         erasable: (can_erase && view.requester_email.contains('@')).then(|| view.requester_email.clone()),
         statuses: choices(locale, "status", &texts(Status::ALL, Status::as_str), ticket.status.as_str(), None),
@@ -252,6 +275,7 @@ pub async fn answer(
         },
         pid: ticket.pid.clone(),
         url,
+        from,
     };
     Ok(render::page(status, &visit.shell(""), &shown))
 }
@@ -307,13 +331,6 @@ fn has_no_requester(view: &TicketView) -> bool {
     let t = &view.ticket;
     let by_forward = t.channel == tickets::Channel::Email && t.created_by == Some(t.requester_id);
     by_forward || !view.requester_email.contains('@')
-}
-
-fn requester(visit: &Visit, view: &TicketView) -> Requester {
-    let person = Person::new(view.requester_name.as_deref(), &view.requester_email, false);
-    let id = view.ticket.requester_id;
-    let href = visit.is_agent().then(|| format!("/dashboard/support?view=all&requester={id}"));
-    Requester { name: person.name, email: person.email, href }
 }
 
 fn merged_line(visit: &Visit, m: tickets::Merged) -> MergedLine {

@@ -20,6 +20,7 @@ mod logs;
 mod mail_html;
 mod mails;
 mod merging;
+mod neighbours;
 mod operator;
 mod portal;
 mod previews;

@@ -162,6 +162,22 @@ pub enum CursorValue {
     Time(Time),
 }
 
+impl Cursor {
+    /// Returns a ticket's place in a list that is sorted by `key`.
+    pub fn of(t: &Ticket, key: SortKey) -> Cursor {
+        let at = match key {
+            SortKey::CreatedAt => CursorValue::Time(t.created_at),
+            SortKey::UpdatedAt => CursorValue::Time(t.updated_at),
+            SortKey::LastActivityAt => CursorValue::Time(t.last_activity_at),
+            SortKey::Priority => {
+                CursorValue::Rank(Priority::ALL.iter().position(|p| *p == t.priority).unwrap_or(0) as i64)
+            }
+            SortKey::Status => CursorValue::Rank(Status::ALL.iter().position(|s| *s == t.status).unwrap_or(0) as i64),
+        };
+        Cursor { at, id: t.id }
+    }
+}
+
 const VIEW: &str = "SELECT t.*, n.slug AS tenant_slug, n.name AS tenant_name, r.email AS requester_email, \
      r.name AS requester_name, a.email AS assignee_email, a.name AS assignee_name, c.slug AS category_slug, \
      c.name AS category_name, m.address AS mailbox_address FROM tickets t JOIN tenants n ON n.id = t.tenant_id \
@@ -184,6 +200,52 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<(Vec<TicketView>, Option<Cursor>)> {
+    let (mut rows, more) = rows(app, actor, filter, after, limit).await?;
+    let next = if more { rows.last().map(|v| Cursor::of(&v.ticket, filter.sort.key)) } else { None };
+    complete(app, actor, &mut rows).await?;
+    Ok((rows, next))
+}
+
+/// Which way from a place in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Towards its beginning.
+    Up,
+    /// Towards its end.
+    Down,
+}
+
+/// Lists the tickets nearest to a place of a list on one side, at most `limit`, in the list's order and without their tags.
+/// Returns whether there are more that way. For agents: what is put off and the last words are not hidden.
+///
+/// # Errors
+/// As [`list`].
+pub async fn beside(
+    app: &App,
+    actor: &Actor,
+    filter: &Filter,
+    (place, way): (&Cursor, Way),
+    limit: i64,
+) -> Result<(Vec<TicketView>, bool)> {
+    actor.require(Capability::TicketsNote)?;
+    if way == Way::Down {
+        return rows(app, actor, filter, Some(place), limit).await;
+    }
+    let sort = Sort { descending: !filter.sort.descending, ..filter.sort };
+    let turned = Filter { sort, ..filter.clone() };
+    let (mut found, more) = rows(app, actor, &turned, Some(place), limit).await?;
+    found.reverse();
+    Ok((found, more))
+}
+
+/// A page of a list, and whether there is more after it.
+async fn rows(
+    app: &App,
+    actor: &Actor,
+    filter: &Filter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<(Vec<TicketView>, bool)> {
     actor.require(Capability::TicketsRead)?;
     let scope = actor.tickets();
     let mut q = filtered(scope.filter(sql(VIEW)), actor, filter, app.db.is_sqlite());
@@ -202,9 +264,7 @@ pub async fn list(
     let mut rows: Vec<TicketView> = q.push(" LIMIT ").arg(limit + 1).all(&mut read).await?;
     let more = rows.len() as i64 > limit;
     rows.truncate(limit.max(0) as usize);
-    let next = if more { rows.last().map(|v| cursor(&v.ticket, filter.sort.key)) } else { None };
-    complete(app, actor, &mut rows).await?;
-    Ok((rows, next))
+    Ok((rows, more))
 }
 
 /// Counts the tickets that the actor sees and the filter names, up to `most`: beyond it nobody waits for the count.
@@ -348,17 +408,6 @@ fn column(key: SortKey) -> &'static str {
         SortKey::Priority => PRIORITY_RANK,
         SortKey::Status => STATUS_RANK,
     }
-}
-
-fn cursor(t: &Ticket, key: SortKey) -> Cursor {
-    let at = match key {
-        SortKey::CreatedAt => CursorValue::Time(t.created_at),
-        SortKey::UpdatedAt => CursorValue::Time(t.updated_at),
-        SortKey::LastActivityAt => CursorValue::Time(t.last_activity_at),
-        SortKey::Priority => CursorValue::Rank(Priority::ALL.iter().position(|p| *p == t.priority).unwrap_or(0) as i64),
-        SortKey::Status => CursorValue::Rank(Status::ALL.iter().position(|s| *s == t.status).unwrap_or(0) as i64),
-    };
-    Cursor { at, id: t.id }
 }
 
 /// Adds what stands elsewhere, and takes away what the actor may not read.

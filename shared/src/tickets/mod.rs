@@ -31,15 +31,15 @@ pub use joins::{
     JoinKind, JoinState, JoinView, NewJoin, also_addressed, join, join_view, joins, joins_of, keep_apart, may_decide,
 };
 pub use list::{
-    AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, count, list,
-    view, views,
+    AssigneeFilter, CategoryFilter, Cursor, CursorValue, Filter, Sort, SortKey, StatusFilter, TicketView, Way, beside,
+    count, list, view, views,
 };
 pub(crate) use list::{at_risk, put_off, tagged};
 pub use merging::{Merged, Offered, merge, merged_here, merges_offered, unmerge};
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};
-pub use reads::look;
 pub(crate) use reads::unread_by;
+pub use reads::{look, unread};
 pub use signs::{Signs, signs};
 pub(crate) use types::snippet;
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};

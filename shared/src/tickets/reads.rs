@@ -28,7 +28,7 @@ pub async fn look(app: &App, actor: &Actor, tenant: TenantId, ticket: TicketId, 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
-pub(super) async fn unread(app: &App, actor: &Actor, tickets: &[TicketId]) -> Result<HashSet<TicketId>> {
+pub async fn unread(app: &App, actor: &Actor, tickets: &[TicketId]) -> Result<HashSet<TicketId>> {
     let Some(user) = reader(actor) else { return Ok(HashSet::new()) };
     Ok(sql::unread(&mut app.db.read(actor.tickets().rows()), user, tickets).await?.into_iter().collect())
 }

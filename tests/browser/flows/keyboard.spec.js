@@ -37,10 +37,8 @@ test("@script from the list to an answer and back, without a mouse", async ({ ag
 
   await page.keyboard.press("i");
   await expect(page.getByLabel(t("field-assignee"), { exact: true })).not.toHaveValue("");
-  await page.keyboard.press("e");
-  await expect(page.locator(".facts .status")).toHaveText(t("status-solved"));
   await page.keyboard.press("u");
-  await expect(page).toHaveURL(/\/dashboard\/support(\?|$)/);
+  await expect(page).toHaveURL(/\/dashboard\/support\?view=all/);
 });
 
 test("@script back finds the list scrolled as it was, with the same row", async ({ agent: page, server, t }) => {

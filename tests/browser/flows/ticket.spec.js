@@ -1,4 +1,5 @@
 // What an agent does on a ticket beside answering.
+import { deliverFiles } from "../support/files.js";
 import { admin, choose, deliver, expect, mailbox, test } from "../support/fixtures.js";
 
 const from = "Ruth Ellison <ruth@studio.example>";
@@ -43,7 +44,9 @@ test("status, priority and assignee change and stand in the timeline", async ({ 
 
 test("close and reopen", async ({ agent: page, server, t }) => {
   await openTicket(page, server, "Close me");
+  const here = page.url();
   await page.getByRole("button", { name: t("close-ticket") }).click();
+  await page.goto(here);
   await expect(page.locator(".facts .status")).toHaveText(t("status-closed"));
   await page.getByRole("button", { name: t("reopen-ticket") }).click();
   await expect(page.locator(".facts .status")).not.toHaveText(t("status-closed"));
@@ -90,11 +93,109 @@ test("a file goes with a reply and can be read back", async ({ agent: page, serv
 test("words are taken out of a message for good", async ({ agent: page, server, t }) => {
   await openTicket(page, server, "Too much said");
   const message = page.getByRole("article").filter({ hasText: "Can you help?" });
-  await message.getByText(t("redact"), { exact: true }).click();
+  await message.locator(".menu > summary").click();
+  await message.getByRole("link", { name: t("redact") }).click();
   await message.getByLabel(t("redact-words")).fill("you help");
   await message.getByLabel(t("redact-confirm")).check();
   await message.getByRole("button", { name: t("redact-do") }).click();
   await expect(page.getByRole("status").filter({ hasText: t("did-redact") })).toBeVisible();
   await expect(page.getByRole("article").filter({ hasText: "Can █████?" })).toBeVisible();
   await expect(page.getByText("Can you help?")).toHaveCount(0);
+});
+
+test("what can be done with a message stands in one menu, by mouse", async ({ agent: page, server, t, javaScriptEnabled }) => {
+  const mail = await openTicket(page, server, "Acts of a message");
+  const headers = { "In-Reply-To": mail.messageId, References: mail.messageId };
+  await deliver(server, { from, to: mailbox, subject: "Re: Acts of a message", text: "And something else.", headers });
+  await page.reload();
+  const message = page.getByRole("article").filter({ hasText: "something else" });
+  const menu = message.locator(".menu");
+  await menu.locator("summary").click();
+  await expect(menu.getByRole("link", { name: t("original") })).toHaveAttribute("href", /^\/api\/mails\/\d+\/raw$/);
+  if (javaScriptEnabled) {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await menu.getByRole("link", { name: t("copy-link") }).click();
+    await expect(menu).toContainText(t("copied"));
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(new RegExp(`/dashboard/support/${mail.pid}#m-\\d+$`));
+    // A click elsewhere closes it.
+    await page.getByRole("heading", { level: 1 }).click();
+    await expect(menu.locator("ul")).toBeHidden();
+    await menu.locator("summary").click();
+  }
+  await menu.getByRole("link", { name: t("why-here") }).click();
+  await expect(page).toHaveURL(/\/dashboard\/mail\/\d+$/);
+  await page.goBack();
+  await menu.locator("summary").click();
+  await menu.getByRole("button", { name: t("split-act") }).click();
+  await expect(page.getByRole("status").filter({ hasText: t("did-apart") })).toBeVisible();
+  expect(page.url()).not.toContain(mail.pid);
+});
+
+test("@script the same by keyboard", async ({ agent: page, server, t }) => {
+  await openTicket(page, server, "Acts by keys");
+  const message = page.getByRole("article").filter({ hasText: "Can you help?" });
+  const summary = message.locator(".menu > summary");
+  await page.keyboard.press("J");
+  await expect(message).toBeFocused();
+  await page.keyboard.press("Tab");
+  while (!(await summary.evaluate((node) => node === document.activeElement))) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await expect(message.getByRole("link", { name: t("why-here") })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(message.locator(".menu ul")).toBeHidden();
+  await expect(summary).toBeFocused();
+  await page.keyboard.press("Enter");
+  for (let n = 0; n < 4; n += 1) await page.keyboard.press("Tab");
+  await expect(message.getByRole("link", { name: t("redact") })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(message.getByLabel(t("redact-words"))).toBeFocused();
+  await message.getByRole("link", { name: t("cancel") }).click();
+  await expect(message.getByLabel(t("redact-words"))).toBeHidden();
+});
+
+test("@script nothing on a ticket's page moves while it comes", async ({ agent: page, server }) => {
+  await page.addInitScript(() => {
+    window.shift = 0;
+    window.moved = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries().filter((one) => !one.hadRecentInput)) {
+        window.shift += entry.value;
+        window.moved.push(...entry.sources.map(({ node, previousRect: was, currentRect: is }) =>
+          `${node?.className ?? node?.nodeName} ${was.x},${was.y} ${was.height} to ${is.x},${is.y} ${is.height}`));
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const files = await deliverFiles(server, { from, to: mailbox, subject: "Moving files" });
+  const html = await deliver(server, {
+    from, to: mailbox, subject: "Moving marks", headers: { "Content-Type": "text/html; charset=utf-8" }, text: "<h1>Hello</h1><p>There.</p>".repeat(20),
+  });
+  const many = await deliver(server, { from, to: mailbox, subject: "Moving messages", text: "Line\n".repeat(60) });
+  for (let n = 0; n < 6; n += 1) {
+    const headers = { "In-Reply-To": many.messageId, References: many.messageId };
+    await deliver(server, { from, to: mailbox, subject: "Re: Moving messages", text: `Again ${n}.\n`.repeat(8), headers });
+  }
+  for (const width of [1440, 1024, 375]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const { pid } of [files, html, many]) {
+      await page.goto(`/dashboard/support/${pid}?view=all`);
+      // Whatever scripts and pictures add has come by then.
+      await page.waitForTimeout(600);
+      const { shift, moved } = await page.evaluate(() => ({ shift: window.shift, moved: window.moved }));
+      expect.soft(shift, `${pid} at ${width} px: ${moved.join("; ")}`).toBeLessThan(0.02);
+    }
+  }
+});
+
+test("the customer card leads to what else they asked", async ({ agent: page, server, t }) => {
+  const name = `card${Date.now()}`;
+  const mail = (subject) => deliver(server, { from: `${name}@card.example`, to: mailbox, subject, text: "x" });
+  await mail("The first of the card");
+  const { pid } = await mail("The second of the card");
+  await page.goto(`/dashboard/support/${pid}`);
+  const card = page.getByRole("region", { name: t("requester"), exact: true });
+  const others = card.getByRole("list", { name: t("requester-others") });
+  await expect(others.getByRole("listitem")).toHaveCount(1);
+  await expect(others.locator(".status")).toHaveText(t("status-new"));
+  await others.getByRole("link", { name: "The first of the card" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "The first of the card" })).toBeVisible();
 });

@@ -91,6 +91,11 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     await on.locator(".settings-head .btn--main").click();
     await expect(on.getByRole("alert")).toBeVisible();
   };
+  const redacts = async (on) => {
+    await on.locator(".menu > summary").first().click();
+    await on.locator(".menu a[href^='#redact']").first().click();
+    await expect(on.locator(".redact:target")).toBeVisible();
+  };
   // What is shown becomes a view, which is open to be changed.
   const view = async (on) => {
     await on.locator(".save-view > summary").click();
@@ -149,7 +154,10 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "settings-tenants-refused", "/dashboard/settings/tenants", refusedTenant],
     [page, "settings-categories", "/dashboard/settings/categories", (on) => on.locator(".settings-head summary").click()],
     [page, "merge", `/dashboard/support/merge?tickets=${mail.pid},${put}`],
-    [page, "ticket-redact", `/dashboard/support/${filed.pid}`, (on) => on.locator(".redact > summary").first().click()],
+    [page, "ticket-menu", `/dashboard/support/${filed.pid}`, (on) => on.locator(".menu > summary").first().click()],
+    [page, "ticket-redact", `/dashboard/support/${filed.pid}`, redacts],
+    [page, "ticket-passed", `${ticket}?view=all&did=solved&was=${own.pid}&undo=1.2.000.0`],
+    [page, "queue-passed", `/dashboard/support?view=all&did=closed&was=${own.pid}&undo=1.2.000.0`],
     [page, "system", "/dashboard/system", submitDoctor],
     [page, "settings-mailboxes", "/dashboard/settings/mailboxes"],
     [page, "settings-spam", "/dashboard/settings/spam"],
