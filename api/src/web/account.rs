@@ -35,8 +35,10 @@ pub struct AccountPage {
     pub name: Field,
     /// The languages.
     pub locales: Vec<Choice>,
-    /// The time zone that they live by; None for customers, who meet none.
-    pub time_zone: Option<Field>,
+    /// The time zone that they live by.
+    pub time_zone: Field,
+    /// Whether they put tickets off, by words that are meant in it.
+    pub snoozes: bool,
     /// Whether they have a password.
     pub has_password: bool,
     /// What is wrong with the present password.
@@ -101,7 +103,7 @@ impl SessionRow {
             id: s.id.0,
             device: device(visit.locale, s.user_agent.as_deref().unwrap_or_default()),
             address: s.address,
-            used: When::new(visit.locale, if s.current { visit.now } else { s.last_seen_at }, visit.now),
+            used: When::new(visit.locale, if s.current { *visit.now } else { s.last_seen_at }, visit.now),
             current: s.current,
         }
     }
@@ -175,10 +177,8 @@ async fn page(api: &Api, visit: &Visit) -> Result<AccountPage, Problem> {
     Ok(AccountPage {
         email: user.email.clone(),
         name: Field::of(user.name.clone().unwrap_or_default()),
-        time_zone: match user.role.is_agent() {
-            true => Some(Field::of(users::time_zone(db, user.id).await?.unwrap_or_default())),
-            false => None,
-        },
+        time_zone: Field::of(users::time_zone(db, user.id).await?.unwrap_or_default()),
+        snoozes: user.role.is_agent(),
         locales: choices(locale, "language", &languages, own_language, Some("language-none")),
         has_password: user.has_password,
         two_factor: user.role.is_agent().then_some(if user.two_factor { "on" } else { "off" }),
@@ -215,7 +215,7 @@ async fn again(
             "token" => again.token.error = text,
             "current_password" => again.current_password.error = text,
             "password" => again.password.error = text,
-            "time_zone" => again.time_zone.iter_mut().for_each(|zone| zone.error.clone_from(&text)),
+            "time_zone" => again.time_zone.error = text,
             _ => {}
         }
     }
@@ -250,7 +250,7 @@ pub async fn change(State(api): State<Api>, visit: Visit, form: FormData) -> Res
     let change = OwnChange {
         name: Some(form.some("name").map(str::to_owned)),
         locale: Some(form.some("locale").and_then(|l| l.parse().ok())),
-        time_zone: caller.user.role.is_agent().then(|| form.some("time_zone").map(|zone| zone.trim().to_owned())),
+        time_zone: Some(form.some("time_zone").map(|zone| zone.trim().to_owned())),
         ..OwnChange::default()
     };
     match users::change_own(&api.app.db, &caller.actor, caller.user.id, change).await {
@@ -258,7 +258,7 @@ pub async fn change(State(api): State<Api>, visit: Visit, form: FormData) -> Res
         Err(e) => {
             again(&api, &visit, e.into(), |page| {
                 page.name.value = form.get("name").to_owned();
-                page.time_zone.iter_mut().for_each(|zone| zone.value = form.get("time_zone").to_owned());
+                page.time_zone.value = form.get("time_zone").to_owned();
             })
             .await
         }
@@ -321,7 +321,7 @@ pub async fn make_token(State(api): State<Api>, visit: Visit, form: FormData) ->
     let days = form.get("lasts").parse().ok().filter(|days| (1..=3650).contains(days));
     let new = NewToken {
         name: form.get("token").to_owned(),
-        expires_at: days.map(|days| visit.now + Duration::days(days)),
+        expires_at: days.map(|days| *visit.now + Duration::days(days)),
         limit: None,
     };
     match tokens::create(&api.app.db, visit.caller()?, new).await {

@@ -1,9 +1,8 @@
 //! What pages show of a mail beside its text: chips about how it was read, cards of what is enclosed. Pure.
 
-use super::format::{self, When};
+use super::format::{self, Now, When};
 use super::parts::Fact;
 use super::ticket::{CardView, MailChip};
-use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::mail_in::cards::{Card, Invitation, MailCard, MailView};
 use shared::mail_in::deceit;
@@ -48,7 +47,7 @@ pub fn chips(locale: Locale, view: &MailView) -> Vec<MailChip> {
 }
 
 /// Returns the cards as a page shows them.
-pub fn all(locale: Locale, now: Time, cards: &[Card]) -> Vec<CardView> {
+pub fn all(locale: Locale, now: Now, cards: &[Card]) -> Vec<CardView> {
     let one = |card: &Card| match card {
         Card::Mail(card) => mail(locale, now, card),
         Card::Invitation(card) => invitation(locale, card),
@@ -56,7 +55,7 @@ pub fn all(locale: Locale, now: Time, cards: &[Card]) -> Vec<CardView> {
     cards.iter().map(one).collect()
 }
 
-fn mail(locale: Locale, now: Time, card: &MailCard) -> CardView {
+fn mail(locale: Locale, now: Now, card: &MailCard) -> CardView {
     let subject = card.subject.trim();
     let facts = [
         ("from", card.from.as_ref().map(person).unwrap_or_default()),
@@ -136,7 +135,7 @@ mod tests {
             start: Some("2026-11-21 10:00 UTC".into()),
             ..Invitation::default()
         };
-        let shown = all(Locale::De, shared::clock::now(), &[Card::Mail(outer), Card::Invitation(event)]);
+        let shown = all(Locale::De, shared::clock::now().into(), &[Card::Mail(outer), Card::Invitation(event)]);
         assert_eq!(
             (shown[0].cards[0].title.as_str(), shown[0].cards[0].text.as_deref()),
             ("Inner", Some("a &lt;b&gt;"))

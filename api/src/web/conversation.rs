@@ -1,11 +1,10 @@
 //! A ticket's messages and events as the conversation that a page shows, oldest first. Pure.
 
-use super::format::{self, When};
+use super::format::{self, Now, When};
 use super::parts::FileLink;
 use super::ticket::{Delivery, Entry, Event, Message, Quoted, TrailLine, VerdictChip};
 use super::words::{self, Fate};
 use super::{cards, mail, story};
-use shared::clock::Time;
 use shared::events;
 use shared::i18n::{self, Locale};
 use shared::ids::{MessageId, UserId};
@@ -73,8 +72,8 @@ pub struct Parts<'a> {
     pub from: &'a str,
     /// The reader's language.
     pub locale: Locale,
-    /// The present moment.
-    pub now: Time,
+    /// The present moment by the reader's clock.
+    pub now: Now,
     /// The reader.
     pub reader: Option<UserId>,
     /// Whether the reader is an agent: sees notes, events, doors and deliveries.
@@ -286,7 +285,7 @@ impl Parts<'_> {
     fn leaves_in(&self, m: &messages::Message) -> Option<i64> {
         let mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m) && d.mail.state == OutboxState::Held);
         let first = mails.filter_map(|d| d.mail.due_at).min()?;
-        let left = first - self.now;
+        let left = first - *self.now;
         (left <= UNDO).then(|| left.num_seconds().max(0))
     }
 
@@ -295,7 +294,7 @@ impl Parts<'_> {
         let mine = self.reader.is_some() && m.author_id == self.reader && m.withdrawn_at.is_none();
         let mut mails = self.deliveries.iter().filter(|d| self.is_reply_of(d, m));
         let waits = |d: &Listed| {
-            let soon = d.mail.due_at.is_some_and(|at| at - self.now <= UNDO);
+            let soon = d.mail.due_at.is_some_and(|at| at - *self.now <= UNDO);
             d.mail.state == OutboxState::Held && !soon
         };
         (mine && mails.any(waits)).then(|| self.form(m, "send"))
@@ -457,7 +456,7 @@ mod tests {
             reader: None,
             cut: false,
             locale: Locale::En,
-            now: shared::clock::now(),
+            now: shared::clock::now().into(),
             agent,
             may_explain: agent,
             may_raw: agent,

@@ -128,7 +128,7 @@ async fn sample(api: &Api, visit: &Visit, key: &str) -> Result<Option<samples::S
         return_path: &sent.envelope_from,
         subject: &sent.mail.subject,
     });
-    Ok(samples::build(key, &Context { mailbox: &api.app.config.mail_from, now: visit.now, ours }))
+    Ok(samples::build(key, &Context { mailbox: &api.app.config.mail_from, now: *visit.now, ours }))
 }
 
 impl Page for DevInboundPage {

@@ -1,7 +1,7 @@
 //! Captured mail, in development: as its recipient's program would show it, with an answer through the front door.
 
 use super::form_data::FormData;
-use super::format::{self, When};
+use super::format::{self, Now, When};
 use super::parts::{FileLink, TicketLink};
 use super::reader::Visit;
 use super::render::{self, Page};
@@ -17,7 +17,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::ids::{MailId, OutboxId};
 use shared::mail_in::types::{Address, Facts, Mail};
@@ -117,7 +116,7 @@ const TABS: [&str; 4] = ["seen", "text", "headers", "source"];
 
 impl CapturedLine {
     /// Returns a captured mail as a line of the list.
-    pub fn new(locale: Locale, now: Time, listed: &Listed, open: bool) -> CapturedLine {
+    pub fn new(locale: Locale, now: Now, listed: &Listed, open: bool) -> CapturedLine {
         let mail = &listed.mail;
         CapturedLine {
             id: mail.id.0,
@@ -132,7 +131,7 @@ impl CapturedLine {
 
 impl Captured {
     /// Returns a captured mail as its recipient's program would show it. `octets` is what was sent.
-    pub fn new(locale: Locale, now: Time, listed: &Listed, octets: &[u8], show: &str) -> Captured {
+    pub fn new(locale: Locale, now: Now, listed: &Listed, octets: &[u8], show: &str) -> Captured {
         let sent = &listed.mail;
         let mail = parse::parse(octets);
         let show = TABS.into_iter().find(|t| *t == show).unwrap_or("seen");
@@ -420,7 +419,7 @@ mod tests {
             sent_at: Some(now),
         };
         let listed = Listed { mail, pid: Some("202611-0001".into()), envelope_from: String::new() };
-        Captured::new(Locale::En, now, &listed, OCTETS, show)
+        Captured::new(Locale::En, now.into(), &listed, OCTETS, show)
     }
 
     #[test]

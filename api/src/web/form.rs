@@ -77,7 +77,7 @@ pub async fn create(State(api): State<Api>, visit: Visit, typed: Typed) -> Resul
     let problem = match made {
         Ok(id) => {
             let ticket = tickets::view(&api.app, &actor, &id.into()).await?.ticket;
-            let done = Done { due: ticket.answer_due(visit.now), pid: ticket.pid, email };
+            let done = Done { due: ticket.answer_due(*visit.now), pid: ticket.pid, email };
             return Ok(Redirect::to(&format!("/new/done?of={}", done.seal(&api))).into_response());
         }
         Err(problem) => problem,

@@ -1,14 +1,56 @@
 //! How values look to people: times, sizes, names, plain text as HTML. Pure functions of value and language.
 
 use base64::Engine;
-use chrono::{Datelike, Timelike};
+use chrono::{Datelike, NaiveDateTime, Timelike};
 use serde::Serialize;
 use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::mail_in::deceit;
 use shared::markdown;
+use shared::zone::Zone;
+use std::ops::Deref;
 
-/// A moment as a page shows it.
+/// The present moment, and the clock on the reader's wall, by which pages show every time.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    at: Time,
+    zone: Option<Zone>,
+}
+
+impl Now {
+    /// Returns the moment for a reader who lives by `zone`; None: they chose none, and see UTC.
+    pub fn new(at: Time, zone: Option<Zone>) -> Now {
+        Now { at, zone }
+    }
+
+    /// Whether the reader chose no time zone.
+    pub fn floats(&self) -> bool {
+        self.zone.is_none()
+    }
+
+    /// Returns what the reader's clock shows at a moment.
+    pub fn wall(&self, at: Time) -> NaiveDateTime {
+        self.zone.unwrap_or_default().local(at)
+    }
+}
+
+impl Deref for Now {
+    type Target = Time;
+
+    fn deref(&self) -> &Time {
+        &self.at
+    }
+}
+
+/// In product code a page must know its reader's zone.
+#[cfg(test)]
+impl From<Time> for Now {
+    fn from(at: Time) -> Now {
+        Now::new(at, None)
+    }
+}
+
+/// A moment as a page shows it: the only way from a time to words.
 #[derive(Debug, Clone, Serialize)]
 pub struct When {
     /// For machines: RFC 3339, UTC.
@@ -20,58 +62,62 @@ pub struct When {
 }
 
 impl When {
-    /// Returns `at` as seen from `now`.
-    pub fn new(locale: Locale, at: Time, now: Time) -> When {
+    /// Returns `at` as seen from `now`, by the reader's clock.
+    pub fn new(locale: Locale, at: Time, now: impl Into<Now>) -> When {
+        let now = now.into();
+        let wall = now.wall(at);
         let exact = i18n::text(
             locale,
             "time-exact",
             &[
-                ("weekday", &weekday(locale, at)),
-                ("day", &at.day().to_string()),
-                ("month", &month(locale, at)),
+                ("weekday", &weekday(locale, wall)),
+                ("day", &wall.day().to_string()),
+                ("month", &month(locale, wall)),
                 // Text, so that it never looks like a number to be counted.
-                ("year", &format!("{:04}", at.year())),
-                ("time", &clock(at)),
+                ("year", &format!("{:04}", wall.year())),
+                ("time", &clock(wall)),
+                ("zone", &now.zone.unwrap_or_default().abbreviation(at)),
             ],
         );
         When { iso: at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), exact, short: short(locale, at, now) }
     }
 
     /// Returns `at` shown in full, where there is room.
-    pub fn in_full(locale: Locale, at: Time, now: Time) -> When {
+    pub fn in_full(locale: Locale, at: Time, now: impl Into<Now>) -> When {
         let when = When::new(locale, at, now);
         When { short: when.exact.clone(), ..when }
     }
 }
 
-fn short(locale: Locale, at: Time, now: Time) -> String {
-    let ago = now - at;
+fn short(locale: Locale, at: Time, now: Now) -> String {
+    let ago = *now - at;
     if ago.num_seconds() < 60 && ago.num_seconds() > -60 {
         return i18n::text(locale, "time-now", &[]);
     }
     if ago.num_minutes() < 60 && ago.num_minutes() > 0 {
         return i18n::text(locale, "time-minutes", &[("n", &ago.num_minutes().to_string())]);
     }
-    if at.date_naive() == now.date_naive() {
+    let (at, today) = (now.wall(at), now.wall(*now));
+    if at.date() == today.date() {
         return clock(at);
     }
     let date = [("day", at.day().to_string()), ("month", month(locale, at)), ("year", format!("{:04}", at.year()))];
     let args: Vec<(&str, &str)> = date.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    match at.year() == now.year() {
+    match at.year() == today.year() {
         true => i18n::text(locale, "time-date", &args[..2]),
         false => i18n::text(locale, "time-date-year", &args),
     }
 }
 
-fn clock(at: Time) -> String {
+fn clock(at: NaiveDateTime) -> String {
     format!("{:02}:{:02}", at.hour(), at.minute())
 }
 
-fn month(locale: Locale, at: Time) -> String {
+fn month(locale: Locale, at: NaiveDateTime) -> String {
     i18n::word(locale, "month", &at.month().to_string())
 }
 
-fn weekday(locale: Locale, at: Time) -> String {
+fn weekday(locale: Locale, at: NaiveDateTime) -> String {
     i18n::word(locale, "weekday", &at.weekday().number_from_monday().to_string())
 }
 
@@ -203,6 +249,27 @@ mod tests {
         }
         assert_eq!(When::new(Locale::En, at(cases[2].0), now).exact, "Fri 20 Nov 2026, 08:05 UTC");
         assert_eq!(When::new(Locale::De, at(cases[2].0), now).exact, "Fr., 20. Nov. 2026, 08:05 UTC");
+    }
+
+    /// Every time on a page goes by the reader's clock, and says in full which that is: where clocks go back, one time comes
+    /// twice.
+    #[test]
+    fn times_go_by_the_readers_clock() {
+        let seen = |zone: &str, now: &str, time: &str| {
+            let now = Now::new(at(now), Some(Zone::named(zone).expect("a zone")));
+            let when = When::new(Locale::En, at(time), now);
+            (when.iso, when.short, when.exact)
+        };
+        let shown = |iso: &str, short: &str, exact: &str| (iso.to_owned(), short.to_owned(), exact.to_owned());
+        let (now, late) = ("2026-07-02T10:00:00Z", "2026-07-01T22:30:00Z");
+        assert_eq!(seen("Europe/Berlin", now, late), shown(late, "00:30", "Thu 2 Jul 2026, 00:30 CEST"));
+        assert_eq!(seen("America/New_York", now, late), shown(late, "1 Jul", "Wed 1 Jul 2026, 18:30 EDT"));
+        let (now, year) = ("2027-01-05T10:00:00Z", "2026-12-31T23:30:00Z");
+        assert_eq!(seen("Europe/Berlin", now, year), shown(year, "1 Jan", "Fri 1 Jan 2027, 00:30 CET"));
+        assert_eq!(seen("America/New_York", now, year), shown(year, "31 Dec 2026", "Thu 31 Dec 2026, 18:30 EST"));
+        let (now, first, second) = ("2026-10-25T10:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z");
+        assert_eq!(seen("Europe/Berlin", now, first), shown(first, "02:30", "Sun 25 Oct 2026, 02:30 CEST"));
+        assert_eq!(seen("Europe/Berlin", now, second), shown(second, "02:30", "Sun 25 Oct 2026, 02:30 CET"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::error;
 use super::form_data::FormData;
-use super::format::When;
+use super::format::{Now, When};
 use super::parts::{Refused, TicketLink};
 use super::reader::Visit;
 use super::render::{self, Page};
@@ -14,7 +14,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
-use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::ids::{JoinId, TicketId};
 use shared::tickets::{self, JoinKind, JoinState, JoinView, TicketRef};
@@ -53,7 +52,7 @@ pub struct Hint {
 }
 
 /// Returns a doubt in words; `on` is the ticket whose page shows it.
-pub fn hint(locale: Locale, now: Time, on: Option<TicketId>, j: &JoinView) -> Hint {
+pub fn hint(locale: Locale, now: Now, on: Option<TicketId>, j: &JoinView) -> Hint {
     let who = j.user_name.as_deref().or(j.user_email.as_deref()).unwrap_or_default();
     let subject = clocks::subject(locale, &j.subject);
     let other_subject = clocks::subject(locale, j.other_subject.as_deref().unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use super::form_data::FormData;
 use super::format;
-use super::format::When;
+use super::format::{Now, When};
 use super::mail_flow::{self, FlowLine};
 use super::parts::{Choice, Fact, Step, TicketLink, choices};
 use super::reader::{self, Visit};
@@ -258,7 +258,7 @@ fn subject(locale: Locale, subject: Option<&str>) -> String {
 
 impl InboundRow {
     /// Returns an arrival as a line of the list.
-    pub fn new(locale: Locale, now: Time, mail: &InboundMail, open: bool) -> InboundRow {
+    pub fn new(locale: Locale, now: Now, mail: &InboundMail, open: bool) -> InboundRow {
         let from = mail.from_name.as_deref().filter(|n| !n.is_empty()).or(mail.from_email.as_deref());
         InboundRow {
             id: mail.id.0,
@@ -278,7 +278,7 @@ impl InboundRow {
 
 impl Inbound {
     /// Returns an arrival with its decision trace. `raw`: whether the reader may have its bytes.
-    pub fn new(locale: Locale, now: Time, mail: &InboundMail, raw: bool) -> Inbound {
+    pub fn new(locale: Locale, now: Now, mail: &InboundMail, raw: bool) -> Inbound {
         let trace = mail.steps();
         let list = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default().join(", ");
         let sender = match (&mail.from_name, &mail.from_email) {
@@ -336,7 +336,7 @@ fn known<const N: usize>(facts: [(&'static str, String); N]) -> Vec<Fact> {
 
 impl OutboxRow {
     /// Returns an outbox mail as a line of the list. `may_act`: whether the reader may retry and cancel.
-    pub fn new(locale: Locale, now: Time, listed: &Listed, open: bool, may_act: bool) -> OutboxRow {
+    pub fn new(locale: Locale, now: Now, listed: &Listed, open: bool, may_act: bool) -> OutboxRow {
         let mail = &listed.mail;
         let next = next_try(locale, now, mail);
         let fate = Fate {
@@ -364,14 +364,14 @@ impl OutboxRow {
 }
 
 /// Returns when a deferred mail is tried again.
-pub fn next_try(locale: Locale, now: Time, mail: &OutboxMail) -> Option<When> {
+pub fn next_try(locale: Locale, now: Now, mail: &OutboxMail) -> Option<When> {
     let due = mail.due_at.filter(|_| mail.state == OutboxState::Deferred)?;
     Some(When::new(locale, due, now))
 }
 
 impl Letter {
     /// Returns an outbox mail with its tries.
-    pub fn new(locale: Locale, now: Time, listed: &Listed, tries: &[read::Attempt]) -> Letter {
+    pub fn new(locale: Locale, now: Now, listed: &Listed, tries: &[read::Attempt]) -> Letter {
         let mail = &listed.mail;
         let attempt = |a: &read::Attempt| {
             let codes = Fate { state: mail.state, code: a.code, enhanced: a.enhanced.as_deref(), next: None }.codes();
@@ -489,7 +489,7 @@ async fn show_inbound(api: &Api, visit: &Visit, params: &Params, id: Option<Mail
     let page = MailPage {
         inbound: Some(InboundList {
             failures,
-            flow: mail_flow::lines(visit.locale, visit.now, &flow, &accounts),
+            flow: mail_flow::lines(visit.locale, *visit.now, &flow, &accounts),
             states: filters("/dashboard/mail", &["all", "quarantined", "spam", "failed", "kept"], params.state()),
             spam_rules: actor.can(Capability::SettingsManage).then_some(spam_rules::HERE),
             rows: mails.iter().map(row).collect(),

@@ -104,7 +104,7 @@ impl Row {
             subject: clocks::subject(visit.locale, &ticket.subject),
             plain: Plain::of(ticket.status),
             who: other.then(|| shared::mail_in::deceit::shown(&who)),
-            due: ticket.answer_due(visit.now).map(|at| When::new(visit.locale, at, visit.now)),
+            due: ticket.answer_due(*visit.now).map(|at| When::new(visit.locale, at, visit.now)),
             at: When::new(visit.locale, ticket.last_activity_at, visit.now),
         }
     }
@@ -255,7 +255,7 @@ async fn answer(
     let page = PortalTicketPage {
         subject: clocks::subject(visit.locale, &ticket.subject),
         plain: Plain::of(ticket.status),
-        due: ticket.answer_due(visit.now).map(|at| When::in_full(visit.locale, at, visit.now)),
+        due: ticket.answer_due(*visit.now).map(|at| When::in_full(visit.locale, at, visit.now)),
         entries,
         earlier: earlier.map(|seq| format!("{url}?before={seq}")),
         may_reply: ticket.status != Status::Closed && may(Capability::TicketsReply),

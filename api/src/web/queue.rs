@@ -1,12 +1,12 @@
 //! The queue: one page of tickets by view, filters and search, all of it in the address.
 
-use super::format::When;
+use super::format::{Now, When};
 use super::parts::{Choice, Clock, Person, Refused, TicketLink, choices};
 use super::passing::Passed;
 use super::queue_params::{Listing, Params, SORTS};
 use super::reader::Visit;
 use super::render::{self, Page};
-use super::snoozed::{self, Snoozed};
+use super::snoozed::Snoozed;
 use super::{clocks, lists, mail};
 use crate::Api;
 use crate::extract::page::cursor;
@@ -24,7 +24,6 @@ use shared::messages::Message;
 use shared::saved_views;
 use shared::search::{self, Piece};
 use shared::tickets::{self, Cursor, Filter, Priority, Signs, Sort, SortKey, Status, TicketRef, TicketView, View};
-use shared::zone::Zone;
 use std::collections::HashMap;
 
 /// How many tickets a page lists.
@@ -267,10 +266,6 @@ pub async fn answer(
         signs.failed.clear();
     }
     let hits = hits(api, actor, &filter, &rows).await?;
-    let zone = match rows.iter().any(|r| r.ticket.snoozed_until.is_some()) {
-        true => snoozed::own_zone(api, actor).await?,
-        false => None,
-    };
     let more = Some(params.cursor.as_str()).filter(|c| !c.is_empty()).map(|c| ("cursor", c));
     let (own, way) = (params.href(&listing, more), params.href(&listing, None));
     let way = way.split_once('?').map_or("", |(_, query)| query);
@@ -297,7 +292,7 @@ pub async fn answer(
         undo: Some(params.undo.clone()).filter(|undo| !undo.is_empty()),
         refused,
         empty: rows.is_empty().then(|| empty(&listing, &params, visit.is_agent())),
-        groups: groups(visit, actor, &rows, (&signs, zone.as_ref()), hits, (filter.sort.key, way)),
+        groups: groups(visit, actor, &rows, &signs, hits, (filter.sort.key, way)),
         paged: next.is_some() || after.is_some(),
         newest: after.map(|_| params.href(&listing, None)),
         next: next.map(|place| params.href(&listing, Some(("cursor", &cursor(&place))))),
@@ -444,7 +439,7 @@ fn groups(
     visit: &Visit,
     actor: &Actor,
     rows: &[TicketView],
-    (signs, zone): (&Signs, Option<&Zone>),
+    signs: &Signs,
     mut hits: Hits,
     (sort, way): (SortKey, &str),
 ) -> Vec<Group> {
@@ -455,7 +450,7 @@ fn groups(
             SortKey::CreatedAt => day(view.ticket.created_at, visit.now),
             _ => "tickets",
         };
-        let mut row = Row::new(visit, actor, view, signs, zone);
+        let mut row = Row::new(visit, actor, view, signs);
         match hits.found.remove(&view.ticket.id) {
             Some((message, pieces)) => row.found(&message, pieces, (&hits.words, way)),
             None => row.href = format!("{}?{way}{}", row.href, if row.unread { "#new" } else { "" }),
@@ -468,8 +463,8 @@ fn groups(
     groups
 }
 
-fn day(at: Time, now: Time) -> &'static str {
-    match (now.date_naive() - at.date_naive()).num_days() {
+fn day(at: Time, now: Now) -> &'static str {
+    match (now.wall(*now).date() - now.wall(at).date()).num_days() {
         ..=0 => "today",
         1 => "yesterday",
         _ => "earlier",
@@ -478,7 +473,7 @@ fn day(at: Time, now: Time) -> &'static str {
 
 impl Row {
     /// Returns a ticket as a line of the list.
-    pub fn new(visit: &Visit, actor: &Actor, view: &TicketView, signs: &Signs, zone: Option<&Zone>) -> Row {
+    pub fn new(visit: &Visit, actor: &Actor, view: &TicketView, signs: &Signs) -> Row {
         let (locale, now) = (visit.locale, visit.now);
         let ticket = &view.ticket;
         let unread = signs.unread.contains(&ticket.id);
@@ -507,7 +502,7 @@ impl Row {
             who_full,
             status: ticket.status.as_str().to_owned(),
             priority: ticket.priority.as_str().to_owned(),
-            snoozed: ticket.snoozed_until.map(|at| Snoozed::new(visit, at, zone)),
+            snoozed: ticket.snoozed_until.map(|at| Snoozed::new(visit, at)),
             marks: ticket.snoozed_until.is_some()
                 || signs.storms.contains_key(&ticket.id)
                 || category.is_some()

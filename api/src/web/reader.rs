@@ -1,7 +1,7 @@
 //! Who reads a page and how: the session, language and appearance, from cookies and headers.
 
 use super::form_data;
-use super::format;
+use super::format::{self, Now};
 use super::render::{Me, Shell};
 use crate::Api;
 use crate::extract::{Caller, Peer, caller};
@@ -10,19 +10,21 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use shared::access::{Actor, Capability, Origin};
-use shared::clock::{self, Time};
+use shared::clock;
 use shared::i18n::{self, Locale};
 use shared::saved_views::{self, SavedView};
 use shared::sessions::Browser;
 use shared::tickets::counts::{self, Count};
 use shared::tickets::{self, View};
+use shared::users;
+use shared::zone::Zone;
 
 /// A look at a page.
 pub struct Visit {
     /// The language of the page.
     pub locale: Locale,
-    /// The present moment, for all times on the page.
-    pub now: Time,
+    /// The present moment by the reader's clock, for all times on the page.
+    pub now: Now,
     /// Where the request came from, for throttling and the audit.
     pub origin: Origin,
     /// The browser's name for itself.
@@ -56,7 +58,7 @@ impl FromRequestParts<Api> for Visit {
         let locale = own.unwrap_or_else(|| locale(headers, Locale::En));
         Ok(Visit {
             locale,
-            now: clock::now(),
+            now: Now::new(clock::now(), zone(api, caller.as_ref()).await),
             user_agent: headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned),
             theme: cookie(headers, THEME_COOKIE).map(str::to_owned),
             csrf: form_data::token(api, caller.as_ref()),
@@ -132,6 +134,15 @@ impl Visit {
             .with_saved(&self.rail.saved)
             .at(key)
     }
+}
+
+/// The time zone that the reader chose. A page in UTC is better than none.
+async fn zone(api: &Api, caller: Option<&Caller>) -> Option<Zone> {
+    let chosen = users::time_zone(&api.app.db, caller?.user.id).await.unwrap_or_else(|e| {
+        tracing::warn!(error = &e as &dyn std::error::Error, "the reader's time zone cannot be had");
+        None
+    });
+    Zone::named(&chosen?)
 }
 
 /// What the rail of a page says; nothing where no page is drawn. A page without its counts is better than none.

@@ -2,7 +2,7 @@
 
 use super::error;
 use super::form_data::FormData;
-use super::format::When;
+use super::format::{Now, When};
 use super::parts::Refused;
 use super::reader::Visit;
 use super::render::{self, Page};
@@ -15,7 +15,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use shared::access::{Actor, Capability, Refused as Why};
-use shared::clock::Time;
 use shared::i18n::{self, Locale};
 use shared::ids::{DkimKeyId, ImapAccountId, TenantId};
 use shared::imap_accounts::{self, ImapAccount};
@@ -183,7 +182,7 @@ pub fn tabs(actor: &Actor, current: &str) -> Vec<Tab> {
 }
 
 impl SuppressedRow {
-    fn new(locale: Locale, now: Time, s: &Suppression) -> SuppressedRow {
+    fn new(locale: Locale, now: Now, s: &Suppression) -> SuppressedRow {
         let evidence: serde_json::Value = serde_json::from_str(&s.evidence).unwrap_or_default();
         SuppressedRow {
             email: s.email_key.clone(),
@@ -197,7 +196,7 @@ impl SuppressedRow {
 }
 
 impl KeyRow {
-    fn new(locale: Locale, now: Time, key: &DkimKey, actor: &Actor) -> KeyRow {
+    fn new(locale: Locale, now: Now, key: &DkimKey, actor: &Actor) -> KeyRow {
         KeyRow {
             id: key.id.0,
             domain: key.domain.clone(),
@@ -214,7 +213,7 @@ impl KeyRow {
 }
 
 impl FetchedRow {
-    fn new(locale: Locale, now: Time, a: &ImapAccount) -> FetchedRow {
+    fn new(locale: Locale, now: Now, a: &ImapAccount) -> FetchedRow {
         let found: Option<serde_json::Value> = a.reconciled.as_deref().and_then(|r| serde_json::from_str(r).ok());
         let told = |found: serde_json::Value| {
             let n = |field: &str| found[field].as_i64().unwrap_or_default().to_string();
@@ -234,7 +233,7 @@ impl FetchedRow {
                 _ => None,
             },
             success: a.success_at.map(|at| When::new(locale, at, now)),
-            lag: a.lag_s(now).filter(|s| *s > 0).map(|s| format::duration(locale, chrono::TimeDelta::seconds(s))),
+            lag: a.lag_s(*now).filter(|s| *s > 0).map(|s| format::duration(locale, chrono::TimeDelta::seconds(s))),
             waiting: a.waiting,
             given_up: a.given_up,
             error: a.error.clone(),

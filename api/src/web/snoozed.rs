@@ -5,7 +5,6 @@ use super::reader::Visit;
 use crate::Api;
 use crate::problem::Problem;
 use serde::Serialize;
-use shared::access::Actor;
 use shared::clock::Time;
 use shared::i18n;
 use shared::ids::UserId;
@@ -27,25 +26,19 @@ pub struct Snoozed {
 }
 
 impl Snoozed {
-    /// Returns what is stored of a ticket, in the reader's zone; in UTC where they chose none.
-    pub fn new(visit: &Visit, stored: Time, zone: Option<&Zone>) -> Snoozed {
+    /// Returns what is stored of a ticket, by the reader's clock.
+    pub fn new(visit: &Visit, stored: Time) -> Snoozed {
         let text = |key: &str, until: &str| i18n::text(visit.locale, key, &[("until", until)]);
         let Some(at) = Until::of(stored).time() else {
             let text = text("snoozed-reply", "");
             return Snoozed { iso: None, short: text.clone(), text, floating: false };
         };
-        let wall = |at: Time| zone.map_or(at, |zone| zone.local(at).and_utc());
-        let when = When::new(visit.locale, wall(at), wall(visit.now));
-        let exact = match zone {
-            // The reader's own clock needs no name.
-            Some(_) => when.exact.trim_end_matches("UTC").trim_end().to_owned(),
-            None => when.exact,
-        };
+        let when = When::new(visit.locale, at, visit.now);
         Snoozed {
-            iso: Some(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
-            text: text("snoozed-until", &exact),
+            text: text("snoozed-until", &when.exact),
             short: text("snoozed-until", &when.short),
-            floating: zone.is_none(),
+            iso: Some(when.iso),
+            floating: visit.now.floats(),
         }
     }
 
@@ -54,17 +47,6 @@ impl Snoozed {
     pub fn sample() -> Snoozed {
         let text = || "until Mon 23 Nov 2026, 08:00".to_owned();
         Snoozed { iso: Some("2026-11-23T08:00:00Z".into()), text: text(), short: text(), floating: true }
-    }
-}
-
-/// Returns the time zone that the reader chose, if they did.
-///
-/// # Errors
-/// 500 where the store cannot be asked.
-pub async fn own_zone(api: &Api, actor: &Actor) -> Result<Option<Zone>, Problem> {
-    match actor.user {
-        Some(user) => zone_of(api, user).await,
-        None => Ok(None),
     }
 }
 

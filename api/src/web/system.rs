@@ -1,7 +1,7 @@
 //! The system page: versions, migrations, how long answers take, and the doctor's findings, which are looked for when
 //! somebody asks (UI 7).
 
-use super::format::{self, When};
+use super::format::{self, Now, When};
 use super::reader::Visit;
 use super::render::{self, Page};
 use super::settings::{self, Tab};
@@ -14,7 +14,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
-use shared::clock::Time;
 use shared::doctor::Finding;
 use shared::i18n::{self, Locale};
 use shared::system::{self, Checked};
@@ -120,7 +119,7 @@ pub async fn look(State(api): State<Api>, visit: Visit, _: FormData) -> Result<R
 }
 
 impl SystemPage {
-    fn set_checked(&mut self, locale: Locale, now: Time, checked: Checked) {
+    fn set_checked(&mut self, locale: Locale, now: Now, checked: Checked) {
         self.looked = Some(When::new(locale, checked.at, now));
         self.took = format!("{} ms", format::number(locale, checked.took.as_millis() as i64));
         match checked.findings {

@@ -192,10 +192,7 @@ pub async fn answer(
         false => recipients::To::default(),
     };
     let can_erase = can.erase;
-    let snoozed = match view.ticket.snoozed_until {
-        Some(at) => Some(Snoozed::new(visit, at, super::snoozed::own_zone(api, actor).await?.as_ref())),
-        None => None,
-    };
+    let snoozed = view.ticket.snoozed_until.map(|at| Snoozed::new(visit, at));
     let locale = visit.locale;
     // What was to be taken back may have changed since.
     let did = if ["", "0"].contains(&params.refused.as_str()) { params.did.as_str() } else { "not-undone" };

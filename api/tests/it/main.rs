@@ -37,3 +37,4 @@ mod system;
 mod tickets;
 mod two_factor;
 mod views;
+mod zones;
