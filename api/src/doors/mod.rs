@@ -74,7 +74,8 @@ impl FromRequestParts<Api> for Deliverer {
         if config.inbound_token.as_ref().is_some_and(|t| hash_token(t.reveal()) == hash_token(token)) {
             return Ok(Deliverer { tenant: None });
         }
-        let caller = <Caller as FromRequestParts<Api>>::from_request_parts(parts, api).await?;
+        let token = token.to_owned();
+        let caller = Caller::deliverer(parts, api, &token).await?;
         caller.actor.require(Capability::MailDeliver)?;
         Ok(Deliverer { tenant: caller.actor.within })
     }

@@ -117,6 +117,16 @@ impl Caller {
         Ok(Caller(Arc::new(found)))
     }
 
+    /// Returns who brings mail by a user's token, of a closed tenant too.
+    ///
+    /// # Errors
+    /// 401, 404 for a tenant that is not theirs.
+    pub async fn deliverer(parts: &mut Parts, api: &Api, token: &str) -> Result<Caller, Problem> {
+        let origin = origin(parts, api).await;
+        let found = sessions::authenticate_deliverer(&api.app.db, token, tenant(&parts.headers), origin).await?;
+        Ok(Caller(Arc::new(found)))
+    }
+
     /// Asks anew who calls, for a request that lasts: sessions end and rights change meanwhile.
     ///
     /// # Errors

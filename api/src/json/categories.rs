@@ -24,6 +24,7 @@ pub struct Shape {
     name: String,
     description: Option<String>,
     default_assignee: Option<UserId>,
+    active: bool,
     created_at: Time,
 }
 
@@ -36,6 +37,7 @@ fn shape(c: Category) -> Shape {
         name: c.name,
         description: c.description,
         default_assignee: c.default_assignee,
+        active: c.active,
         created_at: c.created_at,
     }
 }
@@ -97,6 +99,7 @@ pub struct ChangeBody {
     parent_id: Option<Option<CategoryId>>,
     #[serde(default, alias = "default_assignee_id", deserialize_with = "nullable")]
     default_assignee: Option<Option<UserId>>,
+    active: Option<bool>,
 }
 
 /// `PATCH /api/support/categories/{id}`
@@ -116,6 +119,7 @@ pub async fn update(
         name: body.name,
         description: body.description,
         default_assignee: body.default_assignee,
+        active: body.active,
     };
     Ok(Json(shape(categories::update(db, actor, id, change).await?)))
 }

@@ -27,6 +27,7 @@ pub struct Shape {
     pid_prefix: Option<String>,
     audience: Audience,
     locale: Locale,
+    active: bool,
     settings: Settings,
     created_at: Time,
 }
@@ -39,6 +40,7 @@ fn shape(t: Tenant) -> Shape {
         pid_prefix: t.pid_prefix,
         audience: t.audience,
         locale: t.locale,
+        active: t.active,
         settings: t.settings,
         created_at: t.created_at,
     }
@@ -109,6 +111,7 @@ pub struct ChangeBody {
     pid_prefix: Option<String>,
     audience: Option<Audience>,
     locale: Option<Locale>,
+    active: Option<bool>,
     #[serde(default)]
     settings: Map<String, Value>,
 }
@@ -130,6 +133,7 @@ pub async fn update(
         pid_prefix: body.pid_prefix,
         audience: body.audience,
         locale: body.locale,
+        active: body.active,
         settings: body.settings,
     };
     Ok(Json(shape(tenants::update(db, actor, id, change).await?)))

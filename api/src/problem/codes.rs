@@ -42,6 +42,7 @@ codes! {
     SIGNATURE_INVALID = 401 "signature_invalid" "The request's signature, secret or topic is not the provider's";
     FORBIDDEN = 403 "forbidden" "You may not do this";
     SECOND_FACTOR_SETUP_REQUIRED = 403 "second_factor_setup_required" "Set up the second step of the login first";
+    TENANT_CLOSED = 403 "tenant_closed" "The tenant is closed: nobody of it can log in, and it takes no new tickets but by mail";
     CSRF_FAILED = 403 "csrf_failed" "The request did not come from a page of this site";
     NOT_FOUND = 404 "not_found" "There is nothing here";
     TICKET_NOT_FOUND = 404 "ticket_not_found" "No such ticket";

@@ -118,6 +118,7 @@ impl From<LoginError> for Problem {
             LoginError::SecondFactor { .. } => Problem::new(codes::SECOND_FACTOR_REQUIRED),
             LoginError::WrongCode => Problem::new(codes::SECOND_FACTOR_INVALID),
             LoginError::TenantRequired => Problem::new(codes::TENANT_REQUIRED),
+            LoginError::TenantClosed => Problem::new(codes::TENANT_CLOSED),
             LoginError::Throttled { retry_after_s } => Problem::new(codes::RATE_LIMITED).retry_after(retry_after_s),
             LoginError::Store(e) => e.into(),
         }
@@ -163,6 +164,7 @@ impl From<tickets::Error> for Problem {
                 Problem::new(codes::STALE_TICKET).with("version", version).with("since", since)
             }
             tickets::Error::Closed => Problem::new(codes::TICKET_CLOSED),
+            tickets::Error::TenantClosed => Problem::new(codes::TENANT_CLOSED),
             tickets::Error::Merged { pid } => Problem::new(codes::TICKET_MERGED).with("pid", pid),
             tickets::Error::CannotUndo(why) => Problem::new(codes::CANNOT_UNDO).detail(why),
             tickets::Error::TooLate => Problem::new(codes::TOO_LATE),

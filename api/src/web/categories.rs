@@ -65,6 +65,8 @@ pub struct CategoryForm {
     pub tenant: Option<String>,
     /// Whether the reader may change it.
     pub may_change: bool,
+    /// Whether new tickets can have it.
+    pub active: bool,
 }
 
 impl CategoryForm {
@@ -148,6 +150,7 @@ impl Offers {
             tenants: Vec::new(),
             tenant: tenant.map(|id| by_name(&id).unwrap_or_else(|| i18n::text(visit.locale, "categories-own", &[]))),
             may_change: c.tenant_id.is_some() || actor.is_platform(),
+            active: c.active,
         }
     }
 
@@ -170,6 +173,7 @@ impl Offers {
             tenants,
             tenant: None,
             may_change: true,
+            active: true,
         }
     }
 }
@@ -240,7 +244,14 @@ pub async fn change(
     Path(id): Path<CategoryId>,
     form: FormData,
 ) -> Result<Response, Problem> {
+    // A form of its own switches it off and on.
+    if let Some(active) = form.some("active").map(|active| active == "1") {
+        let change = CategoryChange { active: Some(active), ..CategoryChange::default() };
+        categories::update(&api.app.db, visit.actor()?, id, change).await?;
+        return Ok(back(if active { "category-on" } else { "category-off" }, id));
+    }
     let change = CategoryChange {
+        active: None,
         parent: Some(form.some("parent").and_then(|p| p.parse().ok())),
         slug: form.some("slug").map(str::to_owned),
         name: Some(form.get("name").to_owned()),
@@ -295,6 +306,7 @@ impl Page for CategoriesPage {
             tenants: vec![],
             tenant: Some("Kaiwerk".into()),
             may_change: true,
+            active: false,
         };
         let seeded = CategoryForm { id: "2".into(), tenant: None, assignee: None, may_change: false, ..form.clone() };
         let tenants = vec![Choice { value: "1".into(), label: "Kaiwerk".into(), chosen: true }];

@@ -12,7 +12,7 @@ use shared::{categories, tenants, users};
 /// The most that a choice offers; longer lists need a search.
 const MOST: u32 = 200;
 
-/// Returns the categories by slug, `first` (a text's key) before them with an empty value.
+/// Returns the categories by slug that are active, or chosen, `first` (a text's key) before them with an empty value.
 ///
 /// # Errors
 /// If the store fails.
@@ -25,7 +25,8 @@ pub async fn categories(
 ) -> Result<Vec<Choice>, Problem> {
     let found = categories::list(&api.app.db, actor, None, MOST, 0).await?;
     let none = Choice { value: String::new(), label: i18n::text(visit.locale, first, &[]), chosen: chosen.is_empty() };
-    let rest = found.into_iter().map(|c| Choice { chosen: c.slug == chosen, value: c.slug, label: c.name });
+    let offered = found.into_iter().filter(|c| c.active || c.slug == chosen);
+    let rest = offered.map(|c| Choice { chosen: c.slug == chosen, value: c.slug, label: c.name });
     Ok([none].into_iter().chain(rest).collect())
 }
 
@@ -62,23 +63,38 @@ pub fn owners(visit: &Visit, agents: Vec<users::User>, chosen: Option<UserId>) -
     [none].into_iter().chain(agents.into_iter().map(|user| agent(user, &chosen))).collect()
 }
 
-/// Returns the tenants that a platform user can open tickets in; nothing for others, and where there is but one.
+/// Returns the tenants that a platform user sees tickets of; nothing for others, and where there is but one.
 ///
 /// # Errors
 /// If the store fails.
 pub async fn tenants(api: &Api, actor: &Actor, chosen: &str) -> Result<Vec<Choice>, Problem> {
+    Ok(named(all_tenants(api, actor).await?, chosen))
+}
+
+/// Returns the tenants that a platform user can open tickets in: those that are not closed.
+///
+/// # Errors
+/// If the store fails.
+pub async fn open_tenants(api: &Api, actor: &Actor, chosen: &str) -> Result<Vec<Choice>, Problem> {
+    let mut found = all_tenants(api, actor).await?;
+    found.retain(|t| t.active);
+    Ok(named(found, chosen))
+}
+
+async fn all_tenants(api: &Api, actor: &Actor) -> Result<Vec<tenants::Tenant>, Problem> {
     if actor.within.is_some() || !actor.can(Capability::SettingsManage) {
         return Ok(Vec::new());
     }
     let found = tenants::list(&api.app.db, actor, None, MOST, 0).await?;
-    if found.len() < 2 {
-        return Ok(Vec::new());
-    }
+    Ok(if found.len() < 2 { Vec::new() } else { found })
+}
+
+fn named(tenants: Vec<tenants::Tenant>, chosen: &str) -> Vec<Choice> {
     let choice = |t: tenants::Tenant| {
         let value = t.id.to_string();
         Choice { chosen: value == chosen, value, label: t.name }
     };
-    Ok(found.into_iter().map(choice).collect())
+    tenants.into_iter().map(choice).collect()
 }
 
 async fn agents(api: &Api, tenant: Option<TenantId>, chosen: &str) -> Result<Vec<Choice>, Problem> {

@@ -103,7 +103,7 @@ async fn page(api: &Api, visit: &Visit, actor: &Actor, form: &FormData) -> Resul
     let priority = form.some("priority").unwrap_or("medium");
     Ok(NewPage {
         on_behalf: actor.can(Capability::TicketsCreateFor),
-        tenants: lists::tenants(api, actor, form.get("tenant")).await?,
+        tenants: lists::open_tenants(api, actor, form.get("tenant")).await?,
         email: Field::of(form.get("email")),
         name: Field::of(form.get("name")),
         subject: Field::of(form.get("subject")),

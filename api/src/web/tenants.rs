@@ -56,6 +56,10 @@ pub struct TenantForm {
     pub name: String,
     /// Its name in addresses and headers.
     pub slug: String,
+    /// Whether it is open.
+    pub active: bool,
+    /// Whether the reader may close and open it.
+    pub may_close: bool,
     /// Whether slug, prefix and audience can be changed.
     pub may_rename: bool,
     /// In front of its tickets' numbers.
@@ -137,6 +141,8 @@ impl TenantForm {
             open: false,
             name: String::new(),
             slug: String::new(),
+            active: true,
+            may_close: false,
             may_rename: true,
             pid_prefix: String::new(),
             mailbox: Some(String::new()),
@@ -154,6 +160,8 @@ impl TenantForm {
             open: false,
             name: t.name.clone(),
             slug: t.slug.clone(),
+            active: t.active,
+            may_close: may_open(actor),
             may_rename: actor.can(Capability::TenantsManage),
             pid_prefix: t.pid_prefix.clone().unwrap_or_default(),
             mailbox: None,
@@ -202,15 +210,18 @@ async fn page(api: &Api, visit: &Visit, params: &Params) -> Result<TenantsPage, 
     let mut found = tenants::list(&api.app.db, actor, params.after, PAGE + 1, 0).await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
-    let may_open = actor.can(Capability::TenantsManage) && actor.is_platform();
     Ok(TenantsPage {
         tabs: settings::tabs(actor, "tenants"),
         next: found.last().filter(|_| more).map(|t| format!("{PATH}?after={}", t.id)),
         rows: found.iter().map(|t| TenantForm::new(visit, actor, t)).collect(),
-        new: may_open.then(|| TenantForm::blank(visit.locale)),
+        new: may_open(actor).then(|| TenantForm::blank(visit.locale)),
         done: mail::done(visit.locale, params.did.as_deref()),
         refused: None,
     })
+}
+
+fn may_open(actor: &Actor) -> bool {
+    actor.can(Capability::TenantsManage) && actor.is_platform()
 }
 
 fn shown(visit: &Visit, page: &TenantsPage, status: StatusCode) -> Response {
@@ -263,6 +274,14 @@ pub async fn change(
 ) -> Result<Response, Problem> {
     let (db, actor) = (&api.app.db, visit.actor()?);
     tenants::get(db, actor, id).await?;
+    // A form of its own closes and opens it.
+    if let Some(active) = form.some("active").map(|active| active == "1") {
+        let change = TenantChange { active: Some(active), ..TenantChange::default() };
+        return match tenants::update(db, actor, id, change).await {
+            Ok(_) => Ok(back(if active { "tenant-opened" } else { "tenant-closed" }, id)),
+            Err(e) => closing_refused(&api, &visit, e.into()).await,
+        };
+    }
     let owner = actor.can(Capability::TenantsManage);
     let own = |name: &str| form.some(name).filter(|_| owner).map(|text| text.trim().to_owned());
     let change = TenantChange {
@@ -271,6 +290,7 @@ pub async fn change(
         pid_prefix: own("pid_prefix"),
         audience: own("audience").and_then(|a| a.parse().ok()),
         locale: form.get("locale").parse().ok(),
+        active: None,
         settings: settings_of(&form),
     };
     match tenants::update(db, actor, id, change).await {
@@ -298,6 +318,14 @@ fn settings_of(form: &FormData) -> Map<String, Value> {
 
 fn back(did: &str, id: TenantId) -> Response {
     Redirect::to(&format!("{PATH}?did={did}#tenant-{id}")).into_response()
+}
+
+async fn closing_refused(api: &Api, visit: &Visit, problem: Problem) -> Result<Response, Problem> {
+    let problem = error::shown_at_form(problem)?;
+    let said = problem.shown();
+    let mut page = page(api, visit, &Params::default()).await?;
+    page.refused = Some(error::refused(visit.locale, said, |_| None));
+    Ok(shown(visit, &page, said.http_status()))
 }
 
 async fn refuse(api: &Api, visit: &Visit, problem: Problem, id: &str, form: &FormData) -> Result<Response, Problem> {
@@ -335,11 +363,15 @@ impl Page for TenantsPage {
             mailbox: None,
             since: Some(When::new(Locale::En, now, now)),
             settings: Some(SettingsForm::new(Locale::En, &Settings::default())),
+            may_close: true,
             ..TenantForm::blank(Locale::En)
         };
         let full = TenantsPage {
             tabs: settings::tabs(&Actor::system(), "tenants"),
-            rows: vec![row.clone(), TenantForm { id: "2".into(), may_rename: false, open: false, ..row }],
+            rows: vec![
+                row.clone(),
+                TenantForm { id: "2".into(), may_rename: false, open: false, active: false, ..row },
+            ],
             new: Some(TenantForm::blank(Locale::En)),
             done: Some("Kept".into()),
             refused: Some(Refused { text: "No.".into(), fields: vec![] }),

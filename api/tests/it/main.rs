@@ -7,6 +7,7 @@ mod api_docs;
 mod bad_input;
 mod bulk;
 mod canned;
+mod closing;
 mod commands;
 mod composer;
 mod doors;

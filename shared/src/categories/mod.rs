@@ -41,6 +41,7 @@ pub async fn ensure_seeded(tx: &mut Tx) -> store::Result<()> {
             name: (*name).to_owned(),
             description: None,
             default_assignee: None,
+            active: true,
             created_at: now(),
         };
         sql::insert(tx, &category, " ON CONFLICT DO NOTHING").await?;
@@ -115,6 +116,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewCategory) -> Result<Category
         name: new.name.trim().to_owned(),
         description: new.description.filter(|d| !d.trim().is_empty()),
         default_assignee: new.default_assignee,
+        active: true,
         created_at: now(),
     };
     let mut tx = db.write(actor.rows()).await?;
@@ -143,13 +145,16 @@ pub async fn update(db: &Db, actor: &Actor, id: CategoryId, change: CategoryChan
     category.name = change.name.map_or(category.name, |n| n.trim().to_owned());
     category.description = change.description.unwrap_or(category.description).filter(|d| !d.trim().is_empty());
     category.default_assignee = change.default_assignee.unwrap_or(category.default_assignee);
+    category.active = change.active.unwrap_or(category.active);
     if category == before {
         return Ok(category);
     }
     let mut tx = db.write(actor.rows()).await?;
     check(&mut tx, &category).await?;
     sql::update(&mut tx, &category).await.map_err(Refused::taken("slug"))?;
-    let data = json!({"parent_id": category.parent_id, "default_assignee": category.default_assignee});
+    let data = json!({
+        "parent_id": category.parent_id, "default_assignee": category.default_assignee, "active": category.active,
+    });
     audit::record(&mut tx, actor, entry(&category, AuditKind::CategoryChanged, data)).await?;
     tx.commit().await?;
     Ok(category)

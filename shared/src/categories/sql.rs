@@ -5,7 +5,9 @@ use crate::ids::{CategoryId, TenantId, UserId};
 use crate::store::{Exec, Q, Result, Tx, sql};
 
 fn select() -> Q {
-    sql("SELECT id, tenant_id, parent_id, slug, name, description, default_assignee, created_at FROM categories WHERE ")
+    sql(
+        "SELECT id, tenant_id, parent_id, slug, name, description, default_assignee, active, created_at FROM categories WHERE ",
+    )
 }
 
 pub(super) async fn find(ex: &mut impl Exec, id: CategoryId) -> Result<Option<Category>> {
@@ -94,12 +96,13 @@ pub(super) async fn insert(tx: &mut Tx, c: &Category, tail: &'static str) -> Res
 }
 
 pub(super) async fn update(tx: &mut Tx, c: &Category) -> Result<()> {
-    sql("UPDATE categories SET parent_id = $1, slug = $2, name = $3, description = $4, default_assignee = $5 WHERE id = $6")
+    sql("UPDATE categories SET parent_id = $1, slug = $2, name = $3, description = $4, default_assignee = $5, active = $6 WHERE id = $7")
         .bind(c.parent_id)
         .bind(c.slug.as_str())
         .bind(c.name.as_str())
         .bind(c.description.clone())
         .bind(c.default_assignee)
+        .bind(c.active)
         .bind(c.id)
         .exec(tx)
         .await?;

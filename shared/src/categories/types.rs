@@ -20,6 +20,8 @@ pub struct Category {
     pub description: Option<String>,
     /// Who gets its new tickets.
     pub default_assignee: Option<UserId>,
+    /// Whether new tickets can have it; those that have it keep it.
+    pub active: bool,
     /// When it was made.
     pub created_at: Time,
 }
@@ -54,6 +56,8 @@ pub struct CategoryChange {
     pub description: Option<Option<String>>,
     /// See [`Category`].
     pub default_assignee: Option<Option<UserId>>,
+    /// See [`Category`].
+    pub active: Option<bool>,
 }
 
 /// Returns a slug made from a name: lower-case letters and digits, everything between them one `-`.

@@ -25,6 +25,8 @@ pub struct TenantFacts {
     pub name: String,
     /// In front of its PIDs.
     pub pid_prefix: Option<String>,
+    /// Whether it is open.
+    pub active: bool,
     /// For how many days after closing a mail reopens a ticket.
     pub reopen_days: i64,
     /// Whether mail that fails authentication is only shown with a warning.
@@ -35,11 +37,11 @@ pub struct TenantFacts {
 
 impl TenantFacts {
     /// Reads a tenant's columns.
-    pub(super) fn new(name: &str, pid_prefix: Option<&str>, settings: &str) -> TenantFacts {
+    pub(super) fn new(name: &str, pid_prefix: Option<&str>, active: bool, settings: &str) -> TenantFacts {
         let crate::tenants::Settings { reopen_days, auth_warn_only, spam_rules, .. } =
             crate::tenants::Settings::from_json(settings);
         let (name, pid_prefix) = (name.to_owned(), pid_prefix.map(str::to_owned));
-        TenantFacts { name, pid_prefix, reopen_days, auth_warn_only, spam_rules }
+        TenantFacts { name, pid_prefix, active, reopen_days, auth_warn_only, spam_rules }
     }
 }
 
@@ -118,7 +120,8 @@ pub async fn gather(ex: &mut impl Exec, keys: &Keys, mails: &[&Read]) -> Result<
     }
     known.desks = crate::mail_out::enqueue::desks(ex, &tenants).await?;
     for desk in &known.desks {
-        let facts = || TenantFacts::new(&desk.tenant_name, desk.pid_prefix.as_deref(), &desk.settings);
+        let facts =
+            || TenantFacts::new(&desk.tenant_name, desk.pid_prefix.as_deref(), desk.tenant_active, &desk.settings);
         known.tenants.entry(desk.tenant_id).or_insert_with(facts);
     }
     let without_desk: Vec<TenantId> = tenants.iter().copied().filter(|t| !known.tenants.contains_key(t)).collect();

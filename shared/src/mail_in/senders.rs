@@ -136,6 +136,10 @@ pub fn revives(class: Class, ticket: &Ticket, cell: Cell) -> Option<&'static str
 /// Whether a mail that opens a ticket is acknowledged, as far as the mail itself says; the reason if not (E5.11, E5.14).
 /// Caps are checked when the acknowledgement is queued.
 pub fn ack_allowed(read: &Read, known: &Known, origin: &Origin) -> Result<(), &'static str> {
+    // Its tickets are kept and seen, but nobody is promised an answer.
+    if !known.tenant(read.kept.tenant_id).active {
+        return Err("tenant_closed");
+    }
     match origin {
         // E6.4, E6.6: off, but for forms whose mailbox wants it.
         Origin::Forward(_) => return Err("agents_forward"),

@@ -356,13 +356,13 @@ pub(super) async fn newest_variants(ex: &mut impl Exec, first: MailId, n: i64) -
 }
 
 pub(super) async fn tenant_facts(ex: &mut impl Exec, ids: &[TenantId]) -> Result<HashMap<TenantId, TenantFacts>> {
-    let rows: Vec<(TenantId, String, Option<String>, String)> =
-        sql("SELECT id, name, pid_prefix, settings FROM tenants WHERE id IN ")
+    let rows: Vec<(TenantId, String, Option<String>, bool, String)> =
+        sql("SELECT id, name, pid_prefix, active, settings FROM tenants WHERE id IN ")
             .among(ids.iter().copied())
             .all(ex)
             .await?;
-    let facts = |(id, name, prefix, settings): (TenantId, String, Option<String>, String)| {
-        (id, TenantFacts::new(&name, prefix.as_deref(), &settings))
+    let facts = |(id, name, prefix, active, settings): (TenantId, String, Option<String>, bool, String)| {
+        (id, TenantFacts::new(&name, prefix.as_deref(), active, &settings))
     };
     Ok(rows.into_iter().map(facts).collect())
 }

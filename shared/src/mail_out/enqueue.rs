@@ -31,6 +31,8 @@ pub struct Desk {
     pub locale: Locale,
     /// The tenant's name.
     pub tenant_name: String,
+    /// Whether the tenant is open.
+    pub tenant_active: bool,
     /// What stands in front of the tenant's PIDs.
     pub pid_prefix: Option<String>,
     /// The mailbox.

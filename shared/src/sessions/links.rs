@@ -51,7 +51,7 @@ pub struct NewPassword<'a> {
     pub origin: Origin,
 }
 
-/// Mails a link to each active user with the address. Says nothing about whether there are any.
+/// Mails a link to each user with the address who may log in. Says nothing about whether there are any.
 ///
 /// # Errors
 /// `Throttled`, or the store failed.
@@ -69,7 +69,7 @@ pub async fn request(app: &App, kind: LinkKind, request: Request<'_>) -> Result<
         None => (None, true),
     };
     let found = if known { users::sql::find_active(&mut read, &key, tenant).await? } else { Vec::new() };
-    for user in found {
+    for user in found.into_iter().filter(User::may_enter) {
         if sql::links_since(&mut read, user.id, now() - Duration::hours(1)).await? < MOST_PER_HOUR {
             let actor = Actor::system().from(request.origin.clone());
             match mail(app, &user, (kind, request.next), &actor).await {
@@ -149,9 +149,12 @@ async fn owner(db: &Db, token: &str, kinds: &[LinkKind]) -> store::Result<Option
 /// Logs in by a sign-in link, which it uses up; not yet where a code must follow that did not come along.
 ///
 /// # Errors
-/// `Wrong` if it works no more; `SecondFactor`, `WrongCode`, `Throttled`.
+/// `Wrong` if it works no more; `TenantClosed`, `SecondFactor`, `WrongCode`, `Throttled`.
 pub async fn login(app: &App, token: &str, code: Option<&str>, browser: Browser<'_>) -> Result<Opened, LoginError> {
     let user = owner(&app.db, token, &[LinkKind::Link]).await?.ok_or(LoginError::Wrong)?;
+    if !user.may_enter() {
+        return Err(LoginError::TenantClosed);
+    }
     match code {
         _ if !user.two_factor => {}
         // Before the link is used up: a wrong code must not cost it.

@@ -95,6 +95,10 @@ async fn find_by_password(db: &Db, account: &str, attempt: &Attempt<'_>) -> Resu
     if !compared {
         users::password::fits(attempt.password.to_owned(), None).await;
     }
+    // Where one of them can enter, the others do not count.
+    if fitting.iter().any(User::may_enter) {
+        fitting.retain(User::may_enter);
+    }
     // Where a tenant is named, its own user comes before the platform's.
     if tenant.is_some() {
         fitting.sort_by_key(|u| u.tenant.is_none());
@@ -125,8 +129,11 @@ async fn failed(db: &Db, account: &str, origin: Origin) -> store::Result<()> {
 /// Opens a session for a user whose password or link was right, if they need no second step or the code is its.
 ///
 /// # Errors
-/// `SecondFactor` if a code must follow; `WrongCode`, `Throttled`.
+/// `TenantClosed`; `SecondFactor` if a code must follow; `WrongCode`, `Throttled`.
 pub async fn enter(app: &App, user: User, code: Option<&str>, browser: Browser<'_>) -> Result<Opened, LoginError> {
+    if !user.may_enter() {
+        return Err(LoginError::TenantClosed);
+    }
     match code {
         _ if !user.two_factor => {}
         Some(code) => second::check(app, &user, code, &browser.origin).await?,
@@ -237,13 +244,31 @@ fn keep_of(via: &Via) -> Option<&str> {
 /// user's must be their own, a platform user acts within it.
 ///
 /// # Errors
-/// See [`AuthError`].
+/// See [`AuthError`]. A closed tenant's people are unauthenticated.
 pub async fn authenticate(
     db: &Db,
     credential: Credential<'_>,
     tenant: Option<&str>,
     origin: Origin,
 ) -> Result<Caller, AuthError> {
+    let caller = known(db, credential, tenant, origin).await?;
+    if caller.user.may_enter() { Ok(caller) } else { Err(AuthError::Unauthenticated) }
+}
+
+/// Makes an actor of the token that somebody shows who brings mail: a closed tenant's mail still comes in.
+///
+/// # Errors
+/// See [`AuthError`].
+pub async fn authenticate_deliverer(
+    db: &Db,
+    token: &str,
+    tenant: Option<&str>,
+    origin: Origin,
+) -> Result<Caller, AuthError> {
+    known(db, Credential::Bearer(token), tenant, origin).await
+}
+
+async fn known(db: &Db, credential: Credential<'_>, tenant: Option<&str>, origin: Origin) -> Result<Caller, AuthError> {
     let at = now();
     let Shown { mut user, via, limit, must_enrol } = match credential {
         Credential::Session(token) => by_session(db, token, at).await?,

@@ -103,6 +103,9 @@ pub enum LoginError {
     /// The password fits users of several tenants.
     #[error("several tenants fit: name one")]
     TenantRequired,
+    /// The password or link was right, and the user's tenant is closed.
+    #[error("the tenant is closed")]
+    TenantClosed,
     /// Too many failures of late.
     #[error("too many failed logins")]
     Throttled {

@@ -34,6 +34,7 @@ pub async fn ensure_default(tx: &mut Tx) -> store::Result<Tenant> {
         audience: Audience::Public,
         pid_prefix: None,
         locale: Locale::En,
+        active: true,
         settings: Settings::default(),
         created_at: now(),
     };
@@ -116,10 +117,7 @@ pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
 /// # Errors
 /// `Denied` without `support.tenants.manage` or for a tenant's own user; wrong or taken values.
 pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Refused> {
-    actor.require(Capability::TenantsManage)?;
-    if !actor.is_platform() {
-        return Err(Refused::Denied(crate::access::Denied { capability: Capability::TenantsManage }));
-    }
+    by_the_platform(actor)?;
     let settings = Settings::default().merged(&new.settings).map_err(|w| Refused::Invalid(vec![w]))?;
     let name = new.name.unwrap_or_else(|| new.slug.clone()).trim().to_owned();
     let pid_prefix = new.pid_prefix.map(|p| p.trim().to_ascii_uppercase()).filter(|p| !p.is_empty());
@@ -144,6 +142,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Re
         audience: new.audience,
         pid_prefix: Some(pid_prefix),
         locale: new.locale,
+        active: true,
         settings,
         created_at: now(),
     };
@@ -155,7 +154,8 @@ pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Re
     Ok(tenant)
 }
 
-/// Changes a tenant. Slug, prefix and audience are for the installation's owner, the rest for the tenant's admins.
+/// Changes a tenant. Slug, prefix and audience are for the installation's owner, the rest for the tenant's admins. Closing
+/// and opening are for the platform's: one's own tenant would shut one out. One tenant stays open.
 /// A prefix can be changed until the first ticket bears it: freed, another tenant could take it and give out the same
 /// PIDs again.
 ///
@@ -166,13 +166,21 @@ pub async fn update(db: &Db, actor: &Actor, id: TenantId, change: TenantChange) 
     if change.slug.is_some() || change.pid_prefix.is_some() || change.audience.is_some() {
         actor.require(Capability::TenantsManage)?;
     }
+    if change.active.is_some() {
+        by_the_platform(actor)?;
+    }
     let mut tx = db.write(Scope::All).await?;
+    if change.active == Some(false) && sql::lock_active(&mut tx).await? == [id] {
+        let wrong = Wrong::new("active", "last_tenant", "one tenant must stay open");
+        return Err(Refused::Invalid(vec![wrong]));
+    }
     let mut tenant = sql::lock(&mut tx, id).await?.ok_or(Refused::NotFound(Noun::Tenant))?;
     tenant.settings = tenant.settings.merged(&change.settings).map_err(|w| Refused::Invalid(vec![w]))?;
     tenant.slug = change.slug.unwrap_or(tenant.slug);
     tenant.name = change.name.map_or(tenant.name, |n| n.trim().to_owned());
     tenant.audience = change.audience.unwrap_or(tenant.audience);
     tenant.locale = change.locale.unwrap_or(tenant.locale);
+    tenant.active = change.active.unwrap_or(tenant.active);
     if let Some(prefix) = change.pid_prefix {
         tenant.pid_prefix = Some(prefix.trim().to_ascii_uppercase());
         if tenant.pid_prefix != before.pid_prefix && sql::has_pids(&mut tx, id).await? {
@@ -191,15 +199,25 @@ pub async fn update(db: &Db, actor: &Actor, id: TenantId, change: TenantChange) 
         ("pid_prefix", before.pid_prefix != tenant.pid_prefix),
         ("locale", before.locale != tenant.locale),
         ("settings", before.settings != tenant.settings),
+        ("active", before.active != tenant.active),
     ]
     .into_iter()
     .filter_map(|(name, changed)| changed.then_some(name))
     .collect();
     if !changed.is_empty() {
-        audit::record(&mut tx, actor, entry(&tenant, AuditKind::TenantChanged, json!({"changed": changed}))).await?;
+        let data = json!({"changed": changed, "active": tenant.active});
+        audit::record(&mut tx, actor, entry(&tenant, AuditKind::TenantChanged, data)).await?;
         tx.commit().await?;
     }
     Ok(tenant)
+}
+
+fn by_the_platform(actor: &Actor) -> Result<(), Refused> {
+    actor.require(Capability::TenantsManage)?;
+    match actor.is_platform() {
+        true => Ok(()),
+        false => Err(crate::access::Denied { capability: Capability::TenantsManage }.into()),
+    }
 }
 
 fn entry(tenant: &Tenant, kind: AuditKind, data: serde_json::Value) -> Entry {

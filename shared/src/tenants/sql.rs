@@ -14,6 +14,7 @@ struct Row {
     audience: Audience,
     pid_prefix: Option<String>,
     locale: Locale,
+    active: bool,
     settings: String,
     created_at: Time,
 }
@@ -27,6 +28,7 @@ impl From<Row> for Tenant {
             audience: r.audience,
             pid_prefix: r.pid_prefix,
             locale: r.locale,
+            active: r.active,
             settings: Settings::from_json(&r.settings),
             created_at: r.created_at,
         }
@@ -34,7 +36,7 @@ impl From<Row> for Tenant {
 }
 
 fn select() -> Q {
-    sql("SELECT id, slug, name, audience, pid_prefix, locale, settings, created_at FROM tenants WHERE ")
+    sql("SELECT id, slug, name, audience, pid_prefix, locale, active, settings, created_at FROM tenants WHERE ")
 }
 
 async fn find(ex: &mut impl Exec, q: Q) -> Result<Option<Tenant>> {
@@ -52,6 +54,13 @@ pub(super) async fn find_by_slug(ex: &mut impl Exec, slug: &str) -> Result<Optio
 pub(super) async fn lock(tx: &mut Tx, id: TenantId) -> Result<Option<Tenant>> {
     let lock = dialect::for_update(tx);
     find(tx, select().push("id = ").arg(id).push(lock)).await
+}
+
+/// Locks the tenants that are open, in the order in which everybody does.
+pub(super) async fn lock_active(tx: &mut Tx) -> Result<Vec<TenantId>> {
+    let lock = dialect::for_update(tx);
+    let rows: Vec<(TenantId,)> = sql("SELECT id FROM tenants WHERE active ORDER BY id").push(lock).all(tx).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 pub(super) async fn list(
@@ -105,13 +114,14 @@ pub(super) async fn insert(tx: &mut Tx, t: &Tenant, tail: &'static str) -> Resul
 }
 
 pub(super) async fn update(tx: &mut Tx, t: &Tenant) -> Result<()> {
-    sql("UPDATE tenants SET slug = $1, name = $2, audience = $3, pid_prefix = $4, locale = $5, settings = $6 WHERE id = $7")
+    sql("UPDATE tenants SET slug = $1, name = $2, audience = $3, pid_prefix = $4, locale = $5, settings = $6, active = $7 WHERE id = $8")
         .bind(t.slug.as_str())
         .bind(t.name.as_str())
         .bind(t.audience)
         .bind(t.pid_prefix.clone())
         .bind(t.locale)
         .bind(json(&t.settings))
+        .bind(t.active)
         .bind(t.id)
         .exec(tx)
         .await?;

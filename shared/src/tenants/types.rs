@@ -44,6 +44,9 @@ pub struct Tenant {
     pub pid_prefix: Option<String>,
     /// The language of its mail and pages, where a user has none.
     pub locale: Locale,
+    /// Whether it is open. One that is closed lets none of its people in and takes no new tickets but by mail, which goes
+    /// unacknowledged: nothing that is sent to it is lost, and it can be opened again.
+    pub active: bool,
     /// What can be set.
     pub settings: Settings,
     /// When it was made.
@@ -177,6 +180,8 @@ pub struct TenantChange {
     pub audience: Option<Audience>,
     /// See [`Tenant`].
     pub locale: Option<Locale>,
+    /// See [`Tenant`].
+    pub active: Option<bool>,
     /// Settings to replace.
     pub settings: Map<String, Json>,
 }

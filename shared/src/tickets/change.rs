@@ -8,7 +8,7 @@ use super::{TicketRef, Work, sql};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::events::{By, EventKind};
-use crate::ids::{CategoryId, MessageId, OutboxId, TicketId, UserId};
+use crate::ids::{MessageId, OutboxId, TicketId, UserId};
 use crate::mail_out::caps;
 use crate::mail_out::digest;
 use crate::mail_out::enqueue::{self, Automatic, Trigger};
@@ -216,11 +216,11 @@ impl<'a> Change<'a> {
 
     async fn set_category(&mut self, category: Option<&str>) -> Result<()> {
         let tenant = self.ticket().tenant_id;
-        let to: Option<CategoryId> = match category {
-            Some(name) => Some(sql::find_category(&mut self.tx, tenant, name).await?.ok_or_else(unknown_category)?),
+        let from = self.ticket().category_id;
+        let to = match category {
+            Some(name) => Some(create::find_category(&mut self.tx, tenant, name, from).await?),
             None => None,
         };
-        let from = self.ticket().category_id;
         if from != to {
             self.work.update(self.id, |t| t.category_id = to);
             let data = json!({"from": from, "to": to});
@@ -286,10 +286,6 @@ impl<'a> Change<'a> {
             self.work.event(self.id, EventKind::Updated, by(self.actor), json!({"fields": changed}), Some(values));
         }
     }
-}
-
-fn unknown_category() -> Error {
-    Error::invalid("category", "category_unknown", "no category of this tenant has this id or slug")
 }
 
 /// Changes a ticket's fields.

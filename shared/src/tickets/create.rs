@@ -8,13 +8,13 @@ use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::attachments::{self, Attach};
-use crate::ids::{MessageId, OutboxId, TenantId, TicketId};
+use crate::ids::{CategoryId, MessageId, OutboxId, TenantId, TicketId};
 use crate::mail_out::caps;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
 use crate::mail_out::kinds::Kind;
 use crate::mail_out::outbox::Template;
 use crate::messages::{MessageKind, Side};
-use crate::store::{Scope, dialect};
+use crate::store::{Scope, Tx, dialect};
 
 /// A ticket to open.
 #[derive(Debug, Clone)]
@@ -62,16 +62,15 @@ pub async fn create(app: &App, actor: &Actor, new: Create) -> Result<TicketId> {
         None => sql::default_tenant(&app.db).await?,
     };
     let mut tx = app.db.write(Scope::Tenant(tenant)).await?;
+    if !sql::tenant_is_active(&mut tx, tenant).await? {
+        return Err(Error::TenantClosed);
+    }
     let requester = match &new.requester {
         Some((name, email)) if for_another => sql::ensure_user(&mut tx, tenant, email, name.as_deref()).await?,
         _ => sql::user(&mut tx, actor.user.ok_or_else(no_requester)?).await?,
     };
     let category = match &new.category {
-        Some(name) => Some(
-            sql::find_category(&mut tx, tenant, name)
-                .await?
-                .ok_or_else(|| Error::invalid("category", "category_unknown", "no such category"))?,
-        ),
+        Some(name) => Some(find_category(&mut tx, tenant, name, None).await?),
         None => None,
     };
     let mut work = Work::new(&app.keys);
@@ -112,6 +111,24 @@ pub async fn create(app: &App, actor: &Actor, new: Create) -> Result<TicketId> {
     tx.commit().await?;
     app.bell.ring(&rung);
     Ok(id)
+}
+
+/// Returns the category that a tenant's ticket is to have, by id or slug; one that is switched off only if the ticket has
+/// it already.
+///
+/// # Errors
+/// `Invalid` if there is none, or it is off.
+pub(super) async fn find_category(
+    tx: &mut Tx,
+    tenant: TenantId,
+    name: &str,
+    present: Option<CategoryId>,
+) -> Result<CategoryId> {
+    match sql::find_category(tx, tenant, name).await? {
+        Some((id, active)) if active || present == Some(id) => Ok(id),
+        Some(_) => Err(Error::invalid("category", "category_inactive", "this category is switched off")),
+        None => Err(Error::invalid("category", "category_unknown", "no such category")),
+    }
 }
 
 fn no_requester() -> Error {
@@ -174,7 +191,7 @@ fn first_message(id: MessageId, ticket: &super::Ticket, requester: &Recipient, b
 
 /// The form is open to everybody: its acknowledgements keep to the same caps as those to mail (E5.12).
 async fn acknowledge(
-    tx: &mut crate::store::Tx,
+    tx: &mut Tx,
     work: &mut Work<'_>,
     desk: &enqueue::Desk,
     ticket: &super::Ticket,

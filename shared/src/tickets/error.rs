@@ -24,6 +24,9 @@ pub enum Error {
     /// A requester wrote to a closed ticket.
     #[error("the ticket is closed")]
     Closed,
+    /// The tenant is closed: it takes nothing new but mail.
+    #[error("the tenant is closed")]
+    TenantClosed,
     /// The ticket was merged: what is said belongs to the other one.
     #[error("the ticket was merged into {pid}")]
     Merged {

@@ -386,16 +386,25 @@ pub(super) async fn is_assignable(ex: &mut impl Exec, user: UserId, tenant: Tena
     Ok(role.is_some_and(|(role,)| role.is_agent()))
 }
 
-/// Finds a category of a tenant, or one for all, by id or slug.
-pub(super) async fn find_category(ex: &mut impl Exec, tenant: TenantId, name: &str) -> Result<Option<CategoryId>> {
-    let row: Option<(CategoryId,)> = sql("SELECT id FROM categories WHERE (tenant_id IS NULL OR tenant_id = $1) \
+/// Whether a tenant takes new tickets.
+pub(super) async fn tenant_is_active(ex: &mut impl Exec, tenant: TenantId) -> Result<bool> {
+    let (active,): (bool,) = sql("SELECT active FROM tenants WHERE id = ").arg(tenant).one(ex).await?;
+    Ok(active)
+}
+
+/// Finds a category of a tenant, or one for all, by id or slug, and whether it is active.
+pub(super) async fn find_category(
+    ex: &mut impl Exec,
+    tenant: TenantId,
+    name: &str,
+) -> Result<Option<(CategoryId, bool)>> {
+    sql("SELECT id, active FROM categories WHERE (tenant_id IS NULL OR tenant_id = $1) \
          AND (slug = $2 OR id = $3) ORDER BY CASE WHEN tenant_id IS NULL THEN 1 ELSE 0 END LIMIT 1")
     .bind(tenant)
     .bind(name)
     .bind(name.parse::<i64>().unwrap_or(0))
     .opt(ex)
-    .await?;
-    Ok(row.map(|(id,)| id))
+    .await
 }
 
 pub(super) async fn tags_of(ex: &mut impl Exec, ticket: TicketId) -> Result<Vec<String>> {

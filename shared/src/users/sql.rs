@@ -25,6 +25,7 @@ pub(crate) struct Row {
     tenant_id: Option<TenantId>,
     slug: Option<String>,
     tenant_name: Option<String>,
+    tenant_active: Option<bool>,
     audience: Option<Audience>,
     settings: Option<String>,
 }
@@ -32,7 +33,9 @@ pub(crate) struct Row {
 impl From<Row> for User {
     fn from(r: Row) -> User {
         let tenant = match (r.tenant_id, r.slug, r.tenant_name) {
-            (Some(id), Some(slug), Some(name)) => Some(TenantRef { id, slug, name }),
+            (Some(id), Some(slug), Some(name)) => {
+                Some(TenantRef { id, slug, name, active: r.tenant_active.unwrap_or(true) })
+            }
             _ => None,
         };
         User {
@@ -60,7 +63,7 @@ impl From<Row> for User {
 pub(crate) const COLUMNS: &str = "u.id, u.email, u.name, u.role, u.member, u.active, u.locale, \
      u.password_hash IS NOT NULL AS has_password, \
      EXISTS (SELECT 1 FROM two_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS two_factor, u.capabilities, u.created_at, u.updated_at, u.tenant_id, n.slug, \
-     n.name AS tenant_name, n.audience, n.settings";
+     n.name AS tenant_name, n.active AS tenant_active, n.audience, n.settings";
 
 fn select() -> Q {
     sql("SELECT ").push(COLUMNS).push(" FROM users u LEFT JOIN tenants n ON n.id = u.tenant_id WHERE ")

@@ -14,6 +14,8 @@ pub struct TenantRef {
     pub slug: String,
     /// Its name for people.
     pub name: String,
+    /// Whether it is open.
+    pub active: bool,
 }
 
 /// Anybody with an address.
@@ -52,6 +54,11 @@ pub struct User {
 }
 
 impl User {
+    /// Whether they can use what lets them in: they and their tenant are active.
+    pub fn may_enter(&self) -> bool {
+        self.active && self.tenant.as_ref().is_none_or(|t| t.active)
+    }
+
     /// Returns what decides about their rights. `agents_may_assign` of a platform user is that of the tenant they chose:
     /// set it there.
     pub fn who(&self) -> Who {

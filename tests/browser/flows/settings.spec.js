@@ -77,3 +77,52 @@ test("a category is made within another one, and changed", async ({ agent: page,
   await expect(page.getByText(t("did-category"), { exact: true })).toBeVisible();
   await expect(row).toContainText("What comes by post.");
 });
+
+test("a company is closed and opened again", async ({ agent: page, t }, info) => {
+  const slug = own("closing", info);
+  await page.goto("/dashboard/settings/tenants");
+  await page.locator(".settings-head summary").click();
+  await page.locator("#name-new").fill(slug);
+  await page.locator("#slug-new").fill(slug);
+  await page.getByRole("button", { name: t("tenants-open") }).click();
+  const row = page.locator(".settings > li").filter({ hasText: slug });
+  await row.locator("summary").click();
+  await row.getByRole("button", { name: t("tenants-close") }).click();
+  await expect(page.getByText(t("did-tenant-closed"))).toBeVisible();
+  await expect(row).toContainText(t("tenants-closed-text"));
+
+  // Nothing new can be written to it.
+  await page.goto("/dashboard/support/new");
+  await expect(page.locator("#tenant option", { hasText: slug })).toHaveCount(0);
+
+  await page.goto("/dashboard/settings/tenants");
+  await row.locator("summary").click();
+  await row.getByRole("button", { name: t("tenants-reopen") }).click();
+  await expect(page.getByText(t("did-tenant-opened"))).toBeVisible();
+  await expect(row).not.toContainText(t("tenants-closed-text"));
+});
+
+test("a category is switched off and offered again", async ({ agent: page, t }, info) => {
+  const slug = own("fax", info);
+  const offered = async () => {
+    await page.goto("/dashboard/support/new");
+    return page.locator(`option[value="${slug}"]`).count();
+  };
+  await page.goto("/dashboard/settings/categories");
+  await page.locator(".settings-head summary").click();
+  await page.locator("#name-new").fill(slug);
+  await page.locator("#slug-new").fill(slug);
+  await page.getByRole("button", { name: t("categories-make") }).click();
+  expect(await offered()).toBe(1);
+  for (const [act, did, count] of [
+    ["categories-deactivate", "did-category-off", 0],
+    ["categories-activate", "did-category-on", 1],
+  ]) {
+    await page.goto("/dashboard/settings/categories");
+    const row = page.locator(".settings > li").filter({ hasText: slug });
+    await row.locator("summary").click();
+    await row.getByRole("button", { name: t(act) }).click();
+    await expect(page.getByText(t(did))).toBeVisible();
+    expect(await offered()).toBe(count);
+  }
+});

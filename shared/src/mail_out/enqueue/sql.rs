@@ -7,7 +7,7 @@ use crate::mail_out::unsubscribe::Sort;
 use crate::store::{Exec, Result, sql};
 use std::collections::HashMap;
 
-const DESK: &str = "SELECT m.tenant_id, t.locale, t.name AS tenant_name, t.pid_prefix, m.id AS mailbox_id, m.address, m.name, \
+const DESK: &str = "SELECT m.tenant_id, t.locale, t.name AS tenant_name, t.active AS tenant_active, t.pid_prefix, m.id AS mailbox_id, m.address, m.name, \
      CASE WHEN m.tags IN ('untested', 'works') THEN m.tag_separator END AS tag_separator, t.settings, \
      m.body_marker, m.gateways, m.ack_forms, m.split_per_mailbox \
      FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id WHERE ";
