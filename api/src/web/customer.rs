@@ -58,7 +58,7 @@ impl Customer {
         let (rows, _) = tickets::list(&api.app, visit.actor()?, &theirs, None, OTHERS as i64 + 1).await?;
         let others = rows.iter().filter(|row| row.ticket.id != view.ticket.id).take(OTHERS);
         Ok(Customer {
-            local_time: zone.map(|zone| zone.local(visit.now).format("%H:%M").to_string()),
+            local_time: zone.map(|zone| zone.local(*visit.now).format("%H:%M").to_string()),
             others: others.map(|row| Other::new(visit, row)).collect(),
             href: Some(format!("/dashboard/support?view=all&requester={id}")),
             ..card
