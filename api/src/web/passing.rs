@@ -73,17 +73,18 @@ pub async fn on(
 impl Passed {
     /// Returns what the address says was done before the next ticket came.
     pub fn next(visit: &Visit, params: &Params) -> Option<Passed> {
-        Passed::of(visit, params, "passed-next", |page| page.to_owned())
+        let text = i18n::lookup(visit.locale, &format!("passed-next-{}", params.did), &[])?;
+        Passed::of(visit, params, text, |page| page.to_owned())
     }
 
     /// Returns what the address says was done with the last one of `list`.
     pub fn last(visit: &Visit, params: &Params, list: &str) -> Option<Passed> {
-        Passed::of(visit, params, "passed-last", |_| list.to_owned())
+        let text = i18n::lookup(visit.locale, &format!("passed-last-{}", params.did), &[])?;
+        Passed::of(visit, params, text, |_| list.to_owned())
     }
 
-    fn of(visit: &Visit, params: &Params, key: &str, back: impl FnOnce(&str) -> String) -> Option<Passed> {
+    fn of(visit: &Visit, params: &Params, text: String, back: impl FnOnce(&str) -> String) -> Option<Passed> {
         let pid = Some(&params.was).filter(|pid| is_pid(pid))?;
-        let text = i18n::lookup(visit.locale, &format!("{key}-{}", params.did), &[])?;
         let reply = params.sent.parse::<i64>().ok();
         let way = near::query(visit);
         let way = if way.is_empty() { way } else { format!("?{way}") };

@@ -133,7 +133,7 @@ mod tests {
         let of = |s| acts.iter().find(|(t, _)| *t == s).map(|(_, a)| a.as_str());
         assert_eq!(of(Held), Some("cancel"));
         assert_eq!(of(Queued), Some("cancel"));
-        assert_eq!(of(Deferred), Some("retry"));
+        assert_eq!(of(Deferred), Some("retry cancel"));
         assert_eq!(of(Dead), Some("retry"));
         assert_eq!(of(Bounced), Some("retry"));
         assert_eq!(of(Sent), Some(""));

@@ -82,8 +82,8 @@ async fn the_column_has_the_lists_order() {
         }
         // The queue leads there, and its forms lead back.
         let queue = page(&s, &boss, "/dashboard/support?view=all&priority=urgent").await;
-        let row = href(&queue, &format!("id=\"t-{one}\"")).expect("a row");
-        assert_eq!(row, format!("/dashboard/support/{one}?view=all&priority=urgent"));
+        let row = format!("/dashboard/support/{one}?view=all&amp;priority=urgent").replace('=', "&#x3D;");
+        assert!(queue.contains(&format!("href=\"{row}")), "{queue}");
         let form = format!("/dashboard/support/{one}/priority?view=all&priority=urgent");
         let set = post(&s, &boss, &form, "priority=high").await;
         let lead = format!("/dashboard/support/{one}?view=all&priority=urgent&did=priority");

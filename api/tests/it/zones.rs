@@ -20,7 +20,7 @@ async fn page(s: &Server, who: &Person, path: &str) -> String {
     page.text()
 }
 
-/// One moment on the queue, on the ticket's page, in the list of mail and in the portal, for readers here and there.
+/// One moment on the queue, on the ticket's page and in the list of mail, for readers here and there.
 #[tokio::test]
 async fn pages_show_times_by_the_readers_clock() {
     on_both(|s| async move {
@@ -44,7 +44,7 @@ async fn pages_show_times_by_the_readers_clock() {
                 lives_by(&s, &boss, zone).await;
             }
             let time = format!(r#"<time datetime="2026-07-01T22:30:00Z" title="{exact}">"#);
-            for path in ["/dashboard/support?view=all", ticket.as_str(), "/dashboard/mail", "/portal"] {
+            for path in ["/dashboard/support?view=all", ticket.as_str(), "/dashboard/mail"] {
                 let shown = page(&s, &boss, path).await;
                 assert!(shown.contains(&time), "{path} in {zone:?}: {shown}");
             }
