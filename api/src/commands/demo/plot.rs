@@ -57,7 +57,8 @@ async fn sort(
     let patch = Patch {
         category: Some(Some(category.to_owned())),
         priority: Some(priority),
-        tags: Some(tags.iter().map(|t| (*t).to_owned()).collect()),
+        // Agents may not set them, not even to none.
+        tags: (!tags.is_empty()).then(|| tags.iter().map(|t| (*t).to_owned()).collect()),
         assigned_to: to.map(|a| a.user),
         ..Patch::default()
     };
