@@ -23,7 +23,9 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   retries: 0, // a test that fails now and then shows a fault
   timeout: 60_000,
-  expect: { timeout: 10_000 },
+  // A word may change, a line may not move.
+  expect: { timeout: 10_000, toHaveScreenshot: { maxDiffPixelRatio: 0.01, animations: "disabled" } },
+  snapshotPathTemplate: "pictures/{arg}{ext}",
   reporter: [["list"]],
   use: {
     browserName: "chromium",
