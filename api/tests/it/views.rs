@@ -287,7 +287,10 @@ async fn a_ticket_is_unread_until_its_page_was_open_and_again_when_the_customer_
         assert_eq!(unread(&boss).await, Some(1));
         let list =
             s.get("/dashboard/support?view=all").bearer(&boss.token).header("accept", "text/html").send().await.text();
-        assert!(list.contains("row--unread") && list.contains(&format!("/dashboard/support/{pid}?view&#x3D;all#new")), "{list}");
+        assert!(
+            list.contains("row--unread") && list.contains(&format!("/dashboard/support/{pid}?view&#x3D;all#new")),
+            "{list}"
+        );
         let text = page(&boss).await;
         assert!(text.find("Try again.") < text.find("id=\"new\""), "the line stands above what is new");
         assert_eq!(text.matches("id=\"new\"").count(), 1);
