@@ -2,9 +2,9 @@
 
 use crate::extract::{Caller, Peer};
 use crate::json::{
-    attachments, audit, auth, bulk, canned, categories, coverage, dkim, drafts, events, file_links, imap_accounts,
-    joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search, suppressions, system, tenants,
-    ticket_parts, tickets, tokens, two_factor, users, views,
+    attachments, audit, auth, bulk, canned, categories, coverage, customers, dkim, drafts, events, file_links,
+    imap_accounts, joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search, suppressions,
+    system, tenants, ticket_parts, tickets, tokens, two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -314,6 +314,8 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/reopen", User, tickets::reopen)
         .post("/api/support/tickets/{id}/tags", User, ticket_parts::change_tags)
         .post("/api/support/tickets/{id}/requester", User, ticket_parts::set_requester)
+        .get("/api/support/tickets/{id}/customer-note", User, customers::show)
+        .put("/api/support/tickets/{id}/customer-note", User, customers::write)
         .post("/api/support/tickets/{id}/participants", User, ticket_parts::set_participant)
         .post("/api/support/tickets/{id}/merge", User, ticket_parts::merge)
         .post("/api/support/tickets/{id}/unmerge", User, ticket_parts::unmerge)
@@ -485,6 +487,7 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/support/{ticket}/unmerge", Who::User, web::ticket_acts::unmerge)
         .post("/dashboard/support/{ticket}/snooze", Who::User, web::ticket_acts::snooze)
         .post("/dashboard/support/{ticket}/requester", Who::User, web::ticket_acts::requester)
+        .post("/dashboard/support/{ticket}/customer-note", Who::User, web::ticket_acts::customer_note)
         .post("/dashboard/support/{ticket}/status", Who::User, web::ticket_acts::status)
         .post("/dashboard/support/{ticket}/priority", Who::User, web::ticket_acts::priority)
         .post("/dashboard/support/{ticket}/assign", Who::User, web::ticket_acts::assign)
@@ -523,11 +526,13 @@ fn dashboard(r: Routes) -> Routes {
         .get("/dashboard/mail", Who::User, web::mail::inbound)
         .get("/dashboard/mail/outbox", Who::User, web::mail::outbox_list)
         .get("/dashboard/mail/outbox/{id}", Who::User, web::mail::outbox_one)
+        .get("/dashboard/mail/outbox/{id}/original", Who::User, web::original::sent)
         .post("/dashboard/mail/outbox/{id}/retry", Who::User, web::mail::retry)
         .post("/dashboard/mail/outbox/{id}/cancel", Who::User, web::mail::cancel)
         .get("/dashboard/settings/spam", Who::User, web::spam_rules::show)
         .post("/dashboard/settings/spam", Who::User, web::spam_rules::save)
         .get("/dashboard/mail/{id}", Who::User, web::mail::inbound_one)
+        .get("/dashboard/mail/{id}/original", Who::User, web::original::inbound)
         .post("/dashboard/mail/{id}/replay", Who::User, web::replay::replay_one)
         .post("/dashboard/mail/{id}/release", Who::User, web::mail::release)
 }

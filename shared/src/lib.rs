@@ -14,6 +14,7 @@ pub mod categories;
 pub mod clock;
 pub mod config;
 pub mod coverage;
+pub mod customers;
 pub mod doctor;
 pub mod doorbell;
 pub mod doors;

@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::access::{Actor, Capability};
 use shared::app::App;
-use shared::audit::{self, AuditKind, Entry};
 use shared::i18n::Locale;
 use shared::ids::MailId;
 use shared::mail_in::decide::Read;
@@ -23,7 +22,6 @@ use shared::mail_in::release::{self, Released};
 use shared::mail_in::replay;
 use shared::mail_in::types::{Address, Mail, Spam};
 use shared::mail_in::{self, Applied, InboundMail, MailFilter, cards, parse};
-use shared::store::Scope;
 use shared::tickets;
 
 /// Which mails to list.
@@ -194,19 +192,19 @@ fn people(all: &[Address]) -> Value {
 /// # Errors
 /// 401, 403, 404.
 pub async fn raw(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Result<Response, Problem> {
-    let (app, actor) = (&api.app, caller.actor());
+    let (_, octets) = looked_at(&api.app, caller.actor(), id).await?;
+    Ok(mail_bytes(octets, &format!("mail-{id}.eml")))
+}
+
+/// Returns a mail and its bytes to who may look at them; that they did is audited.
+///
+/// # Errors
+/// 403, 404 `mail_not_found`, 410 `mail_erased`.
+pub async fn looked_at(app: &App, actor: &Actor, id: i64) -> Result<(InboundMail, bytes::Bytes), Problem> {
     let found = find(app, actor, id, Capability::MailRaw).await?;
     left(&found)?;
-    let mut tx = app.db.write(Scope::Tenant(found.tenant_id)).await?;
-    let entry = Entry {
-        tenant: Some(found.tenant_id),
-        kind: AuditKind::RawViewed,
-        subject: format!("mail:{id}"),
-        data: json!({}),
-    };
-    audit::record(&mut tx, actor, entry).await?;
-    tx.commit().await?;
-    Ok(mail_bytes(mail_in::raw(app, found.id).await?, &format!("mail-{id}.eml")))
+    let octets = mail_in::look_at(app, actor, &found).await?;
+    Ok((found, octets))
 }
 
 /// In which language to explain.

@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod canned;
 pub mod categories;
 pub mod coverage;
+pub mod customers;
 pub mod dkim;
 pub mod drafts;
 pub mod events;

@@ -154,7 +154,15 @@ fn named(e: tickets::Error) -> Problem {
 /// # Errors
 /// 401, 403, 404, also until the worker has built it.
 pub async fn raw(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) -> Result<Response, Problem> {
-    let (app, actor) = (&api.app, caller.actor());
+    let (_, octets) = looked_at(&api.app, caller.actor(), id).await?;
+    Ok(mail_bytes(octets, &format!("outbox-{id}.eml")))
+}
+
+/// Returns an outbox mail and its octets to who may look at them.
+///
+/// # Errors
+/// 403, 404 `outbox_mail_not_found`, also until the worker has built it.
+pub async fn looked_at(app: &App, actor: &Actor, id: i64) -> Result<(Listed, bytes::Bytes), Problem> {
     let found = outbox::find(app, actor, OutboxId(id)).await.map_err(named)?;
     actor.require(Capability::MailRaw)?;
     let octets = read::octets(app, actor.rows(), found.mail.id).await.map_err(|e| match e {
@@ -162,7 +170,7 @@ pub async fn raw(State(api): State<Api>, caller: Caller, Path(id): Path<i64>) ->
         OctetsError::Blobs(e) => e.into(),
     })?;
     let octets = octets.ok_or_else(|| Problem::new(codes::OUTBOX_MAIL_NOT_FOUND).detail("it is not built yet"))?;
-    Ok(mail_bytes(octets, &format!("outbox-{id}.eml")))
+    Ok((found, octets))
 }
 
 /// Answers with a mail's octets, never to be shown by a browser.

@@ -58,6 +58,7 @@ codes! {
     LINK_EXPIRED = 410 "link_expired" "The link has expired or was revoked";
     CONFLICT = 409 "conflict" "This exists already, or contradicts what exists";
     STALE_TICKET = 409 "stale_ticket" "The ticket changed since you read it";
+    STALE_NOTE = 409 "stale_note" "The note about the customer changed since you read it";
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
     TICKET_MERGED = 409 "ticket_merged" "The ticket was merged into another one";
     CANNOT_UNDO = 409 "cannot_undo" "This cannot be undone any more";

@@ -163,6 +163,9 @@ impl From<tickets::Error> for Problem {
                 let since: Vec<_> = since.iter().map(crate::json::events::plain).collect();
                 Problem::new(codes::STALE_TICKET).with("version", version).with("since", since)
             }
+            tickets::Error::StaleNote(now) => {
+                Problem::new(codes::STALE_NOTE).with("now", crate::json::customers::shape(now.as_deref()))
+            }
             tickets::Error::Closed => Problem::new(codes::TICKET_CLOSED),
             tickets::Error::TenantClosed => Problem::new(codes::TENANT_CLOSED),
             tickets::Error::Merged { pid } => Problem::new(codes::TICKET_MERGED).with("pid", pid),

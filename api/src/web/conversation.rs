@@ -2,7 +2,7 @@
 
 use super::format::{self, Now, When};
 use super::parts::FileLink;
-use super::ticket::{Delivery, Entry, Event, Message, Quoted, TrailLine, VerdictChip};
+use super::ticket::{Delivery, Entry, Event, Folded, Message, TrailLine, VerdictChip};
 use super::words::{self, Fate};
 use super::{cards, mail, story};
 use shared::events;
@@ -200,9 +200,10 @@ impl Parts<'_> {
         let files: Vec<FileLink> =
             self.files.iter().filter(|f| f.message == m.id && !f.inline).map(|f| self.file(f)).collect();
         let all = || format!("/api/support/tickets/{}/attachments.zip?message={}", m.ticket_id, m.id);
-        let quoted = format::folded(&m.body, visible)
-            .filter(|_| written.is_none())
-            .map(|(lines, text)| Quoted { lines, text: format::text_html(&text) });
+        let folds = match written {
+            Some(_) => Vec::new(),
+            None => fold::folds(&m.body, m.body_html.as_deref(), visible),
+        };
         let class = if note { Some("note") } else { ours.then_some("us") };
         Message {
             id: m.id.0,
@@ -233,9 +234,12 @@ impl Parts<'_> {
             },
             rich: written.is_some(),
             chips: if self.agent { cards::chips(locale, &view) } else { Vec::new() },
-            original: m.mail_id.filter(|_| self.agent && self.may_raw).map(|id| format!("/api/mails/{id}/raw")),
+            original: m
+                .mail_id
+                .filter(|_| self.agent && self.may_raw)
+                .map(|id| format!("/dashboard/mail/{id}/original")),
             cards: cards::all(locale, self.now, &view.cards),
-            quoted,
+            folds: folds.iter().map(|f| Folded::new(locale, f)).collect(),
             html: m
                 .body_html
                 .as_ref()
@@ -496,8 +500,11 @@ mod tests {
     fn the_first_message_is_whole_and_later_ones_are_folded() {
         let shown = entries(true);
         let first = shown[0].message.as_ref().unwrap();
-        assert!(first.quoted.is_none() && first.text.contains("forwarded"));
+        assert!(first.folds.is_empty() && first.text.contains("forwarded"));
         let last = shown[4].message.as_ref().unwrap();
-        assert_eq!((last.text.as_str(), last.quoted.as_ref().map(|q| q.lines)), ("Thanks", Some(1)));
+        assert_eq!(
+            (last.text.as_str(), last.folds.first().map(|f| f.label.as_str())),
+            ("Thanks", Some("Quoted text, 1 line"))
+        );
     }
 }

@@ -1,11 +1,14 @@
 //! The customer card beside a ticket: who asks, what their clock says, and what else they asked of late.
 
+use super::format::When;
 use super::parts::{Person, TicketLink};
 use super::reader::Visit;
 use super::{clocks, snoozed};
 use crate::Api;
 use crate::problem::Problem;
 use serde::Serialize;
+use shared::access::Capability;
+use shared::customers;
 use shared::tickets::{self, Filter, TicketView};
 
 /// How many of their other tickets stand there.
@@ -24,6 +27,23 @@ pub struct Customer {
     pub others: Vec<Other>,
     /// All their tickets, for agents.
     pub href: Option<String>,
+    /// What agents keep in mind about them, for agents.
+    pub note: Option<Note>,
+}
+
+/// What is kept in mind about a customer, in its form.
+#[derive(Debug, Clone, Serialize)]
+pub struct Note {
+    /// As it is kept, or was typed.
+    pub text: String,
+    /// The version that its writer read.
+    pub version: i64,
+    /// Who wrote it, and when.
+    pub by: Option<String>,
+    /// See `by`.
+    pub at: Option<When>,
+    /// Its form stands open.
+    pub open: bool,
 }
 
 /// Another ticket of theirs.
@@ -41,15 +61,15 @@ pub struct Other {
 
 impl Customer {
     /// Returns the requester of a ticket as far as the reader may see them: of their other tickets those in the reader's own
-    /// scope.
+    /// scope. `typed` is a note that was refused.
     ///
     /// # Errors
     /// 401; see [`tickets::Error`].
-    pub async fn of(api: &Api, visit: &Visit, view: &TicketView) -> Result<Customer, Problem> {
+    pub async fn of(api: &Api, visit: &Visit, view: &TicketView, typed: Option<String>) -> Result<Customer, Problem> {
         let id = view.ticket.requester_id;
         let person = Person::new(view.requester_name.as_deref(), &view.requester_email, false);
-        let card =
-            Customer { name: person.name, email: person.email, local_time: None, others: Vec::new(), href: None };
+        let (name, email) = (person.name, person.email);
+        let card = Customer { name, email, local_time: None, others: Vec::new(), href: None, note: None };
         if !visit.is_agent() {
             return Ok(card);
         }
@@ -61,7 +81,35 @@ impl Customer {
             local_time: zone.map(|zone| zone.local(*visit.now).format("%H:%M").to_string()),
             others: others.map(|row| Other::new(visit, row)).collect(),
             href: Some(format!("/dashboard/support?view=all&requester={id}")),
+            note: match visit.actor()?.can(Capability::TicketsNote) {
+                true => Some(Note::of(api, visit, view, typed).await?),
+                false => None,
+            },
             ..card
+        })
+    }
+}
+
+impl Note {
+    async fn of(api: &Api, visit: &Visit, view: &TicketView, typed: Option<String>) -> Result<Note, Problem> {
+        let kept = customers::note_beside(&api.app, visit.actor()?, &view.ticket).await?;
+        let open = typed.is_some();
+        let Some(kept) = kept else {
+            return Ok(Note { text: typed.unwrap_or_default(), version: 0, by: None, at: None, open });
+        };
+        Ok(Note {
+            version: kept.version,
+            by: kept.noted_by,
+            at: Some(When::new(visit.locale, kept.noted_at, visit.now)),
+            // What somebody else wrote meanwhile stands below what was typed, to be put together by who typed it.
+            text: match typed {
+                Some(typed) if typed.trim() != kept.body && !kept.body.is_empty() => {
+                    format!("{typed}\n\n{}", kept.body)
+                }
+                Some(typed) => typed,
+                None => kept.body,
+            },
+            open,
         })
     }
 }
@@ -93,6 +141,13 @@ impl Customer {
             local_time: Some("10:30".into()),
             others: vec![other],
             href: Some("/dashboard/support?view=all&requester=1".into()),
+            note: Some(Note {
+                text: "Calls on Mondays only.".into(),
+                version: 2,
+                by: Some("Mara Lindt".into()),
+                at: None,
+                open: false,
+            }),
         }
     }
 }

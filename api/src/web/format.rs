@@ -208,16 +208,6 @@ pub fn text_html(text: &str) -> String {
     out
 }
 
-/// Returns the tail of `full` that folding hid, if `full` is more than `visible`: quoted text and signature.
-pub fn folded(full: &str, visible: &str) -> Option<(usize, String)> {
-    let (full, visible) = (full.trim(), visible.trim());
-    if full.len() <= visible.len() || visible.is_empty() {
-        return None;
-    }
-    let hidden = full.strip_prefix(visible).map_or(full, |h| h).trim_matches('\n');
-    (!hidden.trim().is_empty()).then(|| (hidden.lines().count(), hidden.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,12 +293,5 @@ mod tests {
         assert!(html.contains("</a>. (<a href=\"http://b.example\""), "{html}");
         assert!(html.ends_with("javascript:alert(1) http://") && !html.contains("<b>"), "{html}");
         assert!(!text_html("https://x\"onmouseover=alert(1)").contains("x\"on"));
-    }
-
-    #[test]
-    fn folding_keeps_what_is_hidden() {
-        assert_eq!(folded("Yes.\n\n> old\n> older", "Yes."), Some((2, "> old\n> older".into())));
-        assert_eq!(folded("Yes.", "Yes."), None);
-        assert_eq!(folded("> a\nInline\n> b", "Inline").map(|f| f.0), Some(3));
     }
 }

@@ -39,6 +39,9 @@ const FAILED: [OutboxState; 4] =
 /// States of mail that is still on its way.
 const WAITING: [OutboxState; 5] =
     [OutboxState::Held, OutboxState::Queued, OutboxState::Sending, OutboxState::Deferred, OutboxState::MaybeSent];
+/// States of mail whose bytes left.
+const LEFT: [OutboxState; 4] =
+    [OutboxState::Sent, OutboxState::MaybeSent, OutboxState::Bounced, OutboxState::Complained];
 
 /// `mail.hbs`
 #[derive(Debug, Clone, Default, Serialize)]
@@ -229,6 +232,8 @@ pub struct Letter {
     pub facts: Vec<Fact>,
     /// Its ticket.
     pub ticket: Option<TicketLink>,
+    /// The mail as it left, for who may see it.
+    pub original: Option<String>,
     /// The tries at sending it.
     pub attempts: Vec<Attempt>,
 }
@@ -316,7 +321,7 @@ impl Inbound {
             why: explain::headline(locale, mail.outcome, &trace),
             trace: steps(locale, &trace),
             facts: known(facts),
-            original: (raw && mail.erased_at.is_none()).then(|| format!("/api/mails/{}/raw", mail.id)),
+            original: (raw && mail.erased_at.is_none()).then(|| format!("/dashboard/mail/{}/original", mail.id)),
             reading: None,
             replay: None,
             release: None,
@@ -370,8 +375,8 @@ pub fn next_try(locale: Locale, now: Now, mail: &OutboxMail) -> Option<When> {
 }
 
 impl Letter {
-    /// Returns an outbox mail with its tries.
-    pub fn new(locale: Locale, now: Now, listed: &Listed, tries: &[read::Attempt]) -> Letter {
+    /// Returns an outbox mail with its tries. `raw`: whether the reader may have its bytes.
+    pub fn new(locale: Locale, now: Now, listed: &Listed, tries: &[read::Attempt], raw: bool) -> Letter {
         let mail = &listed.mail;
         let attempt = |a: &read::Attempt| {
             let codes = Fate { state: mail.state, code: a.code, enhanced: a.enhanced.as_deref(), next: None }.codes();
@@ -402,6 +407,8 @@ impl Letter {
             id: mail.id.0,
             facts: known(facts),
             ticket: listed.pid.as_deref().map(TicketLink::new),
+            original: (raw && LEFT.contains(&mail.state))
+                .then(|| format!("/dashboard/mail/outbox/{}/original", mail.id)),
             attempts: tries.iter().map(attempt).collect(),
         }
     }
@@ -584,7 +591,7 @@ async fn show_outbox(api: &Api, visit: &Visit, params: &Params, id: Option<Outbo
         Some(id) => {
             let found = outbox::find(&api.app, actor, id).await?;
             let tries = read::attempts(&api.app.db, actor.rows(), &[id]).await?;
-            Some(Letter::new(visit.locale, visit.now, &found, &tries))
+            Some(Letter::new(visit.locale, visit.now, &found, &tries, actor.can(Capability::MailRaw)))
         }
         None => None,
     };
@@ -704,7 +711,7 @@ pub mod tests {
             why: "Joined a ticket.".into(),
             trace: vec![step(Some("E4.4")), step(None)],
             facts: vec![Fact { key: "from", value: "a@b.example".into() }],
-            original: Some("/api/mails/17/raw".into()),
+            original: Some("/dashboard/mail/17/original".into()),
             reading: Some(Reading {
                 action: "/dashboard/mail/17".into(),
                 charsets: vec![Choice { value: "koi8-r".into(), label: "koi8-r".into(), chosen: true }],
@@ -767,6 +774,7 @@ pub mod tests {
             id: 3,
             facts: vec![Fact { key: "message_id", value: "x@y".into() }],
             ticket: Some(TicketLink::new("202611-0001")),
+            original: Some("/dashboard/mail/outbox/3/original".into()),
             attempts: tries,
         };
         let outbox = OutboxList { states: vec![filter("all")], rows: vec![out, plain] };

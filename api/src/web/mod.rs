@@ -35,6 +35,7 @@ pub mod mailed_link;
 pub mod message_html;
 mod near;
 pub mod new;
+pub mod original;
 pub mod parts;
 mod passing;
 pub mod portal;

@@ -419,6 +419,7 @@ mod tests {
         every_sample::<web::users::UsersPage>(&mut seen);
         every_sample::<web::rate::RatePage>(&mut seen);
         every_sample::<web::look::LookPage>(&mut seen);
+        every_sample::<web::original::OriginalPage>(&mut seen);
         every_sample::<web::system::SystemPage>(&mut seen);
         every_sample::<web::spam_rules::SpamRulesPage>(&mut seen);
         every_sample::<web::canned::CannedPage>(&mut seen);

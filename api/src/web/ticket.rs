@@ -1,14 +1,16 @@
 //! One ticket: the conversation with what happened between, the composer, and the side panel.
 
 use super::customer::Customer;
-use super::format::When;
+use super::format::{self, When};
 use super::near::Near;
 use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused, TicketLink};
 use super::passing::Passed;
 use super::render::Page;
 use super::snoozed::Snoozed;
 use serde::Serialize;
-use shared::i18n::Locale;
+use shared::i18n::{self, Locale};
+use shared::mail_in::quote::Reason;
+use shared::mail_in::quote::page::Fold;
 
 /// How the requester rated the help.
 #[derive(Debug, Clone, Serialize)]
@@ -298,8 +300,8 @@ pub struct Message {
     pub original: Option<String>,
     /// Enclosed mails and invitations (E2.9, E2.11).
     pub cards: Vec<CardView>,
-    /// What folding hid.
-    pub quoted: Option<Quoted>,
+    /// What of it is hidden until it is asked for.
+    pub folds: Vec<Folded>,
     /// The page of its HTML.
     pub html: Option<String>,
     /// Whether it has images on other hosts, which are not shown unless asked for.
@@ -348,13 +350,25 @@ pub struct CardView {
     pub cards: Vec<CardView>,
 }
 
-/// Quoted text and signature.
+/// Quoted text, or a signature, behind a chip.
 #[derive(Debug, Clone, Serialize)]
-pub struct Quoted {
-    /// How many lines.
-    pub lines: usize,
+pub struct Folded {
+    /// What it is, and how many lines.
+    pub label: String,
     /// As safe HTML.
     pub text: String,
+}
+
+impl Folded {
+    /// Returns what a message folds, as it is shown.
+    pub fn new(locale: Locale, fold: &Fold) -> Folded {
+        let key = match fold.reason {
+            Reason::Quote => "quoted-text",
+            Reason::Signature => "signature-text",
+        };
+        let lines = fold.text.lines().count().to_string();
+        Folded { label: i18n::text(locale, key, &[("lines", &lines)]), text: format::text_html(&fold.text) }
+    }
 }
 
 /// Whether a sender could be verified.
@@ -516,9 +530,9 @@ mod tests {
             text: "Hello".into(),
             rich: false,
             chips: vec![MailChip { text: "decoded by guess".into(), title: "The mail does not say.".into() }],
-            original: Some("/api/mails/3/raw".into()),
+            original: Some("/dashboard/mail/3/original".into()),
             cards: vec![CardView { cards: vec![card.clone()], ..card }],
-            quoted: Some(Quoted { lines: 2, text: "&gt; old".into() }),
+            folds: vec![Folded { label: "Quoted text, 2 lines".into(), text: "&gt; old".into() }],
             html: Some("/dashboard/support/messages/1/html".into()),
             remote_images: true,
             files: vec![file, picture],
@@ -550,7 +564,7 @@ mod tests {
             chips: vec![],
             original: None,
             cards: vec![],
-            quoted: None,
+            folds: Vec::new(),
             html: None,
             files: vec![],
             mail: None,

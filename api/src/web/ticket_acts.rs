@@ -15,6 +15,7 @@ use crate::problem::{Problem, codes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use shared::access::{Actor, Capability};
+use shared::customers;
 use shared::drafts;
 use shared::ids::{MessageId, TicketId, UserId};
 use shared::messages::{self, MessageKind, Post};
@@ -212,6 +213,24 @@ pub async fn tags(
     let remove: Vec<String> = form.all("remove").map(str::to_owned).collect();
     let done = tickets::change_tags(&api.app, visit.actor()?, &which, &add, &remove, form.version()).await;
     answer(&api, &visit, &which, done, "tags").await
+}
+
+/// `POST /dashboard/support/{ticket}/customer-note`: keeps in mind what there is to know about the customer.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page with the text that was typed.
+pub async fn customer_note(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = reference(&which);
+    let text = form.text("customer_note");
+    match customers::set_note(&api.app, visit.actor()?, &which, text, form.version()).await {
+        Ok(_) => back(&api, &visit, &which, "customer-note", None).await,
+        Err(e) => refuse(&api, &visit, &which, e.into(), Some(&form)).await,
+    }
 }
 
 /// `POST /dashboard/support/{ticket}/take`
@@ -520,6 +539,7 @@ async fn refuse(
     if left.crossed.is_none() {
         left.refused = Some(error::refused(visit.locale, shown, |field| match field {
             "words" | "until" | "time_zone" => Some("snooze-words"),
+            "note" => Some("customer-note"),
             _ => Some(if left.note_mode { "note" } else { "reply" }),
         }));
     }
@@ -548,6 +568,7 @@ fn leftover(form: &FormData, code: &str) -> Leftover {
         send_after: form.get("send_after").to_owned(),
         without: left_out(form),
         snooze: form.some("words").map(str::to_owned),
+        customer_note: form.some("customer_note").map(|_| form.text("customer_note").to_owned()),
         refused: None,
     }
 }

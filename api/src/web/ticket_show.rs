@@ -82,6 +82,8 @@ pub struct Leftover {
     pub without: Vec<UserId>,
     /// Until when it was to be put off.
     pub snooze: Option<String>,
+    /// What was to be kept in mind about the customer.
+    pub customer_note: Option<String>,
     /// Why it was refused.
     pub refused: Option<Refused>,
 }
@@ -211,7 +213,7 @@ pub async fn answer(
         tags: view.tags.clone(),
         sla: if visit.is_agent() { clocks::next(locale, visit.now, ticket) } else { None },
         clocks: if visit.is_agent() { clocks::both(locale, visit.now, ticket) } else { Vec::new() },
-        requester: Customer::of(api, visit, &view).await?,
+        requester: Customer::of(api, visit, &view, left.customer_note).await?,
         assignee: ticket.assigned_to.map(|id| {
             let email = view.assignee_email.as_deref().unwrap_or_default();
             Person::new(view.assignee_name.as_deref(), email, me(Some(id)))

@@ -10,6 +10,7 @@ mod canned;
 mod closing;
 mod commands;
 mod composer;
+mod customer_notes;
 mod doors;
 mod erasing;
 mod frame;

@@ -74,6 +74,8 @@ kinds! {
     CannedChanged = "CANNED_REPLY_UPDATED", "canned_reply.update";
     /// A canned reply of all was removed.
     CannedRemoved = "CANNED_REPLY_DELETED", "canned_reply.delete";
+    /// The note about a customer was written or emptied.
+    CustomerNoted = "CUSTOMER_NOTE_UPDATED", "customer.note.update";
     /// What an agent covers was changed.
     CoverageChanged = "TEAM_COVERAGE_UPDATED", "team.coverage.update";
     /// The bytes of a mail were looked at.

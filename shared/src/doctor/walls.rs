@@ -109,6 +109,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("links.user_id", "a link has no tenant but its user's"),
     ("coverage.user_id", "coverage has no tenant but its user's"),
     ("canned_replies.owner_id", "its owner alone sees it, in the tenant where it was written"),
+    ("customer_notes.user_id", "a requester may be the platform's; the note is the tenant's of the ticket"),
+    ("customer_notes.noted_by", "whoever sees a ticket of the tenant, the platform's people too"),
     ("attachments.sha256", "the foreign key holds the tenant too"),
     ("ticket_messages.message_id", "a text of the mail's"),
     ("inbound_mails.message_id", "a text of the mail's"),

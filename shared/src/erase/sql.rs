@@ -323,6 +323,7 @@ pub(super) async fn forget_facts(tx: &mut Tx, tenant: TenantId, user: UserId, ke
         "DELETE FROM api_tokens WHERE user_id = ",
         "DELETE FROM links WHERE user_id = ",
         "DELETE FROM coverage WHERE user_id = ",
+        "DELETE FROM customer_notes WHERE user_id = ",
         "DELETE FROM digest_items WHERE user_id = ",
         "DELETE FROM storms WHERE user_id = ",
     ] {

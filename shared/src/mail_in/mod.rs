@@ -26,6 +26,7 @@ mod keep;
 mod known;
 mod matching;
 pub mod origin;
+pub mod original;
 mod outcome;
 pub mod parse;
 pub mod quote;
@@ -52,7 +53,7 @@ pub(crate) use matching::looks_like_pid;
 pub use outcome::{Applied, MailState, Outcome};
 pub use recipients::{Recipient, recipient, recipients_of_tenant};
 pub use trace::{PIPELINE, Trace, TraceLine};
-pub use view::{InboundMail, MailFilter, get, list, raw, understood};
+pub use view::{InboundMail, MailFilter, get, list, look_at, raw, understood};
 
 use crate::app::App;
 use crate::ids::MailId;

@@ -8,7 +8,9 @@ use super::decide::{self, Read};
 use super::outcome::{MailState, Outcome};
 use super::types::{Class, Spam, Verdict};
 use super::{Door, Error, keep};
+use crate::access::Actor;
 use crate::app::App;
+use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
 use crate::ids::{MailId, MailboxId, MessageId, TenantId, TicketId};
 use crate::store::{Result as StoreResult, Scope, sql};
@@ -133,6 +135,23 @@ pub async fn get(app: &App, scope: Scope, id: MailId) -> StoreResult<Option<Inbo
 /// `NotFound` if there is none with this id.
 pub async fn raw(app: &App, id: MailId) -> Result<Bytes, Error> {
     Ok(keep::load(app, id).await?.raw)
+}
+
+/// Returns an arrival's bytes for somebody to look at, and notes that they did.
+///
+/// # Errors
+/// `NotFound` if it is gone.
+pub async fn look_at(app: &App, actor: &Actor, mail: &InboundMail) -> Result<Bytes, Error> {
+    let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
+    let entry = Entry {
+        tenant: Some(mail.tenant_id),
+        kind: AuditKind::RawViewed,
+        subject: format!("mail:{}", mail.id),
+        data: serde_json::json!({}),
+    };
+    audit::record(&mut tx, actor, entry).await?;
+    tx.commit().await?;
+    raw(app, mail.id).await
 }
 
 /// Returns what an arrival's bytes are understood to be, whatever became of it.

@@ -36,6 +36,9 @@ pub enum Error {
     /// What undoing needs is no longer as it was.
     #[error("{0}")]
     CannotUndo(&'static str),
+    /// The note about the customer changed since the actor read it; here as it is now.
+    #[error("the note about the customer changed meanwhile")]
+    StaleNote(Option<Box<crate::customers::CustomerNote>>),
     /// The ticket was erased for good: nothing in it changes any more.
     #[error("the ticket was erased")]
     Erased,

@@ -45,6 +45,41 @@ pub fn shown(body: &str, html: Option<&str>, trimmed: &str, first: bool, said: &
     without_repetition(trimmed, said).to_owned()
 }
 
+/// What a page folds of a message, below what it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fold {
+    /// Quote or signature.
+    pub reason: Reason,
+    /// The text, without blank lines around it.
+    pub text: String,
+}
+
+/// Returns what of `body` is not in `shown`, each signature apart from quotes, in order. Where what is shown is not the
+/// body's beginning, all of the body is the fold: there it can be read in its own order.
+pub fn folds(body: &str, html: Option<&str>, shown: &str) -> Vec<Fold> {
+    let (body, shown) = (body.trim(), shown.trim());
+    let fold = |reason: Reason, text: &str| {
+        let text = text.trim_matches('\n').trim_end();
+        (!text.trim().is_empty()).then(|| Fold { reason, text: text.to_owned() })
+    };
+    if body.len() <= shown.len() || shown.is_empty() {
+        return Vec::new();
+    }
+    if !body.starts_with(shown) {
+        return fold(Reason::Quote, body).into_iter().collect();
+    }
+    let mut folds: Vec<Option<Fold>> = Vec::new();
+    let mut at = shown.len();
+    let signatures = visible(body, html).hidden.into_iter().filter(|h| h.reason == Reason::Signature);
+    for signature in signatures.filter(|h| h.start >= shown.len()) {
+        folds.push(fold(Reason::Quote, &body[at..signature.start]));
+        folds.push(fold(Reason::Signature, &body[signature.start..signature.end]));
+        at = signature.end;
+    }
+    folds.push(fold(Reason::Quote, &body[at..]));
+    folds.into_iter().flatten().collect()
+}
+
 fn without_signature(body: &str, html: Option<&str>) -> String {
     let mut hidden = visible(body, html).hidden;
     // A signature with a quote below it stands in what is shown; only one at the end is folded.
@@ -137,6 +172,25 @@ mod tests {
         let mail = "Please help.\n\nOn 2 Nov 2026 Jane <j@b.example> wrote:\n> old\n";
         assert_eq!(shown(mail, None, "Please help.", true, &Said::default()), mail.trim());
         assert_eq!(shown("Please help.\n-- \nAda\n", None, "Please help.", true, &Said::default()), "Please help.");
+    }
+
+    /// E7.3, E7.7: a signature folds apart from the quote below or above it, and nothing of the body is in neither.
+    #[test]
+    fn signatures_fold_apart() {
+        let folded = |body: &str, shown: &str| -> Vec<(Reason, String)> {
+            folds(body, None, shown).into_iter().map(|f| (f.reason, f.text)).collect()
+        };
+        let quote = "On 2 Nov 2026 Jane <j@b.example> wrote:\n> old\n> older";
+        let sign = "-- \nAda Lovelace\nAnalytical Engines";
+        assert_eq!(folded(&format!("Yes.\n{sign}\n"), "Yes."), [(Reason::Signature, sign.to_owned())]);
+        assert_eq!(folded(&format!("Yes.\n\n{quote}\n"), "Yes."), [(Reason::Quote, quote.to_owned())]);
+        assert_eq!(
+            folded(&format!("Yes.\n\n{quote}\n\n{sign}\n"), "Yes."),
+            [(Reason::Quote, quote.to_owned()), (Reason::Signature, sign.to_owned())]
+        );
+        let mail = format!("Yes.\n\n{quote}\n\nNo.\n");
+        assert_eq!(folded(&mail, "Yes.\n\nNo."), [(Reason::Quote, mail.trim().to_owned())]);
+        assert!(folded("Yes.\n", "Yes.").is_empty());
     }
 
     /// E7.2: hardly anything shown, and much that the ticket does not have: all is shown.
