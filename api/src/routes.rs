@@ -3,8 +3,8 @@
 use crate::extract::{Caller, Peer};
 use crate::json::{
     attachments, audit, auth, bulk, canned, categories, coverage, customers, dkim, drafts, events, file_links,
-    imap_accounts, joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search, suppressions,
-    system, tenants, ticket_parts, tickets, tokens, two_factor, users, views,
+    imap_accounts, incidents, joins, live, mailboxes, mails, messages, outbox, own, preview, previews, search,
+    suppressions, system, tenants, ticket_parts, tickets, tokens, two_factor, users, views,
 };
 use crate::problem::{Problem, codes};
 use crate::{Api, doors, frame, idempotency, ops, web};
@@ -321,6 +321,11 @@ fn support(r: Routes) -> Routes {
         .post("/api/support/tickets/{id}/unmerge", User, ticket_parts::unmerge)
         .post("/api/support/tickets/{id}/snooze", User, ticket_parts::snooze)
         .post("/api/support/tickets/{id}/redact", User, ticket_parts::redact)
+        .post("/api/support/tickets/{id}/link-incident", User, ticket_parts::link_incident)
+        .get("/api/support/incidents", User, incidents::list)
+        .create("/api/support/incidents", User, Limit::Small, incidents::create)
+        .get("/api/support/incidents/{id}", User, incidents::get)
+        .patch("/api/support/incidents/{id}", User, incidents::update)
         .create("/api/support/tickets/{id}/split", User, Limit::Small, ticket_parts::split)
         .get("/api/support/joins", User, joins::index)
         .post("/api/support/joins/{id}/join", User, joins::join)
@@ -492,6 +497,7 @@ fn dashboard(r: Routes) -> Routes {
         .post("/dashboard/support/{ticket}/priority", Who::User, web::ticket_acts::priority)
         .post("/dashboard/support/{ticket}/assign", Who::User, web::ticket_acts::assign)
         .post("/dashboard/support/{ticket}/tags", Who::User, web::ticket_acts::tags)
+        .post("/dashboard/support/{ticket}/link-incident", Who::User, web::ticket_acts::link_incident)
         .post("/dashboard/support/{ticket}/take", Who::User, web::ticket_acts::take)
         .post("/dashboard/support/{ticket}/close", Who::User, web::ticket_acts::close)
         .post("/dashboard/support/{ticket}/reopen", Who::User, web::ticket_acts::reopen)
@@ -520,6 +526,9 @@ fn dashboard(r: Routes) -> Routes {
         .get("/dashboard/settings/categories", Who::User, web::categories::list)
         .post("/dashboard/settings/categories", Who::User, web::categories::create)
         .post("/dashboard/settings/categories/{id}", Who::User, web::categories::change)
+        .get("/dashboard/settings/incidents", Who::User, web::incidents::list)
+        .post("/dashboard/settings/incidents", Who::User, web::incidents::create)
+        .post("/dashboard/settings/incidents/{id}", Who::User, web::incidents::change)
         .get("/dashboard/settings/mailboxes", Who::User, web::mailboxes::list)
         .post("/dashboard/settings/mailboxes/{id}", Who::User, web::mailboxes::change)
         .post("/dashboard/settings/mailboxes/{id}/probe", Who::User, web::mailboxes::ask)

@@ -68,4 +68,8 @@ id! {
     ImapAccountId,
     /// A saved view's row id.
     SavedViewId,
+    /// An incident's row id.
+    IncidentId,
+    /// A change of an incident that linked tickets are told of.
+    IncidentChangeId,
 }

@@ -27,6 +27,7 @@ pub mod housekeeping;
 pub mod i18n;
 pub mod ids;
 pub mod imap_accounts;
+pub mod incidents;
 pub mod instance;
 pub mod keys;
 pub mod live;

@@ -762,6 +762,9 @@ event-TAGGED = { $actor } änderte die Stichwörter
 event-PARTICIPANT_ADDED = { $name } kam in die Unterhaltung
 event-PARTICIPANT_REMOVED = { $name } verließ die Unterhaltung
 event-INCIDENT_LINKED = { $actor } verknüpfte eine Störung
+event-INCIDENT_LINKED-off = { $actor } nahm die Verknüpfung mit einer Störung weg
+event-INCIDENT_CHANGED = { $actor } änderte die verknüpfte Störung
+event-INCIDENT_CHANGED-state = { $actor } änderte die verknüpfte Störung: { $before } → { $after }
 event-TICKET_LINKED = Mit einem anderen Ticket verknüpft
 event-MERGED = { $actor } führte es mit einem anderen Ticket zusammen
 event-UNMERGED = { $actor } machte das Zusammenführen rückgängig
@@ -1375,6 +1378,52 @@ categories-off-text = Sie wird nicht mehr angeboten. Tickets, die sie haben, beh
 categories-deactivate = Abschalten
 categories-activate = Wieder anbieten
 wrong-category_inactive = Diese Kategorie ist abgeschaltet. Bitte wählen Sie eine andere.
+incident = Störung
+incident-open = Offen
+incident-monitoring = Unter Beobachtung
+incident-resolved = Behoben
+incident-plain-open = Zurzeit funktioniert etwas nicht; das kann der Grund sein:
+incident-plain-monitoring = Es sollte wieder gehen; wir behalten es im Auge:
+incident-plain-resolved = Das ist vorbei:
+severity-low = Gering
+severity-medium = Mittel
+severity-high = Hoch
+severity-critical = Kritisch
+field-title = Was geschehen ist
+field-severity = Schwere
+field-external_id = Ihre Nummer anderswo
+set-incident = Störung verknüpfen
+settings-incidents = Störungen
+incidents-text = Was gestört ist, für alle oder für eine Firma. Tickets werden an ihrer Seite damit verknüpft; wer eines ansieht, sieht, wie es um die Störung steht.
+incidents-title-hint = Das lesen auch Kunden.
+incidents-new = Neue Störung
+incidents-make = Melden
+incidents-change = Ändern
+incidents-everybodys = Alle Firmen
+incidents-telling = verknüpfte Tickets erfahren es gerade
+incidents-resolved = behoben
+incidents-tickets = { $count ->
+    [one] 1 Ticket
+   *[other] { $count } Tickets
+}
+incidents-reach = { $count ->
+    [0] Kein offenes Ticket ist verknüpft, also bekommt sie niemand.
+    [one] Sie geht an 1 offenes Ticket.
+   *[other] Sie geht an { $count } offene Tickets.
+}
+incidents-resolve = Beheben
+incidents-resolve-do = Sie ist behoben
+incidents-message = Nachricht an alle Verknüpften
+incidents-message-hint = Eine Antwort auf jedem offenen Ticket, das verknüpft ist, einmal; bleibt das Feld leer, bekommt niemand Post.
+incidents-empty = Nichts ist gestört
+incidents-empty-text = Wenn viele über dasselbe schreiben, melden Sie es hier und verknüpfen Sie deren Tickets: Eine Nachricht beantwortet dann alle.
+did-incident = Die Störung ist geändert.
+did-incident-made = Die Störung ist gemeldet. Tickets können an ihrer Seite damit verknüpft werden.
+did-incident-resolved = Die Störung ist behoben.
+did-incident-link = Die Störung ist verknüpft oder nicht mehr.
+wrong-taken-external_id = Eine andere Störung hat diese Nummer.
+wrong-incident_unknown = Diese Störung gibt es für die Firma des Tickets nicht.
+wrong-not_resolving = Eine Nachricht geht nur mit dem Beheben hinaus, und behoben ist sie schon. Öffnen Sie sie zuerst wieder.
 field-role = Rolle
 role-customer = Kunde
 role-staff = Mitarbeiter eines Kunden

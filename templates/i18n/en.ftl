@@ -762,6 +762,9 @@ event-TAGGED = { $actor } changed the tags
 event-PARTICIPANT_ADDED = { $name } joined the conversation
 event-PARTICIPANT_REMOVED = { $name } left the conversation
 event-INCIDENT_LINKED = { $actor } linked an incident
+event-INCIDENT_LINKED-off = { $actor } took the link to an incident off
+event-INCIDENT_CHANGED = { $actor } changed the linked incident
+event-INCIDENT_CHANGED-state = { $actor } changed the linked incident: { $before } → { $after }
 event-TICKET_LINKED = Linked to another ticket
 event-MERGED = { $actor } merged it with another ticket
 event-UNMERGED = { $actor } undid the merge
@@ -1375,6 +1378,52 @@ categories-off-text = It is no longer offered. Tickets that have it keep it.
 categories-deactivate = Switch off
 categories-activate = Offer it again
 wrong-category_inactive = This category is switched off. Choose another one.
+incident = Incident
+incident-open = Open
+incident-monitoring = Being watched
+incident-resolved = Resolved
+incident-plain-open = Something does not work at present, and this may be why:
+incident-plain-monitoring = It should work again; we keep an eye on it:
+incident-plain-resolved = This is over:
+severity-low = Low
+severity-medium = Medium
+severity-high = High
+severity-critical = Critical
+field-title = What happened
+field-severity = Severity
+field-external_id = Its number elsewhere
+set-incident = Link the incident
+settings-incidents = Incidents
+incidents-text = What is out of order, for everybody or for one company. Tickets are linked to it at their side; whoever looks at one sees how the incident stands.
+incidents-title-hint = Customers read this, too.
+incidents-new = New incident
+incidents-make = Report it
+incidents-change = Change
+incidents-everybodys = All companies
+incidents-telling = linked tickets are being told
+incidents-resolved = resolved
+incidents-tickets = { $count ->
+    [one] 1 ticket
+   *[other] { $count } tickets
+}
+incidents-reach = { $count ->
+    [0] No open ticket is linked, so nobody gets it.
+    [one] It goes to 1 open ticket.
+   *[other] It goes to { $count } open tickets.
+}
+incidents-resolve = Resolve
+incidents-resolve-do = It is resolved
+incidents-message = Message to those who are linked
+incidents-message-hint = A reply on every open ticket that is linked, once; left empty, nobody is written to.
+incidents-empty = Nothing is out of order
+incidents-empty-text = When many write about one thing, report it here and link their tickets: one message then answers them all.
+did-incident = The incident is changed.
+did-incident-made = The incident is reported. Tickets can be linked to it at their side.
+did-incident-resolved = The incident is resolved.
+did-incident-link = The incident is linked, or no longer.
+wrong-taken-external_id = Another incident has this number.
+wrong-incident_unknown = This incident does not exist for the ticket’s company.
+wrong-not_resolving = A message goes with resolving alone, and it is resolved already. Open it again first.
 field-role = Role
 role-customer = Customer
 role-staff = Staff of a customer

@@ -145,5 +145,6 @@ pub async fn run_once(dispatcher: &Dispatcher, ingest: &Ingest) -> Result<Counts
     inbound::sweep(&app, ingest).await?;
     shared::spool::take_up(&app, ingest).await?;
     shared::mail_out::outbox::free_expired(&app.db, &app.keys).await?;
+    shared::incidents::tell_due(&app).await?;
     Ok(dispatcher.drain().await?)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::app::App;
 use shared::erase;
 use shared::housekeeping;
+use shared::incidents;
 use shared::mail_in::{Ingest, authenticate, replay};
 use shared::mail_out::{digest, outbox, suppress};
 use shared::mailboxes::probe;
@@ -56,6 +57,11 @@ pub(crate) async fn often(dispatcher: Dispatcher, ingest: Ingest, stop: Cancella
             Err(e) => {
                 tracing::warn!(error = &e as &dyn std::error::Error, "tickets that were put off could not be woken")
             }
+        }
+        match incidents::tell_due(&app).await {
+            Ok(0) => {}
+            Ok(tickets) => tracing::info!(tickets, "told linked tickets of an incident's change"),
+            Err(e) => tracing::warn!(error = &e as &dyn std::error::Error, "linked tickets could not be told"),
         }
         take_up_spool(&app, &ingest).await;
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {

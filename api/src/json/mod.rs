@@ -15,6 +15,7 @@ pub mod drafts;
 pub mod events;
 pub mod file_links;
 pub mod imap_accounts;
+pub mod incidents;
 mod input;
 pub mod joins;
 pub mod live;

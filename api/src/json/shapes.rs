@@ -4,7 +4,8 @@ use serde::Serialize;
 use shared::access::Actor;
 use shared::attachments::Attachment;
 use shared::clock::Time;
-use shared::ids::{AttachmentId, CategoryId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use shared::ids::{AttachmentId, CategoryId, IncidentId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
+use shared::incidents::{IncidentState, Severity};
 use shared::mail_in::cards::{Card, MailView};
 use shared::mail_in::sanitise;
 use shared::mail_out::kinds::OutboxState;
@@ -34,7 +35,7 @@ pub struct TicketShape {
     pub assigned_to: Option<PersonShape>,
     pub channel: Channel,
     pub mailbox: Option<String>,
-    pub incident: Option<()>,
+    pub incident: Option<IncidentShape>,
     pub sla: Option<SlaShape>,
     pub version: i64,
     pub merged_into: Option<TicketId>,
@@ -81,6 +82,16 @@ pub struct CategoryShape {
     pub id: CategoryId,
     pub slug: String,
     pub name: String,
+}
+
+/// The incident that a ticket is linked to.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct IncidentShape {
+    pub id: IncidentId,
+    pub title: String,
+    pub severity: Severity,
+    pub state: IncidentState,
 }
 
 /// A user's names.
@@ -188,7 +199,10 @@ pub fn ticket(v: TicketView, now: Time) -> TicketShape {
         },
         mailbox: v.mailbox_address,
         tags: v.tags,
-        incident: None,
+        incident: match (t.incident_id, v.incident_title, v.incident_severity, v.incident_state) {
+            (Some(id), Some(title), Some(severity), Some(state)) => Some(IncidentShape { id, title, severity, state }),
+            _ => None,
+        },
         sla,
         id: t.id,
         pid: t.pid,

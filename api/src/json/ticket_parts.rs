@@ -12,7 +12,7 @@ use serde::Deserialize;
 use shared::access::{Actor, Capability};
 use shared::app::App;
 use shared::clock::Time;
-use shared::ids::{AttachmentId, MessageId, TicketId, UserId};
+use shared::ids::{AttachmentId, IncidentId, MessageId, TicketId, UserId};
 use shared::redact::Redaction;
 use shared::tickets::bulk::{self, Act};
 use shared::tickets::snooze::{self, Until};
@@ -237,6 +237,34 @@ pub async fn split(
     let expected = version.or_body(b.expected_version)?;
     let id = tickets::split(app, actor, &which, &b.message_ids, b.subject.as_deref(), expected).await?;
     Ok((StatusCode::CREATED, axum::Json(whole(app, actor, &id.into()).await?)))
+}
+
+/// The incident that a ticket is linked to: null is none.
+#[derive(Debug, Deserialize)]
+pub struct LinkBody {
+    #[serde(default, deserialize_with = "nullable", alias = "incident")]
+    incident_id: Option<Option<IncidentId>>,
+    expected_version: Option<i64>,
+}
+
+/// `POST /api/support/tickets/{id}/link-incident {incident_id}`.
+///
+/// # Errors
+/// 401, 403, 404, 409, 422.
+pub async fn link_incident(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(which): Path<String>,
+    version: ExpectedVersion,
+    body: Result<Json<LinkBody>, Problem>,
+) -> Answer {
+    let (app, actor, which) = (&api.app, caller.actor(), reference(&which));
+    let Json(b) = judged(app, actor, &which, Capability::TicketsLinkIncident, body).await?;
+    let incident = b.incident_id.ok_or_else(|| Problem::validation(vec![FieldError::required("incident_id")]));
+    let incident = judged(app, actor, &which, Capability::TicketsLinkIncident, incident).await?;
+    let expected = version.or_body(b.expected_version)?;
+    let id = shared::incidents::link(app, actor, &which, incident, expected).await?;
+    changed(app, actor, &id.into()).await
 }
 
 /// Until when a ticket is put off.

@@ -135,6 +135,8 @@ pub struct ListParams {
     #[serde(alias = "company_id", alias = "entity_scope", alias = "tenant")]
     tenant_id: Option<String>,
     tag: Option<String>,
+    #[serde(alias = "incident_id")]
+    incident: Option<String>,
     folder: Option<String>,
     subject: Option<String>,
     q: Option<String>,
@@ -214,6 +216,7 @@ async fn filter(app: &App, actor: &Actor, p: ListParams) -> Result<Filter, Probl
         },
         tenant: tenant_id,
         tag: given(&p.tag),
+        incident: given(&p.incident).map(|id| super::read_id("incident", Some(&id))).transpose()?.flatten(),
         folder: given(&p.folder).map(|f| parsed::<Folder>("folder", &f)).transpose()?,
         subject: given(&p.subject),
         text: both(base.text, given(&p.q).map(|q| super::search::read(&q).map(|_| q)).transpose()?),

@@ -22,6 +22,7 @@ pub mod form_data;
 pub mod format;
 pub mod frame;
 mod helpers;
+pub mod incidents;
 pub mod joins;
 pub mod keys;
 pub mod lists;

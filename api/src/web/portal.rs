@@ -3,6 +3,7 @@
 use super::conversation::{File, Parts};
 use super::form_data::FormData;
 use super::format::When;
+use super::incidents::Badge;
 use super::parts::{Choice, Refused, choices};
 use super::reader::Visit;
 use super::render::{self, Page};
@@ -89,6 +90,8 @@ pub struct Row {
     pub who: Option<String>,
     /// When an answer is due, while none was given.
     pub due: Option<When>,
+    /// The incident that it is linked to.
+    pub incident: Option<Badge>,
     /// The last activity.
     pub at: When,
 }
@@ -105,6 +108,7 @@ impl Row {
             plain: Plain::of(ticket.status),
             who: other.then(|| shared::mail_in::deceit::shown(&who)),
             due: ticket.answer_due(*visit.now).map(|at| When::new(visit.locale, at, visit.now)),
+            incident: Badge::of(view),
             at: When::new(visit.locale, ticket.last_activity_at, visit.now),
         }
     }
@@ -172,6 +176,8 @@ pub struct PortalTicketPage {
     pub plain: Plain,
     /// When an answer is due, while none was given.
     pub due: Option<When>,
+    /// The incident that it is linked to.
+    pub incident: Option<Badge>,
     /// The conversation, oldest first.
     pub entries: Vec<Entry>,
     /// The page of earlier messages.
@@ -256,6 +262,7 @@ async fn answer(
         subject: clocks::subject(visit.locale, &ticket.subject),
         plain: Plain::of(ticket.status),
         due: ticket.answer_due(*visit.now).map(|at| When::in_full(visit.locale, at, visit.now)),
+        incident: Badge::of(&view),
         entries,
         earlier: earlier.map(|seq| format!("{url}?before={seq}")),
         may_reply: ticket.status != Status::Closed && may(Capability::TicketsReply),
@@ -420,6 +427,7 @@ impl Page for PortalPage {
             plain: Plain::of(status),
             who: (status == Status::Solved).then(|| "Ruth".into()),
             due: (status == Status::New).then(|| at.clone()),
+            incident: (status == Status::New).then(Badge::sample),
             at: at.clone(),
         };
         let kinds = choices(Locale::En, "portal-show", &KINDS, "you", Some("portal-show-all"));
@@ -452,6 +460,7 @@ impl Page for PortalTicketPage {
             subject: "Release 48 stuck".into(),
             plain: Plain::of(status),
             due: (status == Status::New).then(|| When::new(Locale::En, now, now)),
+            incident: (status == Status::New).then(Badge::sample),
             entries: super::ticket::TicketPage::samples().remove(0).entries,
             earlier: Some("/portal/202611-0007?before=9".into()),
             may_reply: status != Status::Closed,

@@ -1,6 +1,7 @@
 //! The queue: one page of tickets by view, filters and search, all of it in the address.
 
 use super::format::{Now, When};
+use super::incidents::Badge;
 use super::parts::{Choice, Clock, Person, Refused, TicketLink, choices};
 use super::passing::Passed;
 use super::queue_params::{Listing, Params, SORTS};
@@ -206,6 +207,8 @@ pub struct Row {
     pub flags: Vec<&'static str>,
     /// Until when it is put off.
     pub snoozed: Option<Snoozed>,
+    /// The incident that it is linked to.
+    pub incident: Option<Badge>,
     /// The other tickets of a storm that this one stands for (E5.13).
     pub storm: Option<Storm>,
     /// Whether category, tags or flags are to be shown.
@@ -503,7 +506,9 @@ impl Row {
             status: ticket.status.as_str().to_owned(),
             priority: ticket.priority.as_str().to_owned(),
             snoozed: ticket.snoozed_until.map(|at| Snoozed::new(visit, at)),
+            incident: Badge::of(view),
             marks: ticket.snoozed_until.is_some()
+                || ticket.incident_id.is_some()
                 || signs.storms.contains_key(&ticket.id)
                 || category.is_some()
                 || !view.tags.is_empty()
@@ -553,6 +558,7 @@ impl Page for QueuePage {
             tags: vec!["sale".into()],
             flags: vec!["clip", "warn"],
             snoozed: Some(Snoozed::sample()),
+            incident: Some(Badge::sample()),
             storm: Some(Storm { text: "and 499 more".into(), href: "/dashboard/support?view=all&requester=1".into() }),
             marks: true,
             assignee: Some(Person::new(Some("Mara Lindqvist"), "m@x.example", true)),

@@ -71,6 +71,8 @@ pub struct Params {
     pub tag: String,
     /// A user's id or address.
     pub requester: String,
+    /// The id of the incident that they are linked to.
+    pub incident: String,
     /// The first day.
     pub since: String,
     /// The last day.
@@ -100,7 +102,7 @@ impl Params {
     }
 
     /// The parameters that filter, in the order of the page.
-    pub fn filters(&self) -> [(&'static str, &str); 11] {
+    pub fn filters(&self) -> [(&'static str, &str); 12] {
         [
             ("q", &self.q),
             ("status", &self.status),
@@ -110,6 +112,7 @@ impl Params {
             ("tenant", &self.tenant),
             ("tag", &self.tag),
             ("requester", &self.requester),
+            ("incident", &self.incident),
             ("since", &self.since),
             ("until", &self.until),
             ("sort", &self.sort),
@@ -165,6 +168,7 @@ impl Params {
         filter.tenant = self.tenant.parse().ok();
         filter.tag = given(&self.tag);
         filter.requester = given(&self.requester);
+        filter.incident = self.incident.parse().ok();
         filter.since = day(&self.since).map(midnight);
         // The last day is meant whole.
         filter.until = day(&self.until).and_then(|day| day.succ_opt()).map(midnight);

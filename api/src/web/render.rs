@@ -425,6 +425,7 @@ mod tests {
         every_sample::<web::canned::CannedPage>(&mut seen);
         every_sample::<web::tenants::TenantsPage>(&mut seen);
         every_sample::<web::categories::CategoriesPage>(&mut seen);
+        every_sample::<web::incidents::IncidentsPage>(&mut seen);
         every_sample::<web::bulk_merge::MergePage>(&mut seen);
         every_sample::<web::error::ErrorPage>(&mut seen);
         let layouts = ["layout.hbs", "dashboard.hbs", "public.hbs"];

@@ -159,10 +159,11 @@ pub struct FetchedRow {
 }
 
 /// The pages, by what one must be able to do to see them.
-const TABS: [(&str, &str, Capability); 10] = [
+const TABS: [(&str, &str, Capability); 11] = [
     ("users", "/dashboard/settings/users", Capability::UsersManage),
     ("tenants", "/dashboard/settings/tenants", Capability::SettingsManage),
     ("categories", "/dashboard/settings/categories", Capability::CategoriesManage),
+    ("incidents", "/dashboard/settings/incidents", Capability::IncidentsManage),
     ("mailboxes", "/dashboard/settings/mailboxes", Capability::MailboxesManage),
     ("suppressions", "/dashboard/settings/suppressions", Capability::MailRead),
     ("dkim", "/dashboard/settings/dkim", Capability::MailboxesManage),

@@ -18,6 +18,7 @@ pub fn event(locale: Locale, event: &Event, name: impl Fn(UserId) -> Option<Stri
     let side = |field: &str| match (&data[field], event.kind) {
         (serde_json::Value::String(value), EventKind::StatusChanged) => i18n::word(locale, "status", value),
         (serde_json::Value::String(value), EventKind::PriorityChanged) => i18n::word(locale, "priority", value),
+        (serde_json::Value::String(value), EventKind::IncidentChanged) => i18n::word(locale, "incident", value),
         (serde_json::Value::Number(id), EventKind::Assigned | EventKind::RequesterChanged) => {
             id.as_i64().map_or_else(somebody, |id| user(UserId(id)))
         }
@@ -25,11 +26,13 @@ pub fn event(locale: Locale, event: &Event, name: impl Fn(UserId) -> Option<Stri
     };
     let named = data["user_id"].as_i64().map_or_else(somebody, |id| user(UserId(id)));
     let args = [("actor", actor.as_str()), ("before", &side("from")), ("after", &side("to")), ("name", named.as_str())];
-    let note = event.kind == EventKind::MessageAdded && data["kind"] == "note";
-    match note {
-        true => i18n::text(locale, "event-MESSAGE_ADDED-note", &args),
-        false => i18n::text(locale, &format!("event-{}", event.kind), &args),
-    }
+    let key = match event.kind {
+        EventKind::MessageAdded if data["kind"] == "note" => "event-MESSAGE_ADDED-note".to_owned(),
+        EventKind::IncidentLinked if data["to"].is_null() => "event-INCIDENT_LINKED-off".to_owned(),
+        EventKind::IncidentChanged if !data["to"].is_null() => "event-INCIDENT_CHANGED-state".to_owned(),
+        kind => format!("event-{kind}"),
+    };
+    i18n::text(locale, &key, &args)
 }
 
 /// Returns an event's icon.
@@ -42,7 +45,7 @@ pub fn event_glyph(kind: EventKind) -> &'static str {
         PriorityChanged | Escalated => "p-high",
         Assigned | ParticipantAdded | ParticipantRemoved | ParticipantChanged | RequesterChanged => "me",
         TicketLinked | Merged | Unmerged | Split | KeptApart => "merge",
-        IncidentLinked => "incident",
+        IncidentLinked | IncidentChanged => "incident",
         Snoozed | Woken => "snooze",
         MailDeferred | MailHeld | SlaBreached => "clock",
         MailMaybeSent => "doubt",
@@ -104,6 +107,12 @@ mod tests {
         assert_eq!(told(Assigned, r#"{"from":8,"to":null}"#), "Mara changed the assignee: Somebody → Nobody");
         assert_eq!(told(MessageAdded, r#"{"kind":"note"}"#), "Mara wrote an internal note");
         assert_eq!(told(ParticipantAdded, r#"{"user_id":7}"#), "Mara joined the conversation");
+        assert_eq!(told(IncidentLinked, r#"{"from":1,"to":null}"#), "Mara took the link to an incident off");
+        assert_eq!(
+            told(IncidentChanged, r#"{"incident_id":1,"from":"open","to":"resolved"}"#),
+            "Mara changed the linked incident: Open → Resolved"
+        );
+        assert_eq!(told(IncidentChanged, r#"{"incident_id":1}"#), "Mara changed the linked incident");
         assert_eq!(told(Created, "no json"), "Mara opened the ticket");
     }
 }

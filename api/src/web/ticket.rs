@@ -2,6 +2,7 @@
 
 use super::customer::Customer;
 use super::format::{self, When};
+use super::incidents::Badge;
 use super::near::Near;
 use super::parts::{Choice, Clock, Fact, FileLink, Person, Refused, TicketLink};
 use super::passing::Passed;
@@ -140,6 +141,10 @@ pub struct TicketPage {
     pub priorities: Vec<Choice>,
     /// The choices of the assignee form.
     pub assignees: Vec<Choice>,
+    /// The incident that it is linked to.
+    pub incident: Option<Badge>,
+    /// What it can be linked to, for who may.
+    pub incidents: Vec<Choice>,
 }
 
 /// Somebody whom a note can name.
@@ -665,6 +670,8 @@ mod tests {
             statuses: choices(Locale::En, "status", &["new", "solved"], "new", None),
             priorities: choices(Locale::En, "priority", &["low", "urgent"], "urgent", None),
             assignees: vec![],
+            incident: Some(Badge::sample()),
+            incidents: choices(Locale::En, "incident", &["open"], "open", Some("none")),
         }
     }
 }

@@ -198,6 +198,29 @@ pub async fn assign(
     answer(&api, &visit, &which, done, "assign").await
 }
 
+/// `POST /dashboard/support/{ticket}/link-incident`: to none if the field is empty.
+///
+/// # Errors
+/// 401, 404; a refusal shows the page.
+pub async fn link_incident(
+    State(api): State<Api>,
+    visit: Visit,
+    Path(which): Path<String>,
+    form: FormData,
+) -> Result<Response, Problem> {
+    let which = reference(&which);
+    let to = match form.some("incident_id").map(str::parse) {
+        None => None,
+        Some(Ok(id)) => Some(id),
+        Some(Err(_)) => {
+            let wrong = unknown(&api, visit.actor()?, &which, "incident_id").await;
+            return refuse(&api, &visit, &which, wrong, None).await;
+        }
+    };
+    let done = shared::incidents::link(&api.app, visit.actor()?, &which, to, form.version()).await;
+    answer(&api, &visit, &which, done, "incident-link").await
+}
+
 /// `POST /dashboard/support/{ticket}/tags`: puts a tag on, or takes one off.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use super::conversation::{File, Parts};
 use super::customer::Customer;
 use super::format::When;
+use super::incidents::{self, Badge};
 use super::near::{self, Leafed, List};
 use super::parts::{Person, Refused, TicketLink, choices};
 use super::passing::Passed;
@@ -193,7 +194,7 @@ pub async fn answer(
         true => recipients::shown(visit.locale, messages::recipients(app, actor, &which).await?, &left.without),
         false => recipients::To::default(),
     };
-    let can_erase = can.erase;
+    let (can_erase, can_update) = (can.erase, can.update);
     let snoozed = view.ticket.snoozed_until.map(|at| Snoozed::new(visit, at));
     let locale = visit.locale;
     // What was to be taken back may have changed since.
@@ -270,6 +271,11 @@ pub async fn answer(
         ),
         assignees: match visit.is_agent() {
             true => lists::owners(visit, agents, ticket.assigned_to),
+            false => Vec::new(),
+        },
+        incident: Badge::of(&view),
+        incidents: match actor.can(Capability::TicketsLinkIncident) && can_update {
+            true => incidents::offered(api, visit, &view).await?,
             false => Vec::new(),
         },
         pid: ticket.pid.clone(),

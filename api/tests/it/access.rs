@@ -55,6 +55,7 @@ struct Place {
     ticket: i64,
     mail_ticket: i64,
     mail_message: i64,
+    incident: i64,
 }
 
 struct Stage {
@@ -107,7 +108,10 @@ async fn place(s: &Server, boss: &Person, slug: &'static str) -> Place {
     let dkim = dkim::add(&s.app, &Actor::system(), new).await.expect("a key");
     let url = format!("/api/support/tickets/{}/messages", with_file["id"]);
     let reply = s.post(&url).bearer(&boss.token).json(json!({"body": "An answer"})).send().await.expect(201);
+    let body = json!({"title": "It is slow", "tenant_id": tenant});
+    let incident = s.post("/api/support/incidents").bearer(&boss.token).json(body).send().await.expect(201);
     Place {
+        incident: id(&incident["id"]),
         tenant,
         slug,
         user: user.id.0,
@@ -186,6 +190,7 @@ async fn path(s: &Server, route: &Route, stage: &Stage, place: &Place, caller: O
         "/api/mailboxes/" | "/dashboard/settings/mailboxes/" => place.mailbox,
         "/api/imap-accounts/" | "/dashboard/settings/fetching/" => imap_account(s, place).await,
         "/api/support/canned-replies/" | "/dashboard/settings/canned/" => canned(s, place).await,
+        "/api/support/incidents/" | "/dashboard/settings/incidents/" => place.incident,
         "/api/support/categories/" | "/dashboard/settings/categories/" => place.category,
         "/api/support/attachments/" if route.path.ends_with("/{page}") => return filled(route.path, &[place.pdf, 1]),
         "/api/support/attachments/" if route.path.ends_with("/thumbnail") => place.pdf,

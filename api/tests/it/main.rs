@@ -17,6 +17,7 @@ mod frame;
 mod harness;
 mod idempotency;
 mod imap_accounts;
+mod incidents;
 mod live;
 mod logs;
 mod mail_html;

@@ -56,6 +56,8 @@ pub enum Noun {
     ImapAccount,
     /// A saved view.
     SavedView,
+    /// An incident.
+    Incident,
 }
 
 impl std::fmt::Display for Noun {
@@ -73,6 +75,7 @@ impl std::fmt::Display for Noun {
             Noun::FileLink => "link to a file",
             Noun::ImapAccount => "IMAP account",
             Noun::SavedView => "saved view",
+            Noun::Incident => "incident",
         })
     }
 }

@@ -84,6 +84,10 @@ kinds! {
     MailReplayed = "MAIL_REPLAYED", "mail.replay";
     /// A mail was released from quarantine.
     MailReleased = "MAIL_RELEASED", "mail.release";
+    /// An incident was made.
+    IncidentMade = "INCIDENT_CREATED", "incident.create";
+    /// An incident was changed.
+    IncidentChanged = "INCIDENT_UPDATED", "incident.update";
     /// The audit was exported.
     Exported = "AUDIT_EXPORTED", "audit.export";
     /// A key that signs mail was added.

@@ -18,6 +18,7 @@ pub(super) enum Table {
     Storms,
     AuditEvents,
     SavedViews,
+    Incidents,
 }
 
 impl Table {
@@ -32,6 +33,7 @@ impl Table {
         Table::Storms,
         Table::AuditEvents,
         Table::SavedViews,
+        Table::Incidents,
     ];
 
     fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Table {
             Table::Storms => "storms",
             Table::AuditEvents => "audit_events",
             Table::SavedViews => "saved_views",
+            Table::Incidents => "incidents",
         }
     }
 }

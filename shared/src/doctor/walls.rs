@@ -40,7 +40,7 @@ const LINKS: &[Link] = links! {
     Tickets {
         "tickets" by "id": "mailbox_id" => "mailboxes", "category_id" => "categories", "requester_id" => "users",
             "created_by" => "users", "assigned_to" => "users", "solved_by" => "users", "closed_by" => "users",
-            "merged_into" => "tickets", "follow_up_of" => "tickets";
+            "merged_into" => "tickets", "follow_up_of" => "tickets", "incident_id" => "incidents";
         "ticket_participants" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
         "ticket_tags" by "ticket_id": "ticket_id" => "tickets", "tag_id" => "tags";
         "ticket_events" by "ticket_id": "ticket_id" => "tickets", "actor_id" => "users";
@@ -49,6 +49,8 @@ const LINKS: &[Link] = links! {
             "moved_from" => "tickets";
         "ticket_joins" by "ticket_id": "ticket_id" => "tickets", "other_id" => "tickets", "user_id" => "users",
             "ticket_message_id" => "ticket_messages", "decided_by" => "users";
+        "incident_told" by "ticket_id": "ticket_id" => "tickets", "change_id" => "incident_changes",
+            "ticket_message_id" => "ticket_messages";
         "ticket_merges" by "ticket_id": "ticket_id" => "tickets", "into_id" => "tickets", "merged_by" => "users",
             "undone_by" => "users";
         "digest_items" by "ticket_id": "ticket_id" => "tickets", "user_id" => "users";
@@ -93,6 +95,10 @@ const LINKS: &[Link] = links! {
     AuditEvents {
         "audit_events" by "id": "actor_id" => "users";
     }
+    Incidents {
+        "incidents" by "id": "created_by" => "users";
+        "incident_changes" by "incident_id": "incident_id" => "incidents", "changed_by" => "users";
+    }
     SavedViews {
         "saved_views" by "id": "owner_id" => "users";
     }
@@ -118,6 +124,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("message_ids.message_id", "a text of the mail's"),
     ("attachments.content_id", "a text of the mail's"),
     ("outbox.relay_id", "a text of the relay's"),
+    ("incidents.external_id", "a text of another system's"),
     ("audit_events.request_id", "a text of the request's"),
 ];
 

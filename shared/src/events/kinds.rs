@@ -47,6 +47,8 @@ kinds! {
     ParticipantRemoved = "PARTICIPANT_REMOVED", "SUPPORT_PARTICIPANT_REMOVED", "ticket.participant.remove", true;
     /// Linked to an incident.
     IncidentLinked = "INCIDENT_LINKED", "SUPPORT_INCIDENT_LINKED", "ticket.incident.link", false;
+    /// The incident that it is linked to changed.
+    IncidentChanged = "INCIDENT_CHANGED", "SUPPORT_INCIDENT_CHANGED", "ticket.incident.update", false;
     /// Linked to another ticket: a follow-up, or a mail that may belong there.
     TicketLinked = "TICKET_LINKED", "SUPPORT_TICKET_LINKED", "ticket.link", false;
     /// Merged into another ticket.

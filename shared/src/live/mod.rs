@@ -80,7 +80,12 @@ impl Change {
     fn public(&self) -> bool {
         let shown = matches!(
             self.kind,
-            EventKind::Created | EventKind::MessageAdded | EventKind::MessageWithdrawn | EventKind::StatusChanged
+            EventKind::Created
+                | EventKind::MessageAdded
+                | EventKind::MessageWithdrawn
+                | EventKind::StatusChanged
+                | EventKind::IncidentLinked
+                | EventKind::IncidentChanged
         );
         shown && !self.note
     }

@@ -10,6 +10,7 @@ mod withdraw;
 
 pub use guard::{Recipient, Recipients, recipients, speaks_of_file};
 pub use mentions::Names;
+pub(crate) use post::write;
 pub use post::{Post, post};
 pub use release::send_now;
 pub(crate) use sql::SAID;

@@ -79,6 +79,27 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         false => Answered::default(),
     };
     let mut change = Change::begin(app, actor, which, capability, post.expected_version).await?;
+    let kind = kind_of(&post);
+    let id = write(&mut change, post, &answered).await?;
+    if let Some(author) = actor.user {
+        drafts::take(&mut change.tx, author, change.id, kind).await?;
+    }
+    change.commit().await?;
+    Ok(id)
+}
+
+fn kind_of(post: &Post) -> MessageKind {
+    if post.note { MessageKind::Note } else { MessageKind::Reply }
+}
+
+/// As [`post`], within a change that holds the ticket and is for the caller to commit; drafts stay as they are. `answered` is
+/// what the mail says that an agent's reply answers.
+///
+/// # Errors
+/// As [`post`].
+pub(crate) async fn write(change: &mut Change<'_>, post: Post, answered: &Answered) -> Result<MessageId> {
+    let (app, actor) = (change.app, change.actor);
+    let agent = is_agents_side(actor);
     if post.status_after.is_some() {
         actor.require(Capability::TicketsUpdate)?;
     }
@@ -92,7 +113,7 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
     }
     let id = MessageId(dialect::take_ids(&mut change.tx, dialect::IdTable::Messages, 1).await?[0]);
     let (queued, left_out) = match agent && !post.note {
-        true => queue(&mut change, id, &post, &answered).await.map(|(sent_as, left_out)| (Some(sent_as), left_out))?,
+        true => queue(change, id, &post, answered).await.map(|(sent_as, left_out)| (Some(sent_as), left_out))?,
         false => (None, Vec::new()),
     };
     let side = match (agent, actor.role) {
@@ -100,8 +121,8 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
         (false, Role::Staff | Role::Manager) => Side::Staff,
         (false, _) => Side::Customer,
     };
-    let kind = if post.note { MessageKind::Note } else { MessageKind::Reply };
-    let names = if agent && post.note { mentions::names(&mut change, &post.body).await? } else { Names::default() };
+    let kind = kind_of(&post);
+    let names = if agent && post.note { mentions::names(change, &post.body).await? } else { Names::default() };
     // Agents write Markdown, all others plain text (E12.8).
     let find = |text: &str| names.find(text).map(|(start, end, _)| (start, end));
     let written = (agent && !post.body.trim().is_empty()).then(|| markdown::render_with(&post.body, &find));
@@ -135,17 +156,13 @@ pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Re
     let said = marked(message.body_html.as_deref().unwrap_or_default());
     change.work.message_without(message, by(actor), &left_out);
     attachments::attach(app, &mut change.tx, &mut change.work, actor, &ticket, id, post.attachments).await?;
-    mentions::tell(&mut change, &names, id, &said, post.anyway).await?;
+    mentions::tell(change, &names, id, &said, post.anyway).await?;
     canned::count_use(&mut change.tx, actor.user, ticket.tenant_id, &post.canned, change.work.now()).await?;
-    if let Some(author) = actor.user {
-        drafts::take(&mut change.tx, author, ticket.id, kind).await?;
-    }
     if agent {
-        after_agent(&mut change, kind, post.status_after);
+        after_agent(change, kind, post.status_after);
     } else {
-        after_requester(&mut change, id).await?;
+        after_requester(change, id).await?;
     }
-    change.commit().await?;
     Ok(id)
 }
 

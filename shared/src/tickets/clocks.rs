@@ -151,6 +151,7 @@ mod tests {
             resolution_notes: None,
             erased_at: None,
             snoozed_until: None,
+            incident_id: None,
         }
     }
 

@@ -6,7 +6,8 @@ use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::clock::{Time, now};
-use crate::ids::{CategoryId, TenantId, TicketId, UserId};
+use crate::ids::{CategoryId, IncidentId, TenantId, TicketId, UserId};
+use crate::incidents::{IncidentState, Severity};
 use crate::messages;
 use crate::search::{self, query::Query};
 use crate::store::{Q, sql};
@@ -28,6 +29,9 @@ pub struct TicketView {
     pub category_slug: Option<String>,
     pub category_name: Option<String>,
     pub mailbox_address: Option<String>,
+    pub incident_title: Option<String>,
+    pub incident_severity: Option<Severity>,
+    pub incident_state: Option<IncidentState>,
     #[sqlx(skip)]
     pub tags: Vec<String>,
 }
@@ -123,6 +127,8 @@ pub struct Filter {
     pub tenant: Option<TenantId>,
     /// By tag.
     pub tag: Option<String>,
+    /// By the incident that they are linked to.
+    pub incident: Option<IncidentId>,
     /// By folder; None: the inbox.
     pub folder: Option<Folder>,
     /// By exact subject, ignoring case.
@@ -180,9 +186,11 @@ impl Cursor {
 
 const VIEW: &str = "SELECT t.*, n.slug AS tenant_slug, n.name AS tenant_name, r.email AS requester_email, \
      r.name AS requester_name, a.email AS assignee_email, a.name AS assignee_name, c.slug AS category_slug, \
-     c.name AS category_name, m.address AS mailbox_address FROM tickets t JOIN tenants n ON n.id = t.tenant_id \
+     c.name AS category_name, m.address AS mailbox_address, i.title AS incident_title, i.severity AS incident_severity, \
+     i.state AS incident_state FROM tickets t JOIN tenants n ON n.id = t.tenant_id \
      JOIN users r ON r.id = t.requester_id LEFT JOIN users a ON a.id = t.assigned_to \
-     LEFT JOIN categories c ON c.id = t.category_id LEFT JOIN mailboxes m ON m.id = t.mailbox_id WHERE 1 = 1";
+     LEFT JOIN categories c ON c.id = t.category_id LEFT JOIN mailboxes m ON m.id = t.mailbox_id \
+     LEFT JOIN incidents i ON i.id = t.incident_id WHERE 1 = 1";
 
 const PRIORITY_RANK: &str = "CASE t.priority WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 ELSE 3 END";
 const STATUS_RANK: &str = "CASE t.status WHEN 'new' THEN 0 WHEN 'triaged' THEN 1 WHEN 'in_progress' THEN 2 \
@@ -349,6 +357,9 @@ fn filtered(mut q: Q, actor: &Actor, f: &Filter, sqlite: bool) -> Q {
     }
     if let Some(tag) = &f.tag {
         q = tagged(q, tag);
+    }
+    if let Some(incident) = f.incident {
+        q = q.push(" AND t.incident_id = ").arg(incident);
     }
     if let Some(subject) = &f.subject {
         q = q.push(" AND t.subject = ").arg(subject.as_str()).push(" COLLATE folded");

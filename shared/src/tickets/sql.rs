@@ -122,7 +122,7 @@ pub(super) async fn insert_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
          type, folder, category_id, mailbox_id, requester_id, assigned_to, version, last_conflict_seq, chain_head, \
          merged_into, follow_up_of, snippet, message_count, updated_at, last_activity_at, first_response_at, \
          response_due_at, resolution_due_at, solved_at, solved_by, closed_at, closed_by, resolution_notes, erased_at, risk_at, \
-         snoozed_until)",
+         snoozed_until, incident_id)",
         rows,
         "",
     )
@@ -148,7 +148,7 @@ pub(super) async fn update_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
          updated_at = v.column19, last_activity_at = v.column20, first_response_at = v.column21, \
          response_due_at = v.column22, resolution_due_at = v.column23, solved_at = v.column24, solved_by = v.column25, \
          closed_at = v.column26, closed_by = v.column27, resolution_notes = v.column28, erased_at = v.column29, \
-         risk_at = v.column30, snoozed_until = v.column31",
+         risk_at = v.column30, snoozed_until = v.column31, incident_id = v.column32",
         rows,
         "tickets.id = v.column1",
     )
@@ -157,7 +157,7 @@ pub(super) async fn update_tickets(tx: &mut Tx, tickets: Vec<Ticket>) -> Result<
 }
 
 /// The columns that change, in one order for insert and update.
-fn mutable(t: Ticket) -> [Value; 30] {
+fn mutable(t: Ticket) -> [Value; 31] {
     let risk_at = t.risk_at();
     [
         t.subject.into(),
@@ -190,6 +190,7 @@ fn mutable(t: Ticket) -> [Value; 30] {
         t.erased_at.into(),
         risk_at.into(),
         t.snoozed_until.into(),
+        t.incident_id.into(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! What a ticket is: data, no I/O.
 
 use crate::clock::Time;
-use crate::ids::{CategoryId, MailboxId, TenantId, TicketId, UserId};
+use crate::ids::{CategoryId, IncidentId, MailboxId, TenantId, TicketId, UserId};
 use crate::text_enum;
 use chrono::Duration;
 
@@ -184,6 +184,8 @@ pub struct Ticket {
     pub erased_at: Option<Time>,
     /// Until when it is put off, as [`super::snooze::Until`] reads it; None: it is not.
     pub snoozed_until: Option<Time>,
+    /// The incident that it is linked to.
+    pub incident_id: Option<IncidentId>,
 }
 
 /// A participant as it is stored.

@@ -274,6 +274,7 @@ impl<'a> Work<'a> {
             resolution_notes: None,
             erased_at: None,
             snoozed_until: None,
+            incident_id: None,
         };
         self.tickets.insert(id, Held { ticket, is_new: true, dirty: true, counted: None });
         self.event(id, EventKind::Created, by, data, None);

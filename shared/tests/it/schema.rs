@@ -6,6 +6,7 @@ use shared::audit::AuditKind;
 use shared::events::{ByKind, EventKind};
 use shared::i18n::Locale;
 use shared::imap_accounts::{AfterFetch, ImapAuth, ImapTls};
+use shared::incidents::{IncidentState, Severity};
 use shared::mail_in::types::{Class, Verdict};
 use shared::mail_in::{Door, MailState, Outcome};
 use shared::mail_out::kinds::{Kind, OutboxState};
@@ -100,6 +101,8 @@ async fn every_enum_is_one_in_the_database() {
         "imap_accounts.tls" = ImapTls;
         "imap_accounts.auth" = ImapAuth;
         "imap_accounts.after_fetch" = AfterFetch;
+        "incidents.severity" = Severity;
+        "incidents.state" = IncidentState;
         "outbox.kind" = Kind;
         "outbox.state" = OutboxState;
     };

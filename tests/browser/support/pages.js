@@ -107,6 +107,18 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     await on.locator(".edit-view > summary").click();
     await expect(on.locator("#view-query")).toBeVisible();
   };
+  // Something is out of order, and a ticket is linked to it.
+  await page.goto("/dashboard/settings/incidents");
+  await page.locator(".settings-head summary").click();
+  await page.locator("#title-new").fill(`An incident with a name that says more than fits: ${long}`);
+  await page.locator(".settings-head .btn--main").click();
+  await page.goto(`/dashboard/support/${own.pid}`);
+  const linked = await page.locator("#incident option").nth(1).getAttribute("value");
+  await page.request.post(`/api/support/tickets/${own.pid}/link-incident`, {
+    headers: { origin: server.url },
+    data: { incident_id: Number(linked) },
+  });
+  const resolves = (on) => on.locator(".settings li summary").nth(1).click();
   return [
     [stranger, "forgot", "/forgot"],
     [stranger, "ask-link", "/link"],
@@ -160,6 +172,9 @@ export async function everyPage({ server, agent: page, stranger, customer, t }) 
     [page, "queue-passed", `/dashboard/support?view=all&did=closed&was=${own.pid}&undo=1.2.000.0`],
     [page, "system", "/dashboard/system", submitDoctor],
     [page, "settings-mailboxes", "/dashboard/settings/mailboxes"],
+    [page, "settings-incidents", "/dashboard/settings/incidents", (on) => on.locator(".settings-head summary").click()],
+    [page, "settings-incidents-resolve", "/dashboard/settings/incidents", resolves],
+    [page, "ticket-incident", `/dashboard/support/${own.pid}`],
     [page, "settings-spam", "/dashboard/settings/spam"],
     [page, "settings-suppressions", "/dashboard/settings/suppressions"],
     [page, "settings-dkim", "/dashboard/settings/dkim", key],
