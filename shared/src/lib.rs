@@ -43,6 +43,7 @@ pub mod redact;
 pub mod s3;
 pub mod saved_views;
 pub mod search;
+pub mod secrets;
 pub mod ses;
 pub mod sessions;
 pub mod setup;
