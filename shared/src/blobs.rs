@@ -3,6 +3,7 @@
 //! Keyed by tenant, so that one tenant's bytes never answer for another's. Nothing here knows what the bytes are;
 //! the table `blobs` says which of them are meant, a sweep removes the rest.
 
+use crate::compiled_here;
 use crate::ids::TenantId;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -78,6 +79,7 @@ impl Blobs {
     ///
     /// # Errors
     /// `Missing` if there is none; `Store`.
+    #[compiled_here]
     pub async fn get(&self, tenant: TenantId, sha256: &str) -> Result<Bytes, Error> {
         let found = self.store.get(&path(tenant, sha256)?).await.map_err(|e| missing(e, sha256))?;
         found.bytes().await.map_err(Error::Store)
@@ -87,6 +89,7 @@ impl Blobs {
     ///
     /// # Errors
     /// `Store` if that cannot be found out.
+    #[compiled_here]
     pub async fn exists(&self, tenant: TenantId, sha256: &str) -> Result<bool, Error> {
         match self.store.head(&path(tenant, sha256)?).await {
             Ok(_) => Ok(true),
@@ -99,6 +102,7 @@ impl Blobs {
     ///
     /// # Errors
     /// `Store` if it could not be removed.
+    #[compiled_here]
     pub async fn delete(&self, tenant: TenantId, sha256: &str) -> Result<(), Error> {
         match self.store.delete(&path(tenant, sha256)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

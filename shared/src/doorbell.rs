@@ -5,6 +5,7 @@
 //! happens after the commit. Without Redis the receiver wakes the dispatcher of this process; with Redis a task
 //! of the worker crate carries the rings on to it.
 
+use crate::compiled_here;
 use crate::ids::OutboxId;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -57,6 +58,7 @@ impl BellReceiver {
     /// Waits for rings and returns those that have gathered, at least one and at most 100.
     ///
     /// None once every [`Doorbell`] is gone. Cancelling the wait loses nothing.
+    #[compiled_here]
     pub async fn next(&mut self) -> Option<Vec<OutboxId>> {
         let mut ids = Vec::new();
         match self.rx.recv_many(&mut ids, BATCH).await {

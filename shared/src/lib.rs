@@ -55,3 +55,7 @@ pub mod text_enum;
 pub mod tickets;
 pub mod users;
 pub mod zone;
+
+/// On every verb that other crates await. The body of an `async fn` is compiled by each crate that awaits it, with all that
+/// it awaits in turn; boxed, it is compiled here, once.
+pub(crate) use async_recursion::async_recursion as compiled_here;

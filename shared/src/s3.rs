@@ -2,6 +2,7 @@
 //! (Signature Version 4). Nothing is ever written or deleted.
 
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::config::doors::S3 as Settings;
 use crate::fetch;
 use bytes::Bytes;
@@ -79,6 +80,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
+    #[compiled_here]
     pub async fn get(&self, bucket: &str, key: &str, most: usize) -> Result<Bytes, Error> {
         let path: Vec<&str> = key.split('/').collect();
         self.fetch(self.address(bucket, &path)?, most).await
@@ -89,6 +91,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
+    #[compiled_here]
     pub async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<(Vec<Object>, bool), Error> {
         let mut url = self.address(bucket, &[""])?;
         // In the order of the names, as the signature wants them.

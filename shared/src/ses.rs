@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::config::doors::Bucket;
 use crate::doors::{self, Shown};
 use crate::mail_in::types::Facts;
@@ -42,6 +43,7 @@ pub fn door_ref(bucket: &str, key: &str) -> String {
 ///
 /// # Errors
 /// See [`s3::Error`].
+#[compiled_here]
 pub async fn fetch(app: &App, region: Option<&str>, bucket: &str, key: &str) -> Result<bytes::Bytes, s3::Error> {
     let client = Client::new(&app.config.doors.s3, region.unwrap_or(DEFAULT_REGION))?;
     client.get(bucket, key, app.config.max_mail_bytes).await
@@ -57,6 +59,7 @@ pub fn region_of(topic: &str) -> Option<&str> {
 ///
 /// # Errors
 /// If the store cannot be asked; what is wrong with one bucket or object is logged, and the others go on.
+#[compiled_here]
 pub async fn sweep(app: &App, ingest: &Ingest) -> Result<usize, Error> {
     let buckets = &app.config.doors.ses_buckets;
     if buckets.is_empty() {
@@ -84,6 +87,7 @@ pub async fn sweep(app: &App, ingest: &Ingest) -> Result<usize, Error> {
 ///
 /// # Errors
 /// See [`Error`].
+#[compiled_here]
 pub async fn sweep_bucket(
     app: &App,
     ingest: &Ingest,

@@ -2,6 +2,7 @@
 
 use crate::access::Refused;
 use crate::app::App;
+use crate::compiled_here;
 use crate::store::Scope;
 use crate::users::PrintedOnce;
 use crate::{categories, mailboxes, tenants, users};
@@ -10,6 +11,7 @@ use crate::{categories, mailboxes, tenants, users};
 ///
 /// # Errors
 /// Settings that cannot be used, or the store failed.
+#[compiled_here]
 pub async fn ensure(app: &App) -> Result<Option<PrintedOnce>, Refused> {
     let config = &app.config;
     let mut tx = app.db.write(Scope::All).await?;

@@ -5,6 +5,7 @@
 //! its place under `new` by a rename: what lies there is whole.
 
 use crate::app::App;
+use crate::compiled_here;
 use crate::mail_in::types::Facts;
 use crate::mail_in::{self, Arrival, Door, Ingest};
 use bytes::Bytes;
@@ -145,6 +146,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// If a mail cannot be kept: it and those after it stay where they are.
+#[compiled_here]
 pub async fn take_up(app: &App, ingest: &Ingest) -> Result<usize, mail_in::Error> {
     let spool = &app.config.doors.spool;
     let files = match waiting(spool) {
@@ -165,6 +167,7 @@ pub async fn take_up(app: &App, ingest: &Ingest) -> Result<usize, mail_in::Error
 ///
 /// # Errors
 /// If it cannot be kept: it stays where it is.
+#[compiled_here]
 pub async fn take_one(app: &App, ingest: &Ingest, file: &Path) -> Result<bool, mail_in::Error> {
     let (note, raw) = match read(file) {
         Ok(read) => read,

@@ -5,6 +5,7 @@ use crate::access::{Actor, Capability, Denied};
 use crate::app::App;
 use crate::app::health::{self, Health};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::doctor::{self, Depth, Finding};
 use crate::store::{self, Scope, dialect};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +51,7 @@ pub fn require(actor: &Actor) -> Result<(), Denied> {
 ///
 /// # Errors
 /// `Denied` to who does not run it.
+#[compiled_here]
 pub async fn about(app: &App, actor: &Actor) -> Result<About, Error> {
     require(actor)?;
     let mut read = app.db.read(Scope::All);
@@ -101,6 +103,7 @@ impl Checkup {
     ///
     /// # Errors
     /// `Denied` to who does not run the installation.
+    #[compiled_here]
     pub async fn look(&self, app: &App, actor: &Actor, patience: Duration) -> Result<(), Denied> {
         require(actor)?;
         let mut ended = self.running.subscribe();

@@ -16,6 +16,7 @@ mod sweeps;
 pub mod transport;
 mod verdict;
 
+use async_recursion::async_recursion;
 use std::time::Duration;
 
 use shared::app::App;
@@ -55,6 +56,7 @@ pub enum Error {
 ///
 /// # Errors
 /// If a setting or a template is of no use; nothing was begun then.
+#[async_recursion]
 pub async fn run(app: App, ingest: Ingest, stop: CancellationToken) -> Result<(), Error> {
     let dispatcher = Dispatcher::new(app.clone(), Transport::from_config(&app.config)?)?;
     run_with(dispatcher, ingest, stop).await
@@ -64,6 +66,7 @@ pub async fn run(app: App, ingest: Ingest, stop: CancellationToken) -> Result<()
 ///
 /// # Errors
 /// If `REDIS_URL` is of no use.
+#[async_recursion]
 pub async fn run_with(dispatcher: Dispatcher, ingest: Ingest, stop: CancellationToken) -> Result<(), Error> {
     let app = dispatcher.app.clone();
     let mut tasks = JoinSet::new();
@@ -116,6 +119,7 @@ pub async fn run_with(dispatcher: Dispatcher, ingest: Ingest, stop: Cancellation
 ///
 /// # Errors
 /// If `REDIS_URL` is of no use.
+#[async_recursion]
 pub async fn ring_only(app: App, health: Health, stop: CancellationToken) -> Result<(), Error> {
     let Some(url) = &app.config.redis_url else { return Ok(()) };
     let queue = RedisQueue::from_url(url.as_str())?;
@@ -126,6 +130,7 @@ pub async fn ring_only(app: App, health: Health, stop: CancellationToken) -> Res
 }
 
 /// Takes up this host's spool until `stop`, for a server whose mail other processes send: they may be on other hosts.
+#[async_recursion]
 pub async fn spool_only(app: App, ingest: Ingest, stop: CancellationToken) {
     loop {
         sweeps::take_up_spool(&app, &ingest).await;
@@ -140,6 +145,7 @@ pub async fn spool_only(app: App, ingest: Ingest, stop: CancellationToken) {
 ///
 /// # Errors
 /// See [`Error`].
+#[async_recursion]
 pub async fn run_once(dispatcher: &Dispatcher, ingest: &Ingest) -> Result<Counts, Error> {
     let app = dispatcher.app.clone();
     inbound::sweep(&app, ingest).await?;

@@ -4,6 +4,7 @@ pub mod health;
 pub mod idempotency;
 
 use crate::blobs::{self, Blobs};
+use crate::compiled_here;
 use crate::config::Config;
 use crate::doorbell::{BellReceiver, Doorbell};
 use crate::fetch::Fetcher;
@@ -75,6 +76,7 @@ impl App {
     ///
     /// # Errors
     /// See [`Error`].
+    #[compiled_here(?Send)]
     pub async fn start(config: Config) -> Result<App, Error> {
         if config.is_sqlite() {
             let failed = |source| Error::DataFolder { path: config.data_dir.clone(), source };

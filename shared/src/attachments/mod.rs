@@ -8,6 +8,7 @@ pub use sql::{Attachment, of_messages};
 
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{AttachmentId, MessageId, TenantId};
 use crate::mail_out::headers;
 use crate::messages;
@@ -64,6 +65,7 @@ struct Checked {
 ///
 /// # Errors
 /// `Invalid` if it is too large, of a type that is not allowed, or not what it says.
+#[compiled_here]
 pub async fn upload(app: &App, actor: &Actor, tenant: TenantId, file: Upload) -> Result<Attachment> {
     if !actor.sees_tenant(tenant) {
         return Err(Error::NotFound);
@@ -92,6 +94,7 @@ pub async fn upload(app: &App, actor: &Actor, tenant: TenantId, file: Upload) ->
 ///
 /// # Errors
 /// `NotFound` if the actor does not see it.
+#[compiled_here]
 pub async fn find(app: &App, actor: &Actor, id: AttachmentId) -> Result<Attachment> {
     let found = sql::get(&mut app.db.read(actor.rows()), id).await?.ok_or(Error::NotFound)?;
     match found.ticket_id {
@@ -111,6 +114,7 @@ pub async fn find(app: &App, actor: &Actor, id: AttachmentId) -> Result<Attachme
 ///
 /// # Errors
 /// `NotFound` if the actor does not see it, or it has no bytes.
+#[compiled_here]
 pub async fn get(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachment, Bytes)> {
     let found = find(app, actor, id).await?;
     let sha256 = found.sha256.as_deref().ok_or(Error::NotFound)?;
@@ -129,6 +133,7 @@ pub async fn get(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachme
 ///
 /// # Errors
 /// `NotFound` out of scope, or if there is no such message or no file.
+#[compiled_here]
 pub async fn of_ticket(
     app: &App,
     actor: &Actor,
@@ -149,6 +154,7 @@ pub async fn of_ticket(
 ///
 /// # Errors
 /// `Invalid` for a file that cannot be taken, or an id that is not the actor's own unused upload.
+#[compiled_here]
 pub async fn attach(
     app: &App,
     tx: &mut Tx,

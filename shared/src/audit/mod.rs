@@ -11,6 +11,7 @@ pub use sql::{AuditRow, Place};
 
 use crate::access::{Actor, ActorKind, Capability, Denied, Refused};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::{TenantId, TicketId, UserId};
 use crate::store::{self, Db, Tx};
@@ -33,6 +34,7 @@ pub struct Entry {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn record(tx: &mut Tx, actor: &Actor, entry: Entry) -> store::Result<()> {
     sql::insert(tx, actor, &entry, now()).await
 }
@@ -78,6 +80,7 @@ impl std::str::FromStr for KindName {
 ///
 /// # Errors
 /// `NotFound` for another tenant's, `Denied` without `support.audit.read`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -110,6 +113,7 @@ pub(crate) fn actor_id(actor: &Actor) -> Option<UserId> {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn record_export(db: &Db, actor: &Actor, data: Json) -> store::Result<()> {
     let mut tx = db.write(actor.rows()).await?;
     let entry = Entry { tenant: actor.within, kind: AuditKind::Exported, subject: "audit".to_owned(), data };

@@ -14,6 +14,7 @@ use crate::access::{Actor, Capability, Noun, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::{CannedId, TenantId};
 use crate::markdown::{self, Written};
 use crate::store::{Db, Tx};
@@ -52,6 +53,7 @@ pub struct CannedChange {
 ///
 /// # Errors
 /// `Denied` without `support.canned.use`.
+#[compiled_here]
 pub async fn list(db: &Db, actor: &Actor, tenant: Option<TenantId>) -> Result<Vec<Canned>, Refused> {
     actor.require(Capability::CannedUse)?;
     Ok(sql::list(&mut db.read(actor.rows()), actor.user, tenant.or(actor.within)).await?)
@@ -61,6 +63,7 @@ pub async fn list(db: &Db, actor: &Actor, tenant: Option<TenantId>) -> Result<Ve
 ///
 /// # Errors
 /// `NotFound` for somebody else's and another tenant's; `Denied`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: CannedId) -> Result<Canned, Refused> {
     let found = sql::find(&mut db.read(actor.rows()), id).await?;
     let seen = found
@@ -75,6 +78,7 @@ pub async fn get(db: &Db, actor: &Actor, id: CannedId) -> Result<Canned, Refused
 ///
 /// # Errors
 /// `Denied`: a shared one needs `support.canned.manage`; wrong or taken values.
+#[compiled_here]
 pub async fn create(db: &Db, actor: &Actor, new: NewCanned) -> Result<Canned, Refused> {
     actor.require(Capability::CannedUse)?;
     if new.shared || actor.user.is_none() {
@@ -105,6 +109,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewCanned) -> Result<Canned, Re
 ///
 /// # Errors
 /// `NotFound`, `Denied`, wrong or taken values.
+#[compiled_here]
 pub async fn update(db: &Db, actor: &Actor, id: CannedId, change: CannedChange) -> Result<Canned, Refused> {
     let mut canned = changeable(db, actor, id).await?;
     let before = canned.clone();
@@ -127,6 +132,7 @@ pub async fn update(db: &Db, actor: &Actor, id: CannedId, change: CannedChange) 
 ///
 /// # Errors
 /// `NotFound`, `Denied`.
+#[compiled_here]
 pub async fn delete(db: &Db, actor: &Actor, id: CannedId) -> Result<(), Refused> {
     let canned = changeable(db, actor, id).await?;
     let mut tx = db.write(actor.rows()).await?;
@@ -149,6 +155,7 @@ pub struct Resolved {
 ///
 /// # Errors
 /// `NotFound` for one that the actor cannot use, a ticket out of scope, or one of another tenant than the reply's.
+#[compiled_here]
 pub async fn resolve(app: &App, actor: &Actor, id: CannedId, ticket: &TicketRef) -> tickets::Result<Resolved> {
     let view = tickets::view(app, actor, ticket).await?;
     let canned = get(&app.db, actor, id).await.map_err(|e| match e {

@@ -9,6 +9,7 @@ use crate::access::refused::Checks;
 use crate::access::{Actor, Capability, Noun, Refused};
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::{CategoryId, TenantId};
 use crate::store::{self, Db, Exec, Tx};
 use crate::tenants;
@@ -66,6 +67,7 @@ pub async fn find(ex: &mut impl Exec, tenant: TenantId, name: &str) -> store::Re
 ///
 /// # Errors
 /// `Denied` without `support.categories.read`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -81,6 +83,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Denied` without `support.categories.read`.
+#[compiled_here]
 pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
     actor.require(Capability::CategoriesRead)?;
     Ok(sql::count(&mut db.read(actor.rows()), actor.within).await?)
@@ -90,6 +93,7 @@ pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.categories.read`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: CategoryId) -> Result<Category, Refused> {
     let found = sql::find(&mut db.read(actor.rows()), id).await?;
     let found = found.filter(|c| c.tenant_id.is_none_or(|t| actor.sees_tenant(t)));
@@ -102,6 +106,7 @@ pub async fn get(db: &Db, actor: &Actor, id: CategoryId) -> Result<Category, Ref
 ///
 /// # Errors
 /// `Denied`; `NotFound` for another tenant; wrong or taken values.
+#[compiled_here]
 pub async fn create(db: &Db, actor: &Actor, new: NewCategory) -> Result<Category, Refused> {
     actor.require(Capability::CategoriesManage)?;
     let tenant_id = match new.tenant.or(actor.within) {
@@ -133,6 +138,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewCategory) -> Result<Category
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong or taken values.
+#[compiled_here]
 pub async fn update(db: &Db, actor: &Actor, id: CategoryId, change: CategoryChange) -> Result<Category, Refused> {
     let mut category = get(db, actor, id).await?;
     actor.require(Capability::CategoriesManage)?;

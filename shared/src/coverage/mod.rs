@@ -4,6 +4,7 @@ mod sql;
 
 use crate::access::{Actor, Capability, Noun, Refused, Wrong};
 use crate::audit::{self, AuditKind, Entry};
+use crate::compiled_here;
 use crate::ids::UserId;
 use crate::store::Db;
 use crate::users;
@@ -16,6 +17,7 @@ const MOST: usize = 200;
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.coverage.manage`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, user: UserId) -> Result<Vec<String>, Refused> {
     known(db, actor, user).await?;
     if actor.user != Some(user) {
@@ -28,6 +30,7 @@ pub async fn get(db: &Db, actor: &Actor, user: UserId) -> Result<Vec<String>, Re
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong values.
+#[compiled_here]
 pub async fn set(db: &Db, actor: &Actor, user: UserId, subjects: &[String]) -> Result<Vec<String>, Refused> {
     let target = known(db, actor, user).await?;
     actor.require(Capability::CoverageManage)?;

@@ -7,6 +7,7 @@ use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::tickets::{self, Error, Result, Ticket, TicketRef};
 use serde_json::json;
 
@@ -30,6 +31,7 @@ pub struct CustomerNote {
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` to who may not write notes.
+#[compiled_here]
 pub async fn note(app: &App, actor: &Actor, which: &TicketRef) -> Result<Option<CustomerNote>> {
     let ticket = named(app, actor, which).await?;
     note_beside(app, actor, &ticket).await
@@ -39,6 +41,7 @@ pub async fn note(app: &App, actor: &Actor, which: &TicketRef) -> Result<Option<
 ///
 /// # Errors
 /// `Denied` to who may not write notes.
+#[compiled_here]
 pub async fn note_beside(app: &App, actor: &Actor, ticket: &Ticket) -> Result<Option<CustomerNote>> {
     actor.require(Capability::TicketsNote)?;
     Ok(sql::find(&mut app.db.read(actor.tickets().rows()), ticket.tenant_id, ticket.requester_id).await?)
@@ -49,6 +52,7 @@ pub async fn note_beside(app: &App, actor: &Actor, ticket: &Ticket) -> Result<Op
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied`, `Erased`; `StaleNote` if it changed meanwhile; `Invalid` if it is too long.
+#[compiled_here]
 pub async fn set_note(
     app: &App,
     actor: &Actor,

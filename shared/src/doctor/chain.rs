@@ -4,6 +4,7 @@ use super::sql::{Table, TicketHead};
 use super::{Finding, Invariant, Probe, Result, sql, sweep};
 use crate::app::App;
 use crate::clock;
+use crate::compiled_here;
 use crate::events::Event;
 use crate::ids::TicketId;
 use crate::keys::Keys;
@@ -71,6 +72,7 @@ pub(super) async fn whole(app: &App) -> Result<Finding> {
 ///
 /// # Errors
 /// If the database cannot be read.
+#[compiled_here]
 pub async fn chains(app: &App) -> Result<Chains> {
     let mut chains = Chains::default();
     let mut after = TicketId(0);

@@ -22,6 +22,7 @@ pub use finding::{Fault, Finding, Invariant};
 
 use crate::app::App;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::store::{Scope, dialect};
 use chrono::Duration;
 
@@ -52,6 +53,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// # Errors
 /// If database or blob store cannot be read.
+#[compiled_here]
 pub async fn run(app: &App, depth: Depth) -> Result<Vec<Finding>> {
     let now = dialect::now(&mut app.db.read(Scope::All)).await?;
     Ok(vec![

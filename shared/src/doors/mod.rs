@@ -5,6 +5,7 @@ mod sql;
 
 use crate::app::App;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::store::{Result, Scope, Tx};
 use chrono::Duration;
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ pub enum Shown {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn show(app: &App, door: &str, token: &str, content: &str) -> Result<Shown> {
     let mut tx = app.db.write(Scope::All).await?;
     let shown = show_in(&mut tx, door, token, content).await?;
@@ -51,6 +53,7 @@ pub async fn show_in(tx: &mut Tx, door: &str, token: &str, content: &str) -> Res
 
 /// Counts a wrong signature at a door, over all processes; at the tenth of an hour says so in the log and in the
 /// metric `door_alarms_total`. A store that cannot be reached counts nothing: the refusal stands all the same.
+#[compiled_here]
 pub async fn refused(app: &App, door: &'static str) {
     metrics::counter!("door_refusals_total", "door" => door).increment(1);
     let hour = now().format("%Y-%m-%dT%H").to_string();
@@ -94,6 +97,7 @@ fn is_known_to_be_many(door: &str, hour: &str) -> bool {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn forget_old(tx: &mut Tx, n: i64) -> Result<u64> {
     let before = now() - REMEMBERED;
     let hour = before.format("%Y-%m-%dT%H").to_string();

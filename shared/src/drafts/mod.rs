@@ -11,6 +11,7 @@ pub(crate) use sql::{drop_text_of, erase, erase_of, of as of_user, tickets_with}
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::{TicketId, UserId};
 use crate::messages::MessageKind;
 use crate::store::{self, Tx};
@@ -24,6 +25,7 @@ const ECHO: TimeDelta = TimeDelta::seconds(30);
 ///
 /// # Errors
 /// `NotFound` out of scope.
+#[compiled_here]
 pub async fn of(app: &App, actor: &Actor, which: &TicketRef) -> Result<Vec<Draft>> {
     let id = tickets::find(app, actor, which).await?;
     let Some(user) = actor.user else { return Ok(Vec::new()) };
@@ -34,6 +36,7 @@ pub async fn of(app: &App, actor: &Actor, which: &TicketRef) -> Result<Vec<Draft
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` to who may not write such a message, `Erased`.
+#[compiled_here]
 pub async fn save(app: &App, actor: &Actor, which: &TicketRef, kind: MessageKind, body: &str) -> Result<Option<Draft>> {
     // The ticket is locked, so that a message which is being posted is seen before or after, and not missed.
     let mut change = Change::begin(app, actor, which, needed(kind), None).await?;
@@ -56,6 +59,7 @@ pub async fn save(app: &App, actor: &Actor, which: &TicketRef, kind: MessageKind
 ///
 /// # Errors
 /// `NotFound` out of scope.
+#[compiled_here]
 pub async fn discard(app: &App, actor: &Actor, which: &TicketRef, kind: MessageKind) -> Result<()> {
     let id = tickets::find(app, actor, which).await?;
     let Some(user) = actor.user else { return Ok(()) };

@@ -6,6 +6,7 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::By;
 use crate::ids::{MailId, TenantId, TicketId};
 use crate::store::Scope;
@@ -56,6 +57,7 @@ impl Forgotten {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn forget(app: &App, now: Time) -> crate::store::Result<Forgotten> {
     let mut done = Forgotten::default();
     if let Some(before) = age(app.config.keep_quarantine_days, now) {

@@ -21,6 +21,7 @@ use crate::access::{Actor, Capability, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::drafts;
 use crate::events::{By, EventKind};
 use crate::ids::{AttachmentId, MailId, MessageId, TenantId, TicketId, UserId};
@@ -57,6 +58,7 @@ pub struct Erased {
 /// # Errors
 /// `NotFound` out of scope; `Denied` without `support.tickets.erase`; `Stale`; `Erased` if it was erased before; `InFlight`
 /// while a worker hands one of its mails over.
+#[compiled_here]
 pub async fn ticket(app: &App, actor: &Actor, which: &TicketRef, expected: Option<i64>) -> tickets::Result<TicketId> {
     let mut change = Change::begin(app, actor, which, Capability::TicketsErase, expected).await?;
     let (id, tenant) = (change.id, change.ticket().tenant_id);
@@ -73,6 +75,7 @@ pub async fn ticket(app: &App, actor: &Actor, which: &TicketRef, expected: Optio
 /// # Errors
 /// `NotFound` out of scope; `Denied` without `support.tickets.erase`; `Invalid` for somebody of the helping side; `InFlight`
 /// while a worker hands mail to them over.
+#[compiled_here]
 pub async fn person(app: &App, actor: &Actor, id: UserId) -> Result<Erased, Refused> {
     let user = users::find(&app.db, actor, id).await?.ok_or(Refused::NotFound(crate::access::Noun::User))?;
     actor.require(Capability::TicketsErase)?;

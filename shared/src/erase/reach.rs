@@ -1,6 +1,7 @@
 //! What an erasure takes, gathered before anything changes.
 
 use super::{Elsewhere, sql};
+use crate::compiled_here;
 use crate::ids::{AttachmentId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::kinds::OutboxState;
 use crate::store::{Result, Tx};
@@ -38,6 +39,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Whole tickets: whatever anybody said in them, and all mail about them.
+    #[compiled_here]
     pub async fn tickets(tx: &mut Tx, tenant: TenantId, tickets: &[TicketId]) -> Result<Reach> {
         let messages = sql::messages_of(tx, tickets).await?;
         let mut mails = sql::mails_of(tx, tickets).await?;

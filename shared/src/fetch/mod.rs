@@ -4,6 +4,7 @@
 
 pub mod network;
 
+use crate::compiled_here;
 use bytes::{Bytes, BytesMut};
 use network::Network;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -122,6 +123,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// See [`Error`].
+    #[compiled_here]
     pub async fn get(&self, url: Url, most: usize) -> Result<Bytes, Error> {
         tokio::time::timeout(TIME, self.follow(url, most)).await.unwrap_or(Err(Error::Slow))
     }
@@ -167,6 +169,7 @@ async fn whole(mut answer: reqwest::Response, most: usize) -> Result<Bytes, Erro
 ///
 /// # Errors
 /// If the other side breaks off.
+#[compiled_here]
 pub async fn body(answer: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, reqwest::Error> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = answer.chunk().await? {

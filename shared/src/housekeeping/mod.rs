@@ -4,6 +4,7 @@ mod sql;
 
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::events::By;
 use crate::store::{Db, Result, Scope, dialect};
 use crate::tickets::{Status, Work};
@@ -24,6 +25,7 @@ const SILENT_WORKER_HOURS: i64 = 24;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn beat(db: &Db, worker: &str) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;
@@ -35,6 +37,7 @@ pub async fn beat(db: &Db, worker: &str) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn leave(db: &Db, worker: &str) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
     sql::leave(&mut tx, worker).await?;
@@ -45,6 +48,7 @@ pub async fn leave(db: &Db, worker: &str) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn close_solved(app: &App) -> Result<usize> {
     let mut closed = 0;
     for (tenant, settings) in sql::tenants(&mut app.db.read(Scope::All)).await? {
@@ -83,6 +87,7 @@ pub async fn close_solved(app: &App) -> Result<usize> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn forget_old(db: &Db) -> Result<u64> {
     let now = now();
     let ago = |hours: i64| -> Time { now - Duration::hours(hours) };

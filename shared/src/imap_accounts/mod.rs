@@ -14,6 +14,7 @@ use crate::access::{Actor, Capability, Noun, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::config::{Secret, is_loopback_host};
 use crate::ids::{ImapAccountId, TenantId};
 use crate::store::{self, Scope};
@@ -28,6 +29,7 @@ pub const RESCAN: Duration = Duration::days(30);
 ///
 /// # Errors
 /// `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn list(
     app: &App,
     actor: &Actor,
@@ -44,6 +46,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn count(app: &App, actor: &Actor) -> Result<i64, Refused> {
     actor.require(Capability::MailboxesManage)?;
     Ok(sql::count(&mut app.db.read(actor.rows()), actor.within).await?)
@@ -53,6 +56,7 @@ pub async fn count(app: &App, actor: &Actor) -> Result<i64, Refused> {
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn get(app: &App, actor: &Actor, id: ImapAccountId) -> Result<ImapAccount, Refused> {
     let found = sql::find(&mut app.db.read(actor.rows()), id).await?;
     let found = found.filter(|a| actor.sees_tenant(a.tenant_id)).ok_or(Refused::NotFound(Noun::ImapAccount))?;
@@ -64,6 +68,7 @@ pub async fn get(app: &App, actor: &Actor, id: ImapAccountId) -> Result<ImapAcco
 ///
 /// # Errors
 /// `Denied`; `NotFound` for a mailbox out of scope; wrong values.
+#[compiled_here]
 pub async fn create(
     app: &App,
     actor: &Actor,
@@ -126,6 +131,7 @@ pub async fn create(
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong values.
+#[compiled_here]
 pub async fn update(
     app: &App,
     actor: &Actor,
@@ -174,6 +180,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`.
+#[compiled_here]
 pub async fn delete(app: &App, actor: &Actor, id: ImapAccountId) -> Result<(), Refused> {
     let account = get(app, actor, id).await?;
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
@@ -187,6 +194,7 @@ pub async fn delete(app: &App, actor: &Actor, id: ImapAccountId) -> Result<(), R
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`.
+#[compiled_here]
 pub async fn ask_reconcile(app: &App, actor: &Actor, id: ImapAccountId) -> Result<ImapAccount, Refused> {
     let account = get(app, actor, id).await?;
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
@@ -253,6 +261,7 @@ fn entry(account: &ImapAccount, kind: AuditKind) -> Entry {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn all(app: &App) -> store::Result<Vec<ImapAccount>> {
     sql::list(&mut app.db.read(Scope::All), None, ImapAccountId(0), 1000, 0).await
 }

@@ -6,6 +6,7 @@ use super::sql::{self, Failed};
 use super::types::{Cursor, Failure, ImapAccount};
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::config::Secret;
 use crate::ids::ImapAccountId;
 use crate::store::{Result, Scope, dialect};
@@ -16,6 +17,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn unheld(app: &App) -> Result<Vec<ImapAccountId>> {
     let mut read = app.db.read(Scope::All);
     let at = dialect::now(&mut read).await?;
@@ -26,6 +28,7 @@ pub async fn unheld(app: &App) -> Result<Vec<ImapAccountId>> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn claim(app: &App, id: ImapAccountId, token: &str, length: Duration) -> Result<Option<ImapAccount>> {
     let mut tx = app.db.write(Scope::All).await?;
     let at = dialect::now(&mut tx).await?;
@@ -41,6 +44,7 @@ pub async fn claim(app: &App, id: ImapAccountId, token: &str, length: Duration) 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn renew(app: &App, id: ImapAccountId, token: &str, length: Duration) -> Result<bool> {
     let mut tx = app.db.write(Scope::All).await?;
     let at = dialect::now(&mut tx).await?;
@@ -53,6 +57,7 @@ pub async fn renew(app: &App, id: ImapAccountId, token: &str, length: Duration) 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn release(app: &App, id: ImapAccountId, token: &str) -> Result<()> {
     let mut tx = app.db.write(Scope::All).await?;
     sql::release(&mut tx, id, token).await?;
@@ -63,6 +68,7 @@ pub async fn release(app: &App, id: ImapAccountId, token: &str) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn load(app: &App, id: ImapAccountId) -> Result<Option<ImapAccount>> {
     sql::find(&mut app.db.read(Scope::All), id).await
 }
@@ -71,6 +77,7 @@ pub async fn load(app: &App, id: ImapAccountId) -> Result<Option<ImapAccount>> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn secret(app: &App, account: &ImapAccount) -> Result<Option<Secret>> {
     let sealed = sql::secret(&mut app.db.read(Scope::Tenant(account.tenant_id)), account.id).await?;
     let open = app.keys.unseal(&sealed_for(account.tenant_id), &sealed);
@@ -81,6 +88,7 @@ pub async fn secret(app: &App, account: &ImapAccount) -> Result<Option<Secret>> 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn cursor(app: &App, account: &ImapAccount, folder: &str) -> Result<Option<Cursor>> {
     sql::cursor(&mut app.db.read(Scope::Tenant(account.tenant_id)), account.id, folder).await
 }
@@ -89,6 +97,7 @@ pub async fn cursor(app: &App, account: &ImapAccount, folder: &str) -> Result<Op
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn advance(
     app: &App,
     account: &ImapAccount,
@@ -106,6 +115,7 @@ pub async fn advance(
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn restart(app: &App, account: &ImapAccount) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
     sql::restart(&mut tx, account.id, &super::ref_key(), now() - super::RESCAN).await?;
@@ -116,6 +126,7 @@ pub async fn restart(app: &App, account: &ImapAccount) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn connected(app: &App, account: &ImapAccount) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
     sql::record_connected(&mut tx, account.id, now()).await?;
@@ -126,6 +137,7 @@ pub async fn connected(app: &App, account: &ImapAccount) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn succeeded(app: &App, account: &ImapAccount) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
     sql::record_success(&mut tx, account.id, now()).await?;
@@ -136,6 +148,7 @@ pub async fn succeeded(app: &App, account: &ImapAccount) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn went_wrong(app: &App, account: &ImapAccount, error: &str) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
     sql::record_error(&mut tx, account.id, error, now()).await?;
@@ -146,6 +159,7 @@ pub async fn went_wrong(app: &App, account: &ImapAccount, error: &str) -> Result
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn reconciled(app: &App, account: &ImapAccount, found: &serde_json::Value) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
     sql::record_reconciled(&mut tx, account.id, &found.to_string(), now()).await?;
@@ -156,6 +170,7 @@ pub async fn reconciled(app: &App, account: &ImapAccount, found: &serde_json::Va
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn failures(app: &App, account: &ImapAccount, folder: &str, uidvalidity: u32) -> Result<Vec<Failure>> {
     let mut read = app.db.read(Scope::Tenant(account.tenant_id));
     sql::failures(&mut read, account.id, folder, uidvalidity.into()).await
@@ -165,6 +180,7 @@ pub async fn failures(app: &App, account: &ImapAccount, folder: &str, uidvalidit
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn due_failures(app: &App, account: &ImapAccount, folder: &str, uidvalidity: u32) -> Result<Vec<Failure>> {
     let mut read = app.db.read(Scope::Tenant(account.tenant_id));
     sql::due_failures(&mut read, account.id, folder, uidvalidity.into(), now()).await
@@ -174,6 +190,7 @@ pub async fn due_failures(app: &App, account: &ImapAccount, folder: &str, uidval
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn failed(
     app: &App,
     account: &ImapAccount,
@@ -193,6 +210,7 @@ pub async fn failed(
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn stubbed(app: &App, account: &ImapAccount, folder: &str, uidvalidity: u32, uid: u32) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(account.tenant_id)).await?;
     sql::set_stubbed(&mut tx, account.id, folder, uidvalidity.into(), uid.into()).await?;
@@ -203,6 +221,7 @@ pub async fn stubbed(app: &App, account: &ImapAccount, folder: &str, uidvalidity
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn forget(app: &App, account: &ImapAccount, folder: &str, uidvalidity: u32, uids: &[u32]) -> Result<()> {
     if uids.is_empty() {
         return Ok(());
@@ -220,6 +239,7 @@ const AT_ONCE: usize = 500;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn known(
     app: &App,
     account: &ImapAccount,

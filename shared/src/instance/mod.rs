@@ -6,6 +6,7 @@
 
 mod sql;
 
+use crate::compiled_here;
 use crate::config::{Config, Secret};
 use crate::keys::{self, Keys};
 use crate::store::{self, Db, Scope};
@@ -41,6 +42,7 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
+#[compiled_here]
 pub async fn keys(config: &Config, db: &Db) -> Result<Keys, Error> {
     let secret = match &config.secret {
         Some(secret) => secret.clone(),

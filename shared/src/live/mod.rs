@@ -11,6 +11,7 @@ pub mod tail;
 
 use crate::access::{Actor, Capability};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::{ByKind, EventKind};
 use crate::ids::{TenantId, TicketId, UserId};
 use crate::store::{self, Db};
@@ -203,6 +204,7 @@ impl Live {
     }
 
     /// Resolves when listeners are to end, as the process stops.
+    #[compiled_here]
     pub async fn ended(&self) {
         self.0.end.cancelled().await;
     }
@@ -218,6 +220,7 @@ impl Live {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn heard_by(db: &Db, actor: &Actor, changes: Vec<Arc<Change>>) -> store::Result<Vec<Arc<Change>>> {
     let notes = actor.can(Capability::TicketsNote);
     let mut heard = changes;
@@ -237,6 +240,7 @@ pub async fn heard_by(db: &Db, actor: &Actor, changes: Vec<Arc<Change>>) -> stor
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn since(db: &Db, actor: &Actor, mark: Mark) -> store::Result<Option<Vec<Arc<Change>>>> {
     let from = Mark { at: mark.at - OVERLAP, ticket: TicketId(0), seq: 0 };
     let found = sql::changes(&mut db.read(actor.rows()), actor.within, from, REPLAY as i64 + 1).await?;

@@ -3,6 +3,7 @@
 use super::{Change, Mark, OVERLAP, Said, sql};
 use crate::app::App;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::TicketId;
 use crate::store;
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ const BATCH: i64 = 500;
 
 /// Tells those who listen what changes, until `stop`; then ends their listening. Asks nothing of the database while
 /// nobody listens.
+#[compiled_here]
 pub async fn run(app: App, stop: CancellationToken) {
     let mut committed = app.db.committed();
     let mut tail = Tail::new();

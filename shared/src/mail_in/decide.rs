@@ -13,6 +13,7 @@ use super::variants::Likeness;
 use super::{Door, Error, Kept, Trace, authenticate, classify, fingerprint, forward, parse, spam};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{MailId, OutboxId, TicketId};
 use crate::keys::Keys;
 use crate::mail_out::message_id::{self, OurId};
@@ -99,6 +100,7 @@ impl Read {
 ///
 /// # Errors
 /// `Store` if a handle could not be looked up.
+#[compiled_here]
 pub async fn read(app: &App, kept: Kept) -> Result<Read, Error> {
     let keys = &app.keys;
     let mut trace = Trace::default();

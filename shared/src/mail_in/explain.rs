@@ -7,6 +7,7 @@ use super::senders::Cell;
 use super::trace::{Trace, TraceLine};
 use super::{Arrival, Error, InboundMail, keep, variants};
 use crate::app::App;
+use crate::compiled_here;
 use crate::i18n::{self, Locale};
 use crate::ids::TicketId;
 use crate::store::Scope;
@@ -140,6 +141,7 @@ pub(super) fn outcome_of(read: &Read, decision: &Decision) -> Outcome {
 ///
 /// # Errors
 /// If a store refuses.
+#[compiled_here]
 pub async fn foresee(app: &App, arrival: Arrival) -> Result<Vec<Foreseen>, Error> {
     let mut all = Vec::new();
     for kept in keep::homes(app, arrival).await? {

@@ -5,6 +5,7 @@ use super::decide::Read;
 use super::outcome::Applied;
 use super::{Arrival, Error, Kept, apply, keep};
 use crate::app::App;
+use crate::compiled_here;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +48,7 @@ impl Ingest {
     ///
     /// # Errors
     /// If it could not be kept.
+    #[compiled_here]
     pub async fn keep(&self, arrival: Arrival) -> Result<Vec<Kept>, Error> {
         ask(&self.keep, arrival).await
     }

@@ -8,6 +8,7 @@ use super::{Error, recipients, sql};
 use crate::address;
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{MailId, MailboxId, RawId, TenantId};
 use crate::store::{Scope, dialect};
 use crate::text_enum;
@@ -134,6 +135,7 @@ struct Stored {
 ///
 /// # Errors
 /// If the database or the blob store refuses: then none of them is kept.
+#[compiled_here]
 pub async fn store(app: &App, arrivals: &[Arrival]) -> Result<Vec<Vec<Kept>>, Error> {
     let received_at = now();
     let entries = entries(app, arrivals, true).await?;
@@ -336,6 +338,7 @@ pub(super) async fn bytes(app: &App, tenant: TenantId, row: &sql::RawRow) -> Res
 ///
 /// # Errors
 /// `NotFound` if there is none with this id.
+#[compiled_here]
 pub async fn load(app: &App, id: MailId) -> Result<Kept, Error> {
     let row = sql::load(&app.db, id).await?.ok_or(Error::NotFound)?;
     let raw = bytes(app, row.tenant_id, &row.raw_row()).await?;

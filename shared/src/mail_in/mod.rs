@@ -56,6 +56,7 @@ pub use trace::{PIPELINE, Trace, TraceLine};
 pub use view::{InboundMail, MailFilter, get, list, look_at, raw, understood};
 
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::MailId;
 
 /// A mail could not be decided now: try again.
@@ -96,6 +97,7 @@ impl Error {
 ///
 /// # Errors
 /// `Store` or `Blobs` if it could not even be kept: the door must ask the sender to come again.
+#[compiled_here]
 pub async fn receive(app: &App, ingest: &Ingest, arrival: Arrival) -> Result<Applied, Error> {
     let kept = ingest.keep(arrival).await?;
     let mut first = None;
@@ -108,6 +110,7 @@ pub async fn receive(app: &App, ingest: &Ingest, arrival: Arrival) -> Result<App
 
 /// Takes a kept mail through the rest of the pipeline. Running it twice does nothing new. A failure is written down
 /// at the mail, which stays visible and is tried again by the worker (E1.3).
+#[compiled_here]
 pub async fn process(app: &App, ingest: &Ingest, kept: Kept) -> Applied {
     let id = kept.id;
     let applied = match decide::read(app, kept).await {
@@ -138,6 +141,7 @@ pub async fn process(app: &App, ingest: &Ingest, kept: Kept) -> Applied {
 ///
 /// # Errors
 /// If it cannot be loaded.
+#[compiled_here]
 pub async fn resume(app: &App, ingest: &Ingest, id: MailId) -> Result<Applied, Error> {
     let kept = keep::load(app, id).await?;
     Ok(process(app, ingest, kept).await)
@@ -156,6 +160,7 @@ pub async fn brought(app: &App, door: Door, refs: &[String]) -> Result<Vec<(Stri
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn undecided(app: &App, n: i64) -> Result<Vec<MailId>, Error> {
     Ok(sql::undecided(&app.db, n).await?)
 }

@@ -6,6 +6,7 @@ use super::types::Facts;
 use super::{Error, sql};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{MailboxId, TenantId};
 use crate::mail_out::{handle, token};
 use crate::store::{self, Db, Scope};
@@ -38,6 +39,7 @@ pub(super) struct Place {
 ///
 /// # Errors
 /// If the store cannot be asked.
+#[compiled_here]
 pub async fn recipient(app: &App, address: &str) -> Result<Recipient, Error> {
     let keys = mailbox_keys(address);
     let found = sql::mailboxes_by_key(&app.db, &keys.iter().cloned().collect()).await?;
@@ -77,6 +79,7 @@ pub async fn recipient(app: &App, address: &str) -> Result<Recipient, Error> {
 ///
 /// # Errors
 /// If the store cannot be asked.
+#[compiled_here]
 pub async fn recipients_of_tenant(app: &App, tenant: TenantId, raw: &[u8]) -> Result<Vec<String>, Error> {
     let named = super::keep::recipients_of(&Facts::default(), raw);
     let found = mailboxes_of(&app.db, named.iter()).await?;

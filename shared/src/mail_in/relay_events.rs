@@ -8,6 +8,7 @@ use super::types::BounceKind;
 use super::{Error, bounce, keep, sql};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::doors::{self, Shown};
 use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId};
@@ -76,6 +77,7 @@ pub struct Told {
 ///
 /// # Errors
 /// `Store`; events before the one that failed are recorded, and count as repeated when all are told again.
+#[compiled_here]
 pub async fn record(app: &App, events: &[RelayEvent]) -> Result<Told, Error> {
     let mut told = Told::default();
     for event in events {

@@ -8,6 +8,7 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::store::Scope;
 use serde_json::json;
 
@@ -39,6 +40,7 @@ pub enum Released {
 ///
 /// # Errors
 /// If a store refuses.
+#[compiled_here]
 pub async fn release(app: &App, ingest: &Ingest, actor: &Actor, mail: &InboundMail) -> Result<Released, Error> {
     let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
     if !mail.is_releasable() || !sql::release(&mut tx, mail.id, now()).await? {

@@ -12,6 +12,7 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::{MailId, MailboxId, MessageId, TenantId, TicketId};
 use crate::store::{Result as StoreResult, Scope, sql};
 use bytes::Bytes;
@@ -101,6 +102,7 @@ fn within(scope: Scope) -> crate::store::Q {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn list(app: &App, scope: Scope, filter: &MailFilter, limit: i64) -> StoreResult<Vec<InboundMail>> {
     let mut q = within(scope);
     if let Some(state) = filter.state {
@@ -125,6 +127,7 @@ pub async fn list(app: &App, scope: Scope, filter: &MailFilter, limit: i64) -> S
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn get(app: &App, scope: Scope, id: MailId) -> StoreResult<Option<InboundMail>> {
     within(scope).push(" AND m.id = ").arg(id).opt(&mut app.db.read(scope)).await
 }
@@ -133,6 +136,7 @@ pub async fn get(app: &App, scope: Scope, id: MailId) -> StoreResult<Option<Inbo
 ///
 /// # Errors
 /// `NotFound` if there is none with this id.
+#[compiled_here]
 pub async fn raw(app: &App, id: MailId) -> Result<Bytes, Error> {
     Ok(keep::load(app, id).await?.raw)
 }
@@ -141,6 +145,7 @@ pub async fn raw(app: &App, id: MailId) -> Result<Bytes, Error> {
 ///
 /// # Errors
 /// `NotFound` if it is gone.
+#[compiled_here]
 pub async fn look_at(app: &App, actor: &Actor, mail: &InboundMail) -> Result<Bytes, Error> {
     let mut tx = app.db.write(Scope::Tenant(mail.tenant_id)).await?;
     let entry = Entry {
@@ -158,6 +163,7 @@ pub async fn look_at(app: &App, actor: &Actor, mail: &InboundMail) -> Result<Byt
 ///
 /// # Errors
 /// `NotFound` if there is none with this id.
+#[compiled_here]
 pub async fn understood(app: &App, id: MailId) -> Result<Read, Error> {
     let mut kept = keep::load(app, id).await?;
     // Looking at a mail asks nobody: a sender that was not checked yet is unknown.

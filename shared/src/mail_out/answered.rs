@@ -5,6 +5,7 @@ mod sql;
 
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::TicketId;
 use crate::store::{Result, Scope};
 use crate::{mail_in, mail_out::headers};
@@ -28,6 +29,7 @@ pub struct Answered {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn look(app: &App, ticket: TicketId) -> Result<Answered> {
     let Some(mail) = sql::newest_mail(&mut app.db.read(Scope::All), ticket).await? else {
         return Ok(Answered::default());

@@ -5,6 +5,7 @@ mod sql;
 
 use crate::app::App;
 use crate::blobs;
+use crate::compiled_here;
 use crate::ids::{AttachmentId, MessageId, TicketId};
 use crate::keys::Keys;
 use crate::mail_in::types::Address;
@@ -89,6 +90,7 @@ enum Source {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn load(db: &Db, keys: &Keys, base_url: &str, rows: &[Claimed]) -> Result<Vec<Material>> {
     let unbuilt = |r: &&Claimed| r.mime.is_none() && r.mime_blob.is_none();
     let replies = |r: &&Claimed| r.kind == crate::mail_out::kinds::Kind::Reply;
@@ -146,6 +148,7 @@ impl Material {
     ///
     /// # Errors
     /// See [`BuildError`].
+    #[compiled_here]
     pub async fn octets(
         &self,
         app: &App,

@@ -4,6 +4,7 @@
 use crate::access::Actor;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::TenantId;
 use crate::store::{Exec, Result, Tx, sql};
 use chrono::Duration;
@@ -70,6 +71,7 @@ pub async fn recent(ex: &mut impl Exec, tenant: Option<TenantId>, now: Time) -> 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn check(tx: &mut Tx, tenant: TenantId, now: Time) -> Result<()> {
     let Some(found) = recent(tx, Some(tenant), now).await?.pop().filter(Complaints::is_alarm) else { return Ok(()) };
     if was_raised(tx, tenant, now - WINDOW).await? {

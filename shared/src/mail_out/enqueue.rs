@@ -3,6 +3,7 @@
 
 mod sql;
 
+use crate::compiled_here;
 use sql::thread_ids;
 pub use sql::{desk, desks, notice_recipients, recipients, suppressed};
 
@@ -378,6 +379,7 @@ pub async fn account_mail(tx: &mut Tx, keys: &Keys, mail: AccountMail<'_>) -> Re
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn probe(tx: &mut Tx, keys: &Keys, tenant: TenantId, mailbox: MailboxId) -> Result<OutboxId> {
     let desk = Desk { tag_separator: sql::separator(tx, mailbox).await?, ..desk(tx, tenant, Some(mailbox)).await? };
     let now = dialect::now(tx).await?;
@@ -438,6 +440,7 @@ pub struct DigestMail {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn digest(tx: &mut Tx, keys: &Keys, desk: &Desk, to: &Recipient, mail: DigestMail) -> Result<OutboxId> {
     let id = OutboxId(dialect::take_ids(tx, dialect::IdTable::Outbox, 1).await?[0]);
     let mut handles = Vec::new();
@@ -497,6 +500,7 @@ pub type Desks = std::collections::HashMap<(TenantId, Option<MailboxId>), Desk>;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn thread_of(tx: &mut Tx, ticket: TicketId) -> Result<Vec<String>> {
     let mut ids = thread_ids(tx, ticket).await?;
     if let Some(answered) = ids.iter().rposition(|id| id.received) {

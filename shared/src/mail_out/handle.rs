@@ -1,6 +1,7 @@
 //! Short forms of tokens (E3.2). A local part has at most 64 octets; where a mailbox's name leaves no room for a token,
 //! a stored random handle of 80 bits stands for it.
 
+use crate::compiled_here;
 use crate::ids::TenantId;
 use crate::keys;
 use crate::store::{Exec, Result, Tx, insert_many, sql};
@@ -32,6 +33,7 @@ pub fn looks_like_one(tag: &str) -> bool {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn insert(tx: &mut Tx, new: Vec<(TenantId, Handle)>) -> Result<()> {
     if new.is_empty() {
         return Ok(());

@@ -3,6 +3,7 @@
 mod sql;
 
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::store::{Db, Result, Scope, dialect};
 use chrono::Duration;
 
@@ -26,6 +27,7 @@ pub enum Access {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn access(db: &Db, relay: &str) -> Result<Access> {
     let mut read = db.read(Scope::All);
     let Some((until, _)) = sql::find(&mut read, relay).await? else { return Ok(Access::Open) };
@@ -37,6 +39,7 @@ pub async fn access(db: &Db, relay: &str) -> Result<Access> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn pause(db: &Db, relay: &str, reason: &str) -> Result<Duration> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;
@@ -59,6 +62,7 @@ pub async fn pause(db: &Db, relay: &str, reason: &str) -> Result<Duration> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn reopen(db: &Db, relay: &str) -> Result<bool> {
     if sql::find(&mut db.read(Scope::All), relay).await?.is_none() {
         return Ok(false);

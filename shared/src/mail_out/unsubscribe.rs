@@ -4,6 +4,7 @@
 //! sort of mail off, and on again.
 
 use crate::access::Role;
+use crate::compiled_here;
 use crate::ids::{TenantId, UserId};
 use crate::keys::{Keys, base32, from_base32};
 use crate::store::{Db, Result, Scope};
@@ -88,6 +89,7 @@ impl Unsubscribe {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn act(db: &Db, what: Unsubscribe, on: bool) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
     users::set_preference(&mut tx, what.user, what.sort.as_str(), on.into()).await?;

@@ -11,6 +11,7 @@ use crate::access::{Actor, Capability, Noun, Refused};
 use crate::address;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::{MailboxId, TenantId};
 use crate::store::{self, Db, Scope, Tx};
 use crate::tenants;
@@ -62,6 +63,7 @@ pub async fn create_first(
 ///
 /// # Errors
 /// `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -77,6 +79,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
     actor.require(Capability::MailboxesManage)?;
     Ok(sql::count(&mut db.read(actor.rows()), actor.within).await?)
@@ -86,6 +89,7 @@ pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: MailboxId) -> Result<Mailbox, Refused> {
     let found = sql::find(&mut db.read(actor.rows()), id).await?;
     let found = found.filter(|m| actor.sees_tenant(m.tenant_id)).ok_or(Refused::NotFound(Noun::Mailbox))?;
@@ -97,6 +101,7 @@ pub async fn get(db: &Db, actor: &Actor, id: MailboxId) -> Result<Mailbox, Refus
 ///
 /// # Errors
 /// `Denied`; `NotFound` for another tenant; wrong or taken values.
+#[compiled_here]
 pub async fn create(db: &Db, actor: &Actor, new: NewMailbox) -> Result<Mailbox, Refused> {
     actor.require(Capability::MailboxesManage)?;
     let tenant = tenants::target(db, actor, new.tenant).await?;
@@ -121,6 +126,7 @@ const MOST_GATEWAYS: usize = 100;
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong values.
+#[compiled_here]
 pub async fn update(db: &Db, actor: &Actor, id: MailboxId, change: MailboxChange) -> Result<Mailbox, Refused> {
     let mut mailbox = get(db, actor, id).await?;
     let before = mailbox.clone();

@@ -9,6 +9,7 @@ use crate::access::{Actor, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{MailboxId, OutboxId, TenantId};
 use crate::keys::Keys;
 use crate::mail_out::enqueue;
@@ -23,6 +24,7 @@ const PATIENCE_HOURS: i64 = 1;
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`; `Invalid` where mail is captured, or for a mailbox without tags.
+#[compiled_here]
 pub async fn ask(app: &App, actor: &Actor, id: MailboxId) -> Result<Mailbox, Refused> {
     let mailbox = get(&app.db, actor, id).await?;
     if mailbox.tag_separator.is_none() || !mailbox.active {
@@ -43,6 +45,7 @@ pub async fn ask(app: &App, actor: &Actor, id: MailboxId) -> Result<Mailbox, Ref
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn ask_untested(app: &App) -> store::Result<usize> {
     if app.config.smtp_url.is_none() {
         return Ok(0);
@@ -62,6 +65,7 @@ pub async fn ask_untested(app: &App) -> store::Result<usize> {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn send(tx: &mut Tx, keys: &Keys, tenant: TenantId, mailbox: MailboxId) -> store::Result<OutboxId> {
     let probe = enqueue::probe(tx, keys, tenant, mailbox).await?;
     sql::record_asked(tx, mailbox, probe, now()).await?;
@@ -81,6 +85,7 @@ pub async fn came_back(tx: &mut Tx, probe: OutboxId, ids: IdState, at: Time) -> 
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn give_up(db: &Db) -> store::Result<usize> {
     let mut tx = db.write(Scope::All).await?;
     let lost = sql::record_lost(&mut tx, now() - Duration::hours(PATIENCE_HOURS)).await?;

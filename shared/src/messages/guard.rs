@@ -6,6 +6,7 @@ use super::types::MessageKind;
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::drafts;
 use crate::ids::{TicketId, UserId};
 use crate::mail_out::enqueue;
@@ -46,6 +47,7 @@ pub struct Recipients {
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` to who is no agent.
+#[compiled_here]
 pub async fn recipients(app: &App, actor: &Actor, which: &TicketRef) -> Result<Recipients> {
     let ticket = tickets::view(app, actor, which).await?.ticket;
     actor.require(Capability::TicketsNote)?;

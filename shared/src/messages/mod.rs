@@ -21,6 +21,7 @@ pub use withdraw::withdraw;
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{MessageId, TicketId};
 use crate::store::{self, Exec};
 use crate::tickets::{self, TicketRef};
@@ -54,6 +55,7 @@ pub struct Page {
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` without the right to read.
+#[compiled_here]
 pub async fn page(
     app: &App,
     actor: &Actor,
@@ -76,6 +78,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `NotFound` if there is none, or the actor may not read it.
+#[compiled_here]
 pub async fn get(app: &App, actor: &Actor, ticket: TicketId, id: MessageId) -> tickets::Result<Message> {
     let mut read = app.db.read(actor.tickets().rows());
     let found = sql::get(&mut read, ticket, id, actor.can(Capability::TicketsNote)).await?;

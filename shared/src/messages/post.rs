@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::attachments::{self, Attach};
 use crate::canned;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::drafts;
 use crate::events::EventKind;
 use crate::ids::{CannedId, MessageId, OutboxId, UserId};
@@ -70,6 +71,7 @@ const MOST_ADDRESSES: usize = 20;
 ///
 /// # Errors
 /// `Closed` if a requester writes to a closed ticket; else see [`Error`].
+#[compiled_here]
 pub async fn post(app: &App, actor: &Actor, which: &TicketRef, post: Post) -> Result<MessageId> {
     let capability = if post.note { Capability::TicketsNote } else { Capability::TicketsReply };
     let agent = is_agents_side(actor);

@@ -4,6 +4,7 @@ use super::sql;
 use super::types::MessageKind;
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::MessageId;
 use crate::mail_out::schedule;
@@ -14,6 +15,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `TooLate` if none of its mails waits; `NotFound` if it is no reply of this ticket, or somebody else's.
+#[compiled_here]
 pub async fn send_now(app: &App, actor: &Actor, which: &TicketRef, message: MessageId) -> Result<()> {
     let mut change = Change::begin(app, actor, which, Capability::TicketsReply, None).await?;
     let found = sql::get(&mut change.tx, change.id, message, true).await?.ok_or(Error::NotFound)?;

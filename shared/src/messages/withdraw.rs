@@ -4,6 +4,7 @@ use super::sql;
 use super::types::MessageKind;
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::drafts;
 use crate::events::EventKind;
 use crate::ids::MessageId;
@@ -16,6 +17,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `TooLate` if any of its mails is on its way or gone; `NotFound` if it is no reply of this ticket.
+#[compiled_here]
 pub async fn withdraw(app: &App, actor: &Actor, which: &TicketRef, message: MessageId) -> Result<()> {
     let mut change = Change::begin(app, actor, which, Capability::TicketsReply, None).await?;
     let found = sql::get(&mut change.tx, change.id, message, true).await?.ok_or(Error::NotFound)?;

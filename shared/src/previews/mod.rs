@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::attachments::{self, Attachment};
 use crate::blobs;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::AttachmentId;
 use crate::store;
 use crate::tickets::{Error, Result};
@@ -93,6 +94,7 @@ struct Picture {
 ///
 /// # Errors
 /// See [`store::Error`]; also where the blob store is away: then the file is tried again.
+#[compiled_here]
 pub async fn make_one(app: &App) -> store::Result<bool> {
     let at = now();
     let Some(file) = sql::waiting(&app.db, pdf::is_installed(), at).await? else { return Ok(false) };
@@ -137,6 +139,7 @@ async fn draw(sniffed_type: &str, bytes: Bytes) -> std::result::Result<Picture, 
 ///
 /// # Errors
 /// `NotFound` if they do not, or there is none.
+#[compiled_here]
 pub async fn thumbnail(app: &App, actor: &Actor, id: AttachmentId) -> Result<Thumbnail> {
     attachments::find(app, actor, id).await?;
     sql::thumbnail(&mut app.db.read(actor.rows()), id).await?.ok_or(Error::NotFound)
@@ -155,6 +158,7 @@ pub struct Beginning {
 ///
 /// # Errors
 /// `NotFound` if they do not, or it is no text.
+#[compiled_here]
 pub async fn text(app: &App, actor: &Actor, id: AttachmentId) -> Result<Beginning> {
     match attachments::get(app, actor, id).await? {
         (file, bytes) if look(&file) == Some(Look::Text) => Ok(text::beginning(&bytes)),
@@ -166,6 +170,7 @@ pub async fn text(app: &App, actor: &Actor, id: AttachmentId) -> Result<Beginnin
 ///
 /// # Errors
 /// `NotFound` if they do not, it is no PDF that can be drawn, or has no such page.
+#[compiled_here]
 pub async fn page(app: &App, actor: &Actor, id: AttachmentId, page: u32) -> Result<Vec<u8>> {
     let bytes = pdf_of(app, actor, id).await?;
     if !(1..=MOST_PAGES).contains(&page) {
@@ -181,6 +186,7 @@ pub async fn page(app: &App, actor: &Actor, id: AttachmentId, page: u32) -> Resu
 ///
 /// # Errors
 /// `NotFound` if they do not, or it is no PDF.
+#[compiled_here]
 pub async fn pages(app: &App, actor: &Actor, id: AttachmentId) -> Result<u32> {
     let bytes = pdf_of(app, actor, id).await?;
     let count = pdf::count(bytes).await.unwrap_or_else(|e| {

@@ -12,6 +12,7 @@ use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId, TicketId};
 use crate::keys::{Keys, base32, from_base32};
@@ -81,6 +82,7 @@ impl RatingLink {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn ask_due(app: &App) -> Result<usize> {
     let mut queued = Vec::new();
     for (tenant, settings) in sql::tenants(&mut app.db.read(Scope::All)).await? {
@@ -155,6 +157,7 @@ async fn ask(app: &App, tenant: TenantId, id: TicketId) -> Result<Option<OutboxI
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn asked(app: &App, link: RatingLink) -> Result<Option<Rating>> {
     let found = of_ticket(&mut app.db.read(Scope::Tenant(link.tenant)), link.tenant, link.ticket).await?;
     Ok(found.filter(|r| r.outbox_id.is_some()))
@@ -165,6 +168,7 @@ pub async fn asked(app: &App, link: RatingLink) -> Result<Option<Rating>> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn rate(app: &App, link: RatingLink, score: i64, comment: Option<&str>) -> Result<bool> {
     let mut tx = app.db.write(Scope::Tenant(link.tenant)).await?;
     let mut work = Work::new(&app.keys);
@@ -190,6 +194,7 @@ pub async fn rate(app: &App, link: RatingLink, score: i64, comment: Option<&str>
 ///
 /// # Errors
 /// `NotFound` out of scope; `Denied` for who is not its requester; `Invalid` for an open ticket, or what is not 1 to 5.
+#[compiled_here]
 pub async fn rate_own(
     app: &App,
     actor: &Actor,

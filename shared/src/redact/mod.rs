@@ -12,6 +12,7 @@ mod tests;
 
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::erase;
 use crate::events::EventKind;
 use crate::ids::{AttachmentId, MailId, MessageId};
@@ -56,6 +57,7 @@ pub struct Redacted {
 /// `NotFound` out of scope; `Denied` without `support.tickets.redact`; `Stale`; `Erased`; `Invalid` for a message or file that is
 /// not there, words that it does not say, that are too short, or cannot be cut out whole; `InFlight` while a mail that says them
 /// is handed over, or one with the file still waits.
+#[compiled_here]
 pub async fn redact(app: &App, actor: &Actor, which: &TicketRef, what: Redaction) -> Result<Redacted> {
     let expected = what.expected_version;
     let mut change = Change::begin(app, actor, which, Capability::TicketsRedact, expected).await?;

@@ -10,6 +10,7 @@ pub use types::{NewView, SavedView, ViewChange};
 use crate::access::refused::Checks;
 use crate::access::{Actor, Capability, Noun, Refused};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::SavedViewId;
 use crate::search::query::Query;
 use crate::store::{self, Db};
@@ -23,6 +24,7 @@ const MOST: i64 = 100;
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn list(db: &Db, actor: &Actor) -> store::Result<Vec<SavedView>> {
     match actor.user.filter(|_| actor.can(Capability::ViewsSave)) {
         Some(user) => sql::list(&mut db.read(actor.rows()), user, actor.within).await,
@@ -34,6 +36,7 @@ pub async fn list(db: &Db, actor: &Actor) -> store::Result<Vec<SavedView>> {
 ///
 /// # Errors
 /// `NotFound` outside the scope, somebody else's own ones included; `Denied` without `support.views.save`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: SavedViewId) -> Result<SavedView, Refused> {
     let found = sql::find(&mut db.read(actor.rows()), id).await?;
     let own = |v: &SavedView| Some(v.owner_id) == actor.user;
@@ -47,6 +50,7 @@ pub async fn get(db: &Db, actor: &Actor, id: SavedViewId) -> Result<SavedView, R
 ///
 /// # Errors
 /// `Denied` without `support.views.save`, or without `support.views.share` for one that is shared; wrong values.
+#[compiled_here]
 pub async fn create(db: &Db, actor: &Actor, new: NewView) -> Result<SavedView, Refused> {
     actor.require(Capability::ViewsSave)?;
     if new.shared {
@@ -82,6 +86,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewView) -> Result<SavedView, R
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong values.
+#[compiled_here]
 pub async fn update(db: &Db, actor: &Actor, id: SavedViewId, change: ViewChange) -> Result<SavedView, Refused> {
     let mut view = get(db, actor, id).await?;
     if view.shared || change.shared == Some(true) {
@@ -104,6 +109,7 @@ pub async fn update(db: &Db, actor: &Actor, id: SavedViewId, change: ViewChange)
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`.
+#[compiled_here]
 pub async fn remove(db: &Db, actor: &Actor, id: SavedViewId) -> Result<(), Refused> {
     let view = get(db, actor, id).await?;
     if view.shared {

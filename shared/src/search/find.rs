@@ -7,6 +7,7 @@ use super::sql::{self, HitRow, Somebody};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{MessageId, TicketId};
 use crate::messages::Message;
 use crate::store::{Exec, Q, Read};
@@ -43,6 +44,7 @@ pub struct Found {
 ///
 /// # Errors
 /// `Denied` if the actor may not read tickets; else see [`crate::store::Error`].
+#[compiled_here]
 pub async fn search(
     app: &App,
     actor: &Actor,
@@ -77,6 +79,7 @@ pub async fn search(
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn hits_of(
     app: &App,
     actor: &Actor,
@@ -107,6 +110,7 @@ pub async fn hits_of(
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn people(app: &App, actor: &Actor, text: &str) -> tickets::Result<Vec<Somebody>> {
     let text = text.trim();
     if text.chars().count() < 2 || !actor.can(Capability::TicketsNote) {

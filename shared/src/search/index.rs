@@ -4,6 +4,7 @@ use super::document::Document;
 use super::query::Place;
 use super::sql::{self, Waiting};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::MessageId;
 use crate::messages::MessageKind;
 use crate::store::{Db, Result, Scope, Tx};
@@ -20,6 +21,7 @@ const FIRST_SEQ: i64 = 2;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn index_some(db: &Db) -> Result<usize> {
     // Asked outside a transaction: most of the time nothing waits, and a transaction holds SQLite's writer.
     if !sql::something_waits(&mut db.read(Scope::All)).await? {
@@ -84,6 +86,7 @@ pub(super) fn text_of<'a>(seq: i64, body: &'a str, visible: &'a str) -> &'a str 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn rebuild(db: &Db) -> Result<u64> {
     let mut after = MessageId(0);
     let mut marked = 0;

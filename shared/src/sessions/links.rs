@@ -10,6 +10,7 @@ use crate::address;
 use crate::app::App;
 use crate::audit::{self, AuditKind};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::OutboxId;
 use crate::keys;
 use crate::mail_out::enqueue::{AccountMail, Recipient, account_mail};
@@ -128,6 +129,7 @@ async fn enqueue(app: &App, tx: &mut Tx, user: &User, (kind, next): Purpose<'_>)
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn find(db: &Db, token: &str) -> store::Result<Option<FoundLink>> {
     let mut read = db.read(Scope::All);
     let Some(row) = sql::find_link(&mut read, &super::hash(token)).await? else { return Ok(None) };
@@ -172,6 +174,7 @@ pub async fn login(app: &App, token: &str, code: Option<&str>, browser: Browser<
 ///
 /// # Errors
 /// `Wrong` if it works no more.
+#[compiled_here]
 pub async fn spend(db: &Db, token: &str) -> Result<(), LoginError> {
     let mut tx = db.write(Scope::All).await?;
     if !sql::use_link(&mut tx, &super::hash(token), now()).await? {

@@ -20,6 +20,7 @@ use crate::address;
 use crate::app::App;
 use crate::audit::{self, AuditKind};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::UserId;
 use crate::keys;
 use crate::store::{self, Db, Scope, Tx};
@@ -173,6 +174,7 @@ pub(crate) async fn open(tx: &mut Tx, user: &User, browser: Browser<'_>) -> stor
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn logout(db: &Db, caller: &Caller) -> store::Result<()> {
     let Via::Session { token_hash } = &caller.via else { return Ok(()) };
     let mut tx = db.write(Scope::All).await?;
@@ -210,6 +212,7 @@ impl From<store::Error> for ChangeError {
 /// # Errors
 /// `Invalid` if the present one is wrong (where there is one) or the new one cannot be taken; `Throttled` after too
 /// many wrong ones.
+#[compiled_here]
 pub async fn change_password(db: &Db, caller: &Caller, present: &str, new: String) -> Result<(), ChangeError> {
     if caller.user.has_password {
         prove_password(db, caller, present, "current_password").await?;
@@ -259,6 +262,7 @@ pub async fn authenticate(
 ///
 /// # Errors
 /// See [`AuthError`].
+#[compiled_here]
 pub async fn authenticate_deliverer(
     db: &Db,
     token: &str,

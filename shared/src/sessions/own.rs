@@ -5,6 +5,7 @@ use super::types::{Caller, OwnSession, Via};
 use crate::access::{Noun, Refused};
 use crate::audit::{self, AuditKind};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::SessionId;
 use crate::store::{self, Db, Scope};
 use crate::users;
@@ -14,6 +15,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn list(db: &Db, caller: &Caller) -> store::Result<Vec<OwnSession>> {
     let rows = sql::sessions_of(&mut db.read(Scope::All), caller.user.id, now()).await?;
     let shown = |row: sql::OwnRow| OwnSession {
@@ -31,6 +33,7 @@ pub async fn list(db: &Db, caller: &Caller) -> store::Result<Vec<OwnSession>> {
 ///
 /// # Errors
 /// `NotFound` if they have none such.
+#[compiled_here]
 pub async fn revoke(db: &Db, caller: &Caller, id: SessionId) -> Result<(), Refused> {
     let mut tx = db.write(Scope::All).await?;
     if !sql::delete_own_session(&mut tx, caller.user.id, id).await? {
@@ -46,6 +49,7 @@ pub async fn revoke(db: &Db, caller: &Caller, id: SessionId) -> Result<(), Refus
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn revoke_others(db: &Db, caller: &Caller) -> store::Result<u64> {
     let keep = match &caller.via {
         Via::Session { token_hash } => Some(token_hash.as_str()),

@@ -6,6 +6,7 @@ use crate::access::refused::Checks;
 use crate::access::{Actor, Capabilities, Noun, Refused};
 use crate::audit::{self, AuditKind};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{TokenId, UserId};
 use crate::keys;
 use crate::store::{self, Db, Scope};
@@ -27,6 +28,7 @@ pub struct NewToken {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn list(db: &Db, user: UserId, after: Option<TokenId>, page: (u32, u32)) -> store::Result<Vec<ApiToken>> {
     sql::tokens(&mut db.read(Scope::All), user, after, page).await
 }
@@ -35,6 +37,7 @@ pub async fn list(db: &Db, user: UserId, after: Option<TokenId>, page: (u32, u32
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn count(db: &Db, user: UserId) -> store::Result<i64> {
     sql::count_tokens(&mut db.read(Scope::All), user).await
 }
@@ -44,6 +47,7 @@ pub async fn count(db: &Db, user: UserId) -> store::Result<i64> {
 ///
 /// # Errors
 /// Wrong values.
+#[compiled_here]
 pub async fn create(db: &Db, caller: &Caller, mut new: NewToken) -> Result<(ApiToken, String), Refused> {
     let own = caller.actor.capabilities();
     new.limit = match (&caller.via, new.limit) {
@@ -59,6 +63,7 @@ pub async fn create(db: &Db, caller: &Caller, mut new: NewToken) -> Result<(ApiT
 ///
 /// # Errors
 /// Wrong values.
+#[compiled_here]
 pub async fn operator_create(db: &Db, user: &User, name: &str) -> Result<(ApiToken, String), Refused> {
     let new = NewToken { name: name.to_owned(), expires_at: None, limit: None };
     made(db, &Actor::system(), user, new).await
@@ -92,6 +97,7 @@ async fn made(db: &Db, actor: &Actor, user: &User, new: NewToken) -> Result<(Api
 ///
 /// # Errors
 /// `NotFound` if they have none such.
+#[compiled_here]
 pub async fn revoke(db: &Db, caller: &Caller, id: TokenId) -> Result<(), Refused> {
     let mut tx = db.write(Scope::All).await?;
     if !sql::revoke_token(&mut tx, caller.user.id, id, now()).await? {

@@ -10,6 +10,7 @@ use crate::access::refused::Checks;
 use crate::access::{Actor, Capability, Noun, Refused, Wrong};
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::i18n::Locale;
 use crate::ids::TenantId;
 use crate::mailboxes;
@@ -77,6 +78,7 @@ pub async fn load(ex: &mut impl Exec, id: TenantId) -> store::Result<Tenant> {
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.settings.manage`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: TenantId) -> Result<Tenant, Refused> {
     let found = match actor.sees_tenant(id) {
         true => sql::find_by_id(&mut db.read(Scope::All), id).await?,
@@ -91,6 +93,7 @@ pub async fn get(db: &Db, actor: &Actor, id: TenantId) -> Result<Tenant, Refused
 ///
 /// # Errors
 /// `Denied` without `support.settings.manage`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -106,6 +109,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Denied` without `support.settings.manage`.
+#[compiled_here]
 pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
     actor.require(Capability::SettingsManage)?;
     Ok(if actor.within.is_some() { 1 } else { sql::count(&mut db.read(Scope::All)).await? })
@@ -116,6 +120,7 @@ pub async fn count(db: &Db, actor: &Actor) -> Result<i64, Refused> {
 ///
 /// # Errors
 /// `Denied` without `support.tenants.manage` or for a tenant's own user; wrong or taken values.
+#[compiled_here]
 pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Refused> {
     by_the_platform(actor)?;
     let settings = Settings::default().merged(&new.settings).map_err(|w| Refused::Invalid(vec![w]))?;
@@ -161,6 +166,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewTenant) -> Result<Tenant, Re
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong or taken values.
+#[compiled_here]
 pub async fn update(db: &Db, actor: &Actor, id: TenantId, change: TenantChange) -> Result<Tenant, Refused> {
     let before = get(db, actor, id).await?;
     if change.slug.is_some() || change.pid_prefix.is_some() || change.audience.is_some() {
@@ -259,6 +265,7 @@ fn taken(e: store::Error) -> Refused {
 ///
 /// # Errors
 /// `NotFound` if it is outside the actor's scope or there is none.
+#[compiled_here]
 pub async fn target(db: &Db, actor: &Actor, named: Option<TenantId>) -> Result<Tenant, Refused> {
     let mut read = db.read(Scope::All);
     let found = match named.or(actor.within) {

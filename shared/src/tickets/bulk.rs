@@ -11,6 +11,7 @@ use super::{Error, TicketRef, change::check_tag};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{TicketId, UserId};
 use chrono::DateTime;
 use data_encoding::HEXLOWER;
@@ -110,6 +111,7 @@ impl Before {
 ///
 /// # Errors
 /// As the verb of the same name for one ticket.
+#[compiled_here]
 pub async fn act(app: &App, actor: &Actor, which: &TicketRef, act: &Act, expected: Option<i64>) -> Result<Done> {
     let mut change = Change::begin(app, actor, which, act.capability(actor), expected).await?;
     let (was, mut before) = (change.ticket().version, Before::of(change.ticket()));
@@ -142,6 +144,7 @@ pub async fn act(app: &App, actor: &Actor, which: &TicketRef, act: &Act, expecte
 ///
 /// # Errors
 /// `Stale` if something that matters happened since; else as [`act`].
+#[compiled_here]
 pub async fn undo(app: &App, actor: &Actor, undo: &Undo) -> Result<Done> {
     if undo.before == Before::Apart {
         let id = super::unmerge(app, actor, &undo.ticket.into(), Some(undo.version)).await?;
@@ -192,6 +195,7 @@ pub async fn undo(app: &App, actor: &Actor, undo: &Undo) -> Result<Done> {
 ///
 /// # Errors
 /// As [`super::merge`], for each on its own.
+#[compiled_here]
 pub async fn merge(app: &App, actor: &Actor, which: &TicketRef, into: &TicketRef) -> Result<Done> {
     let id = super::find(app, actor, which).await?;
     super::merge(app, actor, which, into, None).await?;

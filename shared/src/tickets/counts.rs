@@ -17,6 +17,7 @@ use super::types::{Folder, Status, Ticket};
 use super::{Filter, Result, View, list};
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{TenantId, UserId};
 use crate::store::{self, Db, Scope, Tx};
 use std::collections::BTreeMap;
@@ -104,6 +105,7 @@ impl Moves {
 ///
 /// # Errors
 /// `Denied` if the actor may not read tickets; else see [`crate::store::Error`].
+#[compiled_here]
 pub async fn of_views(app: &App, actor: &Actor) -> Result<Vec<(View, Count)>> {
     actor.require(Capability::TicketsRead)?;
     let scope = actor.tickets();
@@ -141,6 +143,7 @@ async fn capped(app: &App, actor: &Actor, filter: &Filter) -> Result<Count> {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn fold(db: &Db) -> store::Result<usize> {
     // Asked outside a transaction: most of the time nothing waits, and a transaction holds SQLite's writer.
     if !sql::something_waits(&mut db.read(Scope::All)).await? {
@@ -161,6 +164,7 @@ pub async fn fold(db: &Db) -> store::Result<usize> {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn rebuild(db: &Db) -> store::Result<i64> {
     let mut tx = db.write(Scope::All).await?;
     let counted = sql::recount(&mut tx).await?;

@@ -8,6 +8,7 @@ use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::attachments::{self, Attach};
+use crate::compiled_here;
 use crate::ids::{CategoryId, MessageId, OutboxId, TenantId, TicketId};
 use crate::mail_out::caps;
 use crate::mail_out::enqueue::{self, Automatic, Recipient, Trigger};
@@ -48,6 +49,7 @@ pub const MOST_SUBJECT: usize = 500;
 ///
 /// # Errors
 /// `Denied`, or `Invalid` for a field that cannot be taken.
+#[compiled_here]
 pub async fn create(app: &App, actor: &Actor, new: Create) -> Result<TicketId> {
     actor.require(Capability::TicketsCreate)?;
     let for_another =

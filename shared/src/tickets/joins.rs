@@ -10,6 +10,7 @@ use super::{Change, TicketRef, by, merging};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::{JoinId, MailId, MailboxId, MessageId, TenantId, TicketId, UserId};
 use crate::text_enum;
@@ -88,6 +89,7 @@ pub struct JoinView {
 ///
 /// # Errors
 /// `Denied` without the right to change tickets.
+#[compiled_here]
 pub async fn joins(
     app: &App,
     actor: &Actor,
@@ -104,6 +106,7 @@ pub async fn joins(
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn joins_of(app: &App, actor: &Actor, ticket: TicketId) -> Result<Vec<JoinView>> {
     if !actor.can(Capability::TicketsUpdate) {
         return Ok(Vec::new());
@@ -116,6 +119,7 @@ pub async fn joins_of(app: &App, actor: &Actor, ticket: TicketId) -> Result<Vec<
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn also_addressed(app: &App, actor: &Actor, ticket: &Ticket) -> Result<Vec<String>> {
     let mut read = app.db.read(actor.tickets().rows());
     let mut ids = BTreeSet::new();
@@ -131,6 +135,7 @@ pub async fn also_addressed(app: &App, actor: &Actor, ticket: &Ticket) -> Result
 ///
 /// # Errors
 /// `NotFound`, `Denied`.
+#[compiled_here]
 pub async fn join_view(app: &App, actor: &Actor, id: JoinId) -> Result<JoinView> {
     let scope = actor.tickets();
     let view = sql::find(&mut app.db.read(scope.rows()), scope, id).await?.ok_or(Error::NotFound)?;
@@ -142,6 +147,7 @@ pub async fn join_view(app: &App, actor: &Actor, id: JoinId) -> Result<JoinView>
 ///
 /// # Errors
 /// `NotFound`, `Denied`.
+#[compiled_here]
 pub async fn may_decide(app: &App, actor: &Actor, id: JoinId) -> Result<()> {
     join_view(app, actor, id).await.map(drop)
 }
@@ -152,6 +158,7 @@ pub async fn may_decide(app: &App, actor: &Actor, id: JoinId) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound` if either ticket is out of scope, `Denied`; `Invalid` if it was decided otherwise.
+#[compiled_here]
 pub async fn join(app: &App, actor: &Actor, id: JoinId, accept: bool) -> Result<TicketId> {
     let (view, change) = begin(app, actor, id, JoinState::Joined).await?;
     let Some(mut change) = change else { return Ok(view.ticket_id) };
@@ -184,6 +191,7 @@ pub async fn join(app: &App, actor: &Actor, id: JoinId, accept: bool) -> Result<
 ///
 /// # Errors
 /// As [`join`].
+#[compiled_here]
 pub async fn keep_apart(app: &App, actor: &Actor, id: JoinId) -> Result<TicketId> {
     let (view, change) = begin(app, actor, id, JoinState::Apart).await?;
     let Some(mut change) = change else { return Ok(view.ticket_id) };

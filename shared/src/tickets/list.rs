@@ -6,6 +6,7 @@ use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{CategoryId, IncidentId, TenantId, TicketId, UserId};
 use crate::incidents::{IncidentState, Severity};
 use crate::messages;
@@ -201,6 +202,7 @@ const STATUS_RANK: &str = "CASE t.status WHEN 'new' THEN 0 WHEN 'triaged' THEN 1
 ///
 /// # Errors
 /// `Denied` if the actor may not read tickets; else see [`crate::store::Error`].
+#[compiled_here]
 pub async fn list(
     app: &App,
     actor: &Actor,
@@ -228,6 +230,7 @@ pub enum Way {
 ///
 /// # Errors
 /// As [`list`].
+#[compiled_here]
 pub async fn beside(
     app: &App,
     actor: &Actor,
@@ -279,6 +282,7 @@ async fn rows(
 ///
 /// # Errors
 /// As [`list`].
+#[compiled_here]
 pub async fn count(app: &App, actor: &Actor, filter: &Filter, most: i64) -> Result<i64> {
     actor.require(Capability::TicketsRead)?;
     let scope = actor.tickets();
@@ -296,6 +300,7 @@ pub async fn count(app: &App, actor: &Actor, filter: &Filter, most: i64) -> Resu
 ///
 /// # Errors
 /// `NotFound` if the actor does not see it, `Denied` if they may not read tickets.
+#[compiled_here]
 pub async fn view(app: &App, actor: &Actor, which: &super::TicketRef) -> Result<TicketView> {
     let scope = actor.tickets();
     let q = which.condition(scope.filter(sql(VIEW)));

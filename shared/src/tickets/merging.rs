@@ -13,6 +13,7 @@ use super::{Change, TicketRef, by};
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::{MessageId, TicketId, UserId};
 use crate::messages::{MessageKind, Side};
@@ -77,6 +78,7 @@ impl Stood {
 /// # Errors
 /// `Invalid` for a ticket that is not there for the actor, for one of another tenant and for the same one; `Merged` if it
 /// was merged before; else see [`Error`].
+#[compiled_here]
 pub async fn merge(
     app: &App,
     actor: &Actor,
@@ -105,6 +107,7 @@ pub async fn merge(
 ///
 /// # Errors
 /// `CannotUndo` for a ticket that is not merged, or whose survivor was merged or erased since.
+#[compiled_here]
 pub async fn unmerge(app: &App, actor: &Actor, which: &TicketRef, expected: Option<i64>) -> Result<TicketId> {
     let scope = actor.tickets();
     let mut tx = app.db.write(scope.rows()).await?;
@@ -126,6 +129,7 @@ pub async fn unmerge(app: &App, actor: &Actor, which: &TicketRef, expected: Opti
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn merged_here(app: &App, actor: &Actor, ticket: TicketId) -> Result<Vec<Merged>> {
     if !actor.can(Capability::TicketsMerge) {
         return Ok(Vec::new());
@@ -137,6 +141,7 @@ pub async fn merged_here(app: &App, actor: &Actor, ticket: TicketId) -> Result<V
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn merges_offered(app: &App, actor: &Actor, ticket: &Ticket) -> Result<Vec<Offered>> {
     if !actor.can(Capability::TicketsMerge) || ticket.merged_into.is_some() {
         return Ok(Vec::new());

@@ -49,6 +49,7 @@ pub use work::{NewAttachment, NewMessage, NewMessageId, NewParticipant, NewTicke
 use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::clock::{Time, period};
+use crate::compiled_here;
 use crate::events::Event;
 use crate::ids::{TenantId, TicketId};
 use crate::store::{self, Exec, Q, Tx};
@@ -167,6 +168,7 @@ pub async fn is_erased(ex: &mut impl Exec, id: TicketId) -> store::Result<bool> 
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` without the right to read.
+#[compiled_here]
 pub async fn find(app: &App, actor: &Actor, which: &TicketRef) -> Result<TicketId> {
     let scope = actor.tickets();
     let id = sql::find_id(&mut app.db.read(scope.rows()), which, scope).await?.ok_or(Error::NotFound)?;
@@ -179,6 +181,7 @@ pub async fn find(app: &App, actor: &Actor, which: &TicketRef) -> Result<TicketI
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` without the right to read.
+#[compiled_here]
 pub async fn events(app: &App, actor: &Actor, which: &TicketRef, after: i64, limit: i64) -> Result<Vec<EventView>> {
     let scope = actor.tickets();
     let mut read = app.db.read(scope.rows());

@@ -10,6 +10,7 @@ use super::work::{NewTicket, Work};
 use super::{Change, TicketRef, by, create};
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{MessageId, TicketId};
 use crate::mail_in::forward;
@@ -26,6 +27,7 @@ const MOST_MOVED: usize = 500;
 ///
 /// # Errors
 /// `Invalid` for messages that are not on the ticket, for none, and for all of them; else see [`Error`].
+#[compiled_here]
 pub async fn split(
     app: &App,
     actor: &Actor,

@@ -6,6 +6,7 @@ use super::{Change, TicketRef, by, sql};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::{TicketId, UserId};
 use serde_json::json;
@@ -15,6 +16,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `Invalid` for an address that cannot be one, or is ours; else see [`Error`].
+#[compiled_here]
 pub async fn set_requester(
     app: &App,
     actor: &Actor,
@@ -52,6 +54,7 @@ pub enum Whom {
 /// # Errors
 /// `Invalid` for who is not on the ticket, for an address that cannot be one or is ours, and for removing the requester;
 /// else see [`Error`].
+#[compiled_here]
 pub async fn set_participant(
     app: &App,
     actor: &Actor,

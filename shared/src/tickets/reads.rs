@@ -4,6 +4,7 @@
 use super::{Result, sql};
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{TenantId, TicketId, UserId};
 use crate::store::Q;
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use std::collections::HashSet;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn look(app: &App, actor: &Actor, tenant: TenantId, ticket: TicketId, seq: i64) -> Result<Option<i64>> {
     let Some(user) = reader(actor) else { return Ok(None) };
     let before = sql::read_up_to(&mut app.db.read(actor.tickets().rows()), user, ticket).await?;
@@ -28,6 +30,7 @@ pub async fn look(app: &App, actor: &Actor, tenant: TenantId, ticket: TicketId, 
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn unread(app: &App, actor: &Actor, tickets: &[TicketId]) -> Result<HashSet<TicketId>> {
     let Some(user) = reader(actor) else { return Ok(HashSet::new()) };
     Ok(sql::unread(&mut app.db.read(actor.tickets().rows()), user, tickets).await?.into_iter().collect())

@@ -3,6 +3,7 @@
 use super::{Result, TicketView, sql};
 use crate::access::Actor;
 use crate::app::App;
+use crate::compiled_here;
 use crate::drafts;
 use crate::ids::TicketId;
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,7 @@ pub struct Signs {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn signs(app: &App, actor: &Actor, rows: &[TicketView]) -> Result<Signs> {
     let ids: Vec<TicketId> = rows.iter().map(|r| r.ticket.id).collect();
     if ids.is_empty() {

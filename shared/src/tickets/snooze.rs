@@ -12,6 +12,7 @@ use super::{Change, Work, by};
 use crate::access::Actor;
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::TicketId;
 use crate::store::{self, Scope};
@@ -103,6 +104,7 @@ fn unclear(field: &'static str, why: Unclear) -> Error {
 ///
 /// # Errors
 /// `Invalid` if a zone is named that does not exist and there is no choice; see [`crate::store::Error`].
+#[compiled_here]
 pub async fn zone(app: &App, actor: &Actor, named: Option<&str>) -> Result<Zone> {
     if let Some(user) = actor.user
         && let Some(own) = users::time_zone(&app.db, user).await?
@@ -162,6 +164,7 @@ impl Work<'_> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn wake_due(app: &App) -> store::Result<usize> {
     let mut woken = 0;
     loop {

@@ -10,6 +10,7 @@ use super::joins::NewJoin;
 use super::sql;
 use super::types::{Channel, Folder, ParticipantKind, ParticipantState, Priority, Status, Ticket, snippet};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::events::{By, Event, EventKind};
 use crate::ids::{AttachmentId, CategoryId, MailId, MailboxId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::keys::Keys;
@@ -208,6 +209,7 @@ impl<'a> Work<'a> {
     ///
     /// # Errors
     /// See [`crate::store::Error`].
+    #[compiled_here]
     pub async fn lock(&mut self, tx: &mut Tx, ids: &[TicketId]) -> Result<()> {
         for ticket in sql::lock(tx, ids).await? {
             let counted = Place::of(&ticket);
@@ -495,6 +497,7 @@ impl<'a> Work<'a> {
     ///
     /// # Errors
     /// See [`crate::store::Error`]; the caller rolls back.
+    #[compiled_here]
     pub async fn flush(&mut self, tx: &mut Tx) -> Result<()> {
         let held = std::mem::take(&mut self.tickets);
         let mut moves = Moves::default();

@@ -16,6 +16,7 @@ use crate::address;
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::{TenantId, UserId};
 use crate::sessions::{self, links};
 use crate::store::{self, Db, Exec, Scope, Tx};
@@ -26,6 +27,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn find(db: &Db, actor: &Actor, id: UserId) -> store::Result<Option<User>> {
     let found = sql::find(&mut db.read(actor.rows()), id).await?;
     Ok(found.filter(|u| sees(actor, u)))
@@ -59,6 +61,7 @@ pub async fn find_by_address(ex: &mut impl Exec, tenant: Option<TenantId>, email
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn agents(db: &Db, tenant: Option<TenantId>) -> store::Result<Vec<User>> {
     sql::agents(&mut db.read(tenant.map_or(Scope::All, Scope::Tenant)), tenant).await
 }
@@ -75,6 +78,7 @@ pub(crate) async fn agents_in(ex: &mut impl store::Exec, tenant: Option<TenantId
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.users.manage`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: UserId) -> Result<User, Refused> {
     let found = find(db, actor, id).await?.ok_or(Refused::NotFound(Noun::User))?;
     actor.require(Capability::UsersManage)?;
@@ -95,6 +99,7 @@ pub(crate) async fn manageable(db: &Db, actor: &Actor, id: UserId) -> Result<Use
 ///
 /// # Errors
 /// As [`get`]; `Invalid` if they have a password, or may not log in.
+#[compiled_here]
 pub async fn invite_again(app: &App, actor: &Actor, id: UserId) -> Result<User, Refused> {
     let user = manageable(&app.db, actor, id).await?;
     if user.has_password || !user.active {
@@ -112,6 +117,7 @@ pub async fn invite_again(app: &App, actor: &Actor, id: UserId) -> Result<User, 
 ///
 /// # Errors
 /// `NotFound` for another tenant's; `Denied` without `support.users.manage`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -127,6 +133,7 @@ pub async fn list(
 ///
 /// # Errors
 /// As [`list`].
+#[compiled_here]
 pub async fn count(db: &Db, actor: &Actor, filter: &Filter) -> Result<i64, Refused> {
     may_list(actor, filter)?;
     Ok(sql::count(&mut db.read(actor.rows()), actor.within, filter).await?)
@@ -145,6 +152,7 @@ fn may_list(actor: &Actor, filter: &Filter) -> Result<(), Refused> {
 /// # Errors
 /// `Denied` without `support.users.manage` or for rights that the actor lacks; `NotFound` for another tenant; wrong
 /// values; `Taken` if the address has a user already who is a member.
+#[compiled_here]
 pub async fn create(app: &App, actor: &Actor, new: NewUser) -> Result<User, Refused> {
     let db = &app.db;
     actor.require(Capability::UsersManage)?;
@@ -205,6 +213,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewUser) -> Result<User, Refu
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied`, also for a user with more rights than the actor; wrong values.
+#[compiled_here]
 pub async fn update(db: &Db, actor: &Actor, id: UserId, change: UserChange) -> Result<User, Refused> {
     let before = get(db, actor, id).await?;
     grantable(actor, before.role, before.extra)?;
@@ -324,6 +333,7 @@ pub async fn set_preference(tx: &mut Tx, id: UserId, name: &str, value: serde_js
 ///
 /// # Errors
 /// `NotFound` if there is none; wrong values.
+#[compiled_here]
 pub async fn operator_password(
     db: &Db,
     tenant: Option<TenantId>,

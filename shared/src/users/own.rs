@@ -5,6 +5,7 @@ use crate::access::refused::{Checks, Wrong};
 use crate::access::{Actor, Refused};
 use crate::audit::{self, AuditKind};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::i18n::Locale;
 use crate::ids::UserId;
 use crate::mail_out::unsubscribe::Sort;
@@ -33,6 +34,7 @@ pub struct OwnChange {
 ///
 /// # Errors
 /// Wrong values.
+#[compiled_here]
 pub async fn change_own(db: &Db, actor: &Actor, id: UserId, change: OwnChange) -> Result<User, Refused> {
     if let Some(Some(name)) = &change.time_zone
         && Zone::named(name).is_none()
@@ -73,6 +75,7 @@ pub async fn change_own(db: &Db, actor: &Actor, id: UserId, change: OwnChange) -
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn preferences(db: &Db, user: &User) -> store::Result<BTreeMap<Sort, bool>> {
     let text = sql::read_preferences(&mut db.read(Scope::All), user.id).await?;
     let all: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -84,6 +87,7 @@ pub async fn preferences(db: &Db, user: &User) -> store::Result<BTreeMap<Sort, b
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn time_zone(db: &Db, id: UserId) -> store::Result<Option<String>> {
     let text = sql::read_preferences(&mut db.read(Scope::All), id).await?;
     let all: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

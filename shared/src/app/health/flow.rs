@@ -4,6 +4,7 @@ use super::sql;
 use crate::access::Actor;
 use crate::app::App;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::TenantId;
 use crate::mail_in::{Door, MailState};
 use crate::mail_out::complaints::{self, Complaints};
@@ -29,6 +30,7 @@ pub struct Flow {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn flow(app: &App) -> Result<Flow> {
     of(app, None).await
 }
@@ -37,6 +39,7 @@ pub async fn flow(app: &App) -> Result<Flow> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn flow_of(app: &App, actor: &Actor) -> Result<Flow> {
     of(app, actor.within).await
 }

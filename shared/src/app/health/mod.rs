@@ -4,6 +4,7 @@ pub mod flow;
 mod sql;
 
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::store::{self, Db, Scope, dialect};
 use std::time::Instant;
 
@@ -46,6 +47,7 @@ impl Health {
 ///
 /// # Errors
 /// If the database cannot be asked.
+#[compiled_here]
 pub async fn check(db: &Db) -> Result<Health, store::Error> {
     let mut read = db.read(Scope::All);
     let began = Instant::now();

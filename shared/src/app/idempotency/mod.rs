@@ -7,6 +7,7 @@
 mod sql;
 
 use crate::clock::now;
+use crate::compiled_here;
 use crate::store::{Db, Result, Scope};
 use chrono::Duration;
 
@@ -37,6 +38,7 @@ pub enum Begun {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn begin(db: &Db, owner: &str, key: &str, request_hash: &str) -> Result<Begun> {
     let mut tx = db.write(Scope::All).await?;
     let at = now();
@@ -63,6 +65,7 @@ pub async fn begin(db: &Db, owner: &str, key: &str, request_hash: &str) -> Resul
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn finish(db: &Db, owner: &str, key: &str, status: u16, body: &str) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
     sql::answer(&mut tx, owner, key, status, body).await?;
@@ -73,6 +76,7 @@ pub async fn finish(db: &Db, owner: &str, key: &str, status: u16, body: &str) ->
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn forget(db: &Db, owner: &str, key: &str) -> Result<()> {
     let mut tx = db.write(Scope::All).await?;
     sql::delete(&mut tx, owner, key).await?;
@@ -83,6 +87,7 @@ pub async fn forget(db: &Db, owner: &str, key: &str) -> Result<()> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn sweep(db: &Db) -> Result<u64> {
     let mut tx = db.write(Scope::All).await?;
     let removed = sql::delete_before(&mut tx, now() - Duration::days(KEEP_DAYS)).await?;

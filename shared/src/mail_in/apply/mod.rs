@@ -29,6 +29,7 @@ use super::types::{Class, Spam};
 use super::{Error, Trace, sql};
 use crate::app::App;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{AttachmentId, MailId, MessageId, OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::caps::Caps;
@@ -50,6 +51,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 ///
 /// # Errors
 /// If the transaction as a whole failed: then nothing of it is true.
+#[compiled_here]
 pub async fn commit(app: &App, mut known: Known, mails: Vec<Planned>) -> Result<Vec<Result<Applied, Error>>, Error> {
     let mut tx = app.db.write(Scope::All).await?;
     let (results, rung) = match write(app, &mut tx, &mut known, &mails).await {

@@ -4,6 +4,7 @@
 use super::find_out;
 use crate::app::App;
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::MailId;
 use crate::mail_in::{Error, Trace, keep, parse, sql};
 use chrono::Duration;
@@ -26,6 +27,7 @@ pub(in crate::mail_in) fn due_after(checks: i64, at: Time) -> Option<Time> {
 ///
 /// # Errors
 /// If the store or the blob store refuses.
+#[compiled_here]
 pub async fn recheck(app: &App) -> Result<usize, Error> {
     // While nobody answers, no mail's turn is used up.
     if !app.dns.answers() {

@@ -22,6 +22,7 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::MailId;
 use crate::store::Scope;
 use crate::text_enum;
@@ -73,6 +74,7 @@ pub struct Replayed {
 ///
 /// # Errors
 /// `NotFound` if there is none with this id; else if a store refuses.
+#[compiled_here]
 pub async fn replay(app: &App, ingest: &Ingest, id: MailId, mode: Mode) -> Result<Replayed, Error> {
     let stored = super::get(app, Scope::All, id).await?.ok_or(Error::NotFound)?;
     let mut kept = keep::load(app, id).await?;
@@ -115,6 +117,7 @@ pub async fn replay(app: &App, ingest: &Ingest, id: MailId, mode: Mode) -> Resul
 ///
 /// # Errors
 /// As [`replay`].
+#[compiled_here]
 pub async fn replay_by(
     app: &App,
     ingest: &Ingest,
@@ -142,6 +145,7 @@ pub async fn replay_by(
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn arrivals(app: &App, after: MailId, since: Option<Time>, n: i64) -> Result<Vec<MailId>, Error> {
     Ok(sql::arrivals(&app.db, after, since, n).await?)
 }

@@ -2,6 +2,7 @@
 
 use super::{Mode, replay, sql};
 use crate::app::App;
+use crate::compiled_here;
 use crate::mail_in::{Error, Ingest, MailState, PIPELINE};
 
 /// How many are read again in one round: new mail comes first.
@@ -12,6 +13,7 @@ const ROUND: i64 = 20;
 ///
 /// # Errors
 /// If the store cannot be asked.
+#[compiled_here]
 pub async fn after_upgrade(app: &App, ingest: &Ingest) -> Result<usize, Error> {
     let waiting = sql::unread(&app.db, PIPELINE, ROUND).await?;
     let found = waiting.len();

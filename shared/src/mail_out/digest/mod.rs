@@ -4,6 +4,7 @@ mod sql;
 
 use crate::app::App;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::i18n;
 use crate::ids::{OutboxId, TenantId, TicketId, UserId};
 use crate::mail_out::caps;
@@ -27,6 +28,7 @@ const MOST_LINES: usize = 100;
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn keep(tx: &mut Tx, tenant: TenantId, user: UserId, ticket: TicketId, template: Template) -> Result<()> {
     sql::insert(tx, tenant, user, ticket, template, now()).await
 }
@@ -35,6 +37,7 @@ pub async fn keep(tx: &mut Tx, tenant: TenantId, user: UserId, ticket: TicketId,
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn send_due(app: &App) -> Result<usize> {
     let before = now() - COLLECTED_FOR;
     let due = sql::due(&mut app.db.read(Scope::All), before, ROUND).await?;

@@ -17,6 +17,7 @@ use crate::address;
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{DkimKeyId, TenantId};
 use crate::store::{Db, Scope};
 use key::PrivateKey;
@@ -85,6 +86,7 @@ pub struct NewKey {
 ///
 /// # Errors
 /// `Denied` without `support.mailboxes.manage`.
+#[compiled_here]
 pub async fn list(db: &Db, actor: &Actor, after: Option<DkimKeyId>, limit: u32) -> Result<Vec<DkimKey>, Refused> {
     actor.require(Capability::MailboxesManage)?;
     Ok(sql::list(&mut db.read(Scope::All), actor.within, after, limit).await?)
@@ -95,6 +97,7 @@ pub async fn list(db: &Db, actor: &Actor, after: Option<DkimKeyId>, limit: u32) 
 ///
 /// # Errors
 /// `Denied`; wrong values; `Taken` if the domain has a key of this name.
+#[compiled_here]
 pub async fn add(app: &App, actor: &Actor, new: NewKey) -> Result<DkimKey, Refused> {
     actor.require(Capability::MailboxesManage)?;
     let tenant_id = new.tenant.or(actor.within);
@@ -140,6 +143,7 @@ pub async fn add(app: &App, actor: &Actor, new: NewKey) -> Result<DkimKey, Refus
 ///
 /// # Errors
 /// `NotFound` outside the scope, or of all tenants for a tenant's actor; `Denied`.
+#[compiled_here]
 pub async fn retire(app: &App, actor: &Actor, id: DkimKeyId) -> Result<DkimKey, Refused> {
     let found = sql::find(&mut app.db.read(Scope::All), id).await?;
     let own = |k: &DkimKey| match k.tenant_id {

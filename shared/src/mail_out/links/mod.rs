@@ -8,6 +8,7 @@ use crate::access::{Actor, Capability};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{AttachmentId, FileLinkId, TenantId, TicketId};
 use crate::keys::{Keys, base32, from_base32};
@@ -76,6 +77,7 @@ pub enum Dead {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn ensure(
     db: &Db,
     keys: &Keys,
@@ -108,6 +110,7 @@ pub async fn ensure(
 ///
 /// # Errors
 /// See [`Dead`].
+#[compiled_here]
 pub async fn follow(db: &Db, keys: &Keys, token: &str) -> std::result::Result<FileLink, Dead> {
     let bytes = from_base32(token).ok_or(Dead::Unknown)?;
     let (id, mac) = bytes.split_at_checked(8).ok_or(Dead::Unknown)?;
@@ -129,6 +132,7 @@ pub async fn follow(db: &Db, keys: &Keys, token: &str) -> std::result::Result<Fi
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` to who is no agent.
+#[compiled_here]
 pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef) -> tickets::Result<Vec<FileLink>> {
     let id = tickets::find(app, actor, which).await?;
     actor.require(Capability::TicketsNote)?;
@@ -139,6 +143,7 @@ pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef) -> tickets::
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` to who is no agent.
+#[compiled_here]
 pub async fn revoke(app: &App, actor: &Actor, which: &TicketRef, id: FileLinkId) -> tickets::Result<FileLink> {
     let ticket = tickets::find(app, actor, which).await?;
     let found = sql::find(&mut app.db.read(Scope::All), id).await?;

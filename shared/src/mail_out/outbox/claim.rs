@@ -2,6 +2,7 @@
 
 use super::Draft;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{MessageId, OutboxId, TenantId, TicketId};
 use crate::keys::Keys;
@@ -115,6 +116,7 @@ pub async fn claim(db: &Db, token: &str, n: i64, lease: std::time::Duration, whi
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn renew(db: &Db, tokens: &[String], lease: std::time::Duration) -> Result<u64> {
     let mut tx = db.write(Scope::All).await?;
     let until = dialect::now(&mut tx).await? + lease;
@@ -150,6 +152,7 @@ const EXPIRED: &str = "SELECT id, tenant_id, ticket_id, kind, phase, attempts, m
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn free_expired(db: &Db, keys: &Keys) -> Result<Vec<OutboxId>> {
     let mut read = db.read(Scope::All);
     let now = dialect::now(&mut read).await?;

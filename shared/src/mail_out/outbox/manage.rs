@@ -5,6 +5,7 @@ use super::read::{self, Listed, OutboxFilter};
 use crate::access::{Actor, Capability};
 use crate::address;
 use crate::app::App;
+use crate::compiled_here;
 use crate::drafts;
 use crate::events::EventKind;
 use crate::ids::OutboxId;
@@ -17,6 +18,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `Denied` if the actor may not see mail.
+#[compiled_here]
 pub async fn list(app: &App, actor: &Actor, filter: &OutboxFilter, limit: i64) -> Result<Vec<Listed>> {
     actor.require(Capability::MailRead)?;
     Ok(read::list(&app.db, actor.rows(), filter, limit).await?)
@@ -26,6 +28,7 @@ pub async fn list(app: &App, actor: &Actor, filter: &OutboxFilter, limit: i64) -
 ///
 /// # Errors
 /// `NotFound` out of scope.
+#[compiled_here]
 pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef, limit: i64) -> Result<Vec<Listed>> {
     let id = tickets::find(app, actor, which).await?;
     let filter = OutboxFilter { ticket: Some(id), ..OutboxFilter::default() };
@@ -47,6 +50,7 @@ pub async fn of_ticket(app: &App, actor: &Actor, which: &TicketRef, limit: i64) 
 ///
 /// # Errors
 /// `NotFound` out of scope, `Denied` if the actor may not see mail.
+#[compiled_here]
 pub async fn find(app: &App, actor: &Actor, id: OutboxId) -> Result<Listed> {
     let found = read::get(&app.db, actor.rows(), id).await?.ok_or(Error::NotFound)?;
     actor.require(Capability::MailRead)?;
@@ -62,6 +66,7 @@ const RETRYABLE: [OutboxState; 5] =
 ///
 /// # Errors
 /// `TooLate` if it is on its way or was sent; `Invalid` for an address that cannot be one.
+#[compiled_here]
 pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> Result<()> {
     let mail = find(app, actor, id).await?.mail;
     actor.require(Capability::MailReplay)?;
@@ -102,6 +107,7 @@ pub async fn retry(app: &App, actor: &Actor, id: OutboxId, to: Option<&str>) -> 
 ///
 /// # Errors
 /// `TooLate` if it is on its way or was sent.
+#[compiled_here]
 pub async fn cancel(app: &App, actor: &Actor, id: OutboxId) -> Result<()> {
     let mail = find(app, actor, id).await?.mail;
     actor.require(Capability::MailReplay)?;

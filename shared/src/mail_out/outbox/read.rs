@@ -4,6 +4,7 @@ use super::{OutboxMail, sql};
 use crate::app::App;
 use crate::blobs;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::{OutboxId, TicketId};
 use crate::mail_out::kinds::OutboxState;
 use crate::store::{self, Db, Scope};
@@ -68,6 +69,7 @@ pub enum OctetsError {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn list(db: &Db, scope: Scope, filter: &OutboxFilter, limit: i64) -> store::Result<Vec<Listed>> {
     sql::list(db, scope, filter, limit).await
 }
@@ -76,6 +78,7 @@ pub async fn list(db: &Db, scope: Scope, filter: &OutboxFilter, limit: i64) -> s
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn get(db: &Db, scope: Scope, id: OutboxId) -> store::Result<Option<Listed>> {
     sql::get(db, scope, id).await
 }
@@ -84,6 +87,7 @@ pub async fn get(db: &Db, scope: Scope, id: OutboxId) -> store::Result<Option<Li
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn attempts(db: &Db, scope: Scope, ids: &[OutboxId]) -> store::Result<Vec<Attempt>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -95,6 +99,7 @@ pub async fn attempts(db: &Db, scope: Scope, ids: &[OutboxId]) -> store::Result<
 ///
 /// # Errors
 /// See [`OctetsError`].
+#[compiled_here]
 pub async fn octets(app: &App, scope: Scope, id: OutboxId) -> Result<Option<Bytes>, OctetsError> {
     let Some(row) = sql::octets(&app.db, scope, id).await? else { return Ok(None) };
     Ok(match (row.mime, row.mime_blob) {

@@ -2,6 +2,7 @@
 
 use super::undelivered::{give_back, tell_author};
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{OutboxId, TenantId, TicketId};
 use crate::keys::Keys;
@@ -72,6 +73,7 @@ pub enum Step {
 ///
 /// # Errors
 /// See [`crate::store::Error`]; nothing was written then.
+#[compiled_here]
 pub async fn record(db: &Db, keys: &Keys, records: &[Record]) -> Result<Vec<bool>> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;

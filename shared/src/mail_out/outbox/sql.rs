@@ -4,6 +4,7 @@ use super::NewOutbox;
 use super::read::{Attempt, Listed, OutboxFilter};
 use crate::address;
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::ids::{OutboxId, TenantId};
 use crate::mail_out::handle;
 use crate::store::{Db, Exec, Q, Result, Scope, Tx, insert_many, sql};
@@ -29,6 +30,7 @@ pub async fn past_attempts(ex: &mut impl Exec, id: OutboxId) -> Result<Vec<PastA
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn insert(tx: &mut Tx, mut new: Vec<NewOutbox>, at: Time) -> Result<()> {
     let handles = new.iter_mut().flat_map(|o| std::mem::take(&mut o.handles).into_iter().map(|h| (o.tenant_id, h)));
     handle::insert(tx, handles.collect()).await?;

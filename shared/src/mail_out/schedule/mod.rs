@@ -3,6 +3,7 @@
 
 mod sql;
 
+use crate::compiled_here;
 use crate::events::{By, EventKind};
 use crate::ids::{MessageId, OutboxId, TicketId, UserId};
 use crate::store::{Result, Tx};
@@ -32,6 +33,7 @@ pub struct Scheduled {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn find(tx: &mut Tx, tickets: &[TicketId]) -> Result<Vec<Scheduled>> {
     if tickets.is_empty() {
         return Ok(Vec::new());
@@ -52,6 +54,7 @@ pub async fn find(tx: &mut Tx, tickets: &[TicketId]) -> Result<Vec<Scheduled>> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn hold(tx: &mut Tx, work: &mut Work<'_>, reply: &Scheduled, by: By) -> Result<()> {
     sql::hold(tx, &reply.mails, work.now()).await?;
     let data = json!({"message_id": reply.message, "outbox_ids": reply.mails, "why": "customer_wrote"});

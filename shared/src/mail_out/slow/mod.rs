@@ -4,6 +4,7 @@
 mod sql;
 
 use crate::clock::Time;
+use crate::compiled_here;
 use crate::store::{Db, Result, Scope, dialect};
 use chrono::Duration;
 
@@ -43,6 +44,7 @@ pub fn asks_for_less(code: Option<u16>, enhanced: Option<&str>, text: &str) -> b
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn slow_down(db: &Db, relay: &str, domain: &str, reason: &str) -> Result<i64> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;
@@ -69,6 +71,7 @@ pub async fn slow_down(db: &Db, relay: &str, domain: &str, reason: &str) -> Resu
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn current(db: &Db, relay: &str) -> Result<Vec<Slow>> {
     let mut read = db.read(Scope::All);
     let all = sql::all(&mut read, relay).await?;
@@ -100,6 +103,7 @@ pub async fn current(db: &Db, relay: &str) -> Result<Vec<Slow>> {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn take_turn(db: &Db, relay: &str, slow: &Slow) -> Result<bool> {
     let mut tx = db.write(Scope::All).await?;
     let now = dialect::now(&mut tx).await?;

@@ -12,6 +12,7 @@ use crate::access::{Actor, Capability, Noun, Refused};
 use crate::address;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::{OutboxId, TenantId};
 use crate::mail_in::bounce;
 use crate::mail_in::types::BounceKind;
@@ -93,6 +94,7 @@ pub struct Failure {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn failed(tx: &mut Tx, failure: &Failure, at: Time) -> Result<Option<Reason>> {
     sql::insert_failure(tx, failure, at).await?;
     let (reason, days) = match failure.kind {
@@ -176,6 +178,7 @@ pub type Place = (TenantId, String);
 ///
 /// # Errors
 /// `Denied` without `support.mail.read`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -192,6 +195,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Denied` without `support.mail.replay`; a wrong address.
+#[compiled_here]
 pub async fn add(
     db: &Db,
     actor: &Actor,
@@ -225,6 +229,7 @@ pub async fn add(
 ///
 /// # Errors
 /// `NotFound` if it is not suppressed there; `Denied` without `support.mail.replay`.
+#[compiled_here]
 pub async fn remove(db: &Db, actor: &Actor, email: &str) -> std::result::Result<(), Refused> {
     let key = address::key(email);
     let found = sql::of_address(&mut db.read(actor.rows()), actor.within, &key).await?;
@@ -266,6 +271,7 @@ impl Rate {
 ///
 /// # Errors
 /// See [`crate::store::Error`].
+#[compiled_here]
 pub async fn rate(db: &Db) -> Result<Rate> {
     let since = now() - Duration::hours(1);
     let mut read = db.read(Scope::All);

@@ -12,6 +12,7 @@ use crate::access::{Actor, Capability, Denied, Origin, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind};
 use crate::clock::{Time, now};
+use crate::compiled_here;
 use crate::ids::UserId;
 use crate::keys::{self, Keys};
 use crate::store::{self, Db, Exec, Scope, Tx};
@@ -58,6 +59,7 @@ pub struct Proof {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn standing(db: &Db, user: &User) -> store::Result<Standing> {
     let mut read = db.read(Scope::All);
     let since = sql::find(&mut read, user.id).await?.and_then(|row| row.confirmed_at);
@@ -84,6 +86,7 @@ pub(super) async fn is_required(ex: &mut impl Exec, user: &User) -> store::Resul
 ///
 /// # Errors
 /// `Denied` for who is no agent; `Taken` if it is on already.
+#[compiled_here]
 pub async fn begin_setup(app: &App, caller: &Caller) -> Result<Setup, Refused> {
     if !caller.user.role.is_agent() {
         return Err(Denied { capability: Capability::TicketsNote }.into());
@@ -117,6 +120,7 @@ pub async fn begin_setup(app: &App, caller: &Caller) -> Result<Setup, Refused> {
 ///
 /// # Errors
 /// `Invalid` if the code is wrong or nothing was begun; `Throttled` after too many wrong ones.
+#[compiled_here]
 pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<Vec<String>, ChangeError> {
     let user = &caller.user;
     let account = account(user.id);
@@ -139,6 +143,7 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<Vec<Strin
 ///
 /// # Errors
 /// `Invalid` if the proof is wrong, or where the tenant asks for it; `Throttled` after too many wrong ones.
+#[compiled_here]
 pub async fn disable(app: &App, caller: &Caller, proof: Proof) -> Result<(), ChangeError> {
     if is_required(&mut app.db.read(Scope::All), &caller.user).await? {
         return Err(Refused::invalid("two_factor", "is asked for here").into());
@@ -157,6 +162,7 @@ pub async fn disable(app: &App, caller: &Caller, proof: Proof) -> Result<(), Cha
 ///
 /// # Errors
 /// `Invalid` if the proof is wrong or it is off; `Throttled` after too many wrong ones.
+#[compiled_here]
 pub async fn renew_codes(app: &App, caller: &Caller, proof: Proof) -> Result<Vec<String>, ChangeError> {
     if !caller.user.two_factor {
         return Err(Refused::invalid("two_factor", "is off").into());
@@ -174,6 +180,7 @@ pub async fn renew_codes(app: &App, caller: &Caller, proof: Proof) -> Result<Vec
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.users.manage`, or for a user with more rights.
+#[compiled_here]
 pub async fn reset(db: &Db, actor: &Actor, id: UserId) -> Result<User, Refused> {
     let user = users::manageable(db, actor, id).await?;
     let mut tx = db.write(Scope::All).await?;
@@ -191,6 +198,7 @@ pub async fn reset(db: &Db, actor: &Actor, id: UserId) -> Result<User, Refused> 
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn begin(db: &Db, user: UserId) -> store::Result<String> {
     let token = keys::new_token();
     let at = now();
@@ -204,6 +212,7 @@ pub async fn begin(db: &Db, user: UserId) -> store::Result<String> {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn waits(db: &Db, token: &str) -> store::Result<bool> {
     Ok(sql::find_step(&mut db.read(Scope::All), &super::hash(token), now()).await?.is_some())
 }

@@ -3,6 +3,7 @@
 use super::{Count, capped};
 use crate::access::Actor;
 use crate::app::App;
+use crate::compiled_here;
 use crate::ids::{TenantId, UserId};
 use crate::tickets::{Filter, Result};
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`crate::tickets::count`].
+    #[compiled_here]
     pub async fn of(&self, app: &App, actor: &Actor, what: &str, filter: &Filter) -> Result<Count> {
         let key = (actor.user, actor.within, what.to_owned());
         if let Some((at, count)) = self.lock().get(&key)
