@@ -192,9 +192,12 @@ if (document.getElementById("others")) {
   const url = `/api/support/tickets/${ticket}/presence`;
   let typed = 0;
   let told = 0;
+  // A page that was fetched ahead was shown to nobody until now.
+  let seen = performance.getEntriesByType("navigation")[0]?.deliveryType ? Number(main.dataset.newest) : undefined;
   const tell = (gone) => {
     told = Date.now();
-    const body = JSON.stringify({ typing: Date.now() - typed < 5_000, gone });
+    const body = JSON.stringify({ typing: Date.now() - typed < 5_000, gone, seen });
+    seen = undefined;
     if (gone) navigator.sendBeacon(url, new Blob([body], { type: "application/json" }));
     else fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => {});
   };

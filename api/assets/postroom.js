@@ -1,4 +1,5 @@
 // Comforts only: every page works without script.
+import "./ahead.js";
 import "./composer.js";
 import "./files.js";
 import "./drafts.js";

@@ -210,10 +210,12 @@ fn failed(e: &shared::store::Error) {
 pub struct Here {
     typing: bool,
     gone: bool,
+    /// The newest message in sight, of a page that was fetched ahead.
+    seen: Option<i64>,
 }
 
 /// `POST /api/support/tickets/{id}/presence`: somebody is at the ticket, writes, or leaves; answers who else is there.
-/// Nothing is stored.
+/// Nothing is stored, but that messages up to `seen` were.
 ///
 /// # Errors
 /// 401, 403, 404, 422.
@@ -226,6 +228,10 @@ pub async fn presence(State(api): State<Api>, caller: Caller, Path(which): Path<
     if let Some(user) = actor.user {
         let name = actor.name.clone().unwrap_or_else(|| actor.email.clone());
         live.beat(Beat { ticket, user, name, typing: here.typing, gone: here.gone });
+    }
+    if let Some(seen) = here.seen {
+        let ticket = tickets::view(&api.app, actor, &ticket.into()).await?.ticket;
+        tickets::look(&api.app, actor, ticket.tenant_id, ticket.id, seen.min(ticket.version)).await?;
     }
     let others: Vec<Value> = live.viewers(ticket).into_iter().filter(|v| Some(v.id) != actor.user).map(shape).collect();
     Ok(axum::Json(json!({"viewers": others})))

@@ -17,6 +17,15 @@ pub struct Links {
     css: String,
     js: String,
     icon: String,
+    #[serde(skip)]
+    rules: String,
+}
+
+impl Links {
+    /// Returns the address of the rules by which browsers fetch pages ahead.
+    pub fn rules(&self) -> &str {
+        &self.rules
+    }
 }
 
 /// A new version of any file is a new address for all: modules name each other by relative addresses.
@@ -35,12 +44,12 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 static LINKS: LazyLock<Links> = LazyLock::new(|| {
     let link = |name: &str| format!("/assets/{}/{name}", *VERSION);
-    Links { css: link("postroom.css"), js: link("postroom.js"), icon: link("icon.svg") }
+    Links { css: link("postroom.css"), js: link("postroom.js"), icon: link("icon.svg"), rules: link("ahead.json") }
 });
 
 /// Returns the addresses of what pages load.
-pub fn links() -> Links {
-    LINKS.clone()
+pub fn links() -> &'static Links {
+    &LINKS
 }
 
 /// Serves `/assets/{hash}/{name}`. The hash is for the browser's cache alone: any finds the present file.
@@ -49,6 +58,7 @@ pub async fn get(Path((hash, name)): Path<(String, String)>) -> Response {
     let kind = match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/speculationrules+json",
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     };

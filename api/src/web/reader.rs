@@ -29,6 +29,8 @@ pub struct Visit {
     pub origin: Origin,
     /// The browser's name for itself.
     pub user_agent: Option<String>,
+    /// The browser fetches the page ahead, and may never show it.
+    pub ahead: bool,
     caller: Option<Caller>,
     theme: Option<String>,
     csrf: String,
@@ -60,6 +62,7 @@ impl FromRequestParts<Api> for Visit {
             locale,
             now: Now::new(clock::now(), zone(api, caller.as_ref()).await),
             user_agent: headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned),
+            ahead: headers.get("sec-purpose").is_some_and(|v| v.as_bytes().starts_with(b"prefetch")),
             theme: cookie(headers, THEME_COOKIE).map(str::to_owned),
             csrf: form_data::token(api, caller.as_ref()),
             here: parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned(),

@@ -188,7 +188,7 @@ impl Shell {
             saved: Vec::new(),
             tools: Vec::new(),
             keys: super::keys::shown(false),
-            assets: super::assets::links(),
+            assets: super::assets::links().clone(),
             mark: Mark { at: now(), ticket: TicketId(0), seq: 0 }.to_string(),
             slim: false,
         }
@@ -323,6 +323,10 @@ fn with_headers(mut response: Response) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
+    // Tickets that somebody is about to open are fetched ahead: see ahead.js.
+    if let Ok(rules) = HeaderValue::from_str(&format!("\"{}\"", super::assets::links().rules())) {
+        headers.insert("speculation-rules", rules);
+    }
     response
 }
 

@@ -37,6 +37,8 @@ pub struct TicketPage {
     pub near: Option<Near>,
     /// Subject.
     pub subject: String,
+    /// The newest message on the page.
+    pub newest: i64,
     /// The version that the page was drawn from: forms send it back.
     pub version: i64,
     /// The status.
@@ -592,6 +594,7 @@ mod tests {
             list: "/dashboard/support".into(),
             near: Some(Near::sample()),
             subject: "Release 48".into(),
+            newest: 5,
             version: 7,
             status: "in_progress".into(),
             priority: "urgent".into(),

@@ -33,8 +33,10 @@ use shared::tickets::{self, EventView, ParticipantKind, ParticipantState, Priori
 use shared::users::{self, User};
 use std::collections::HashMap;
 
-/// How many messages a page shows; earlier ones on demand.
+/// How many messages a page shows at most; earlier ones on demand.
 const MESSAGES: i64 = 50;
+/// How many of the newest it shows where fewer are new to the reader.
+const NEWEST: usize = 20;
 /// How much of the conversation follows a message that was looked for, in seqs.
 const AROUND: i64 = 25;
 /// How many events and deliveries are read along; more belong to earlier messages.
@@ -102,6 +104,16 @@ pub async fn show(
     answer(&api, &visit, &reference(&which), &params, Leftover::default(), StatusCode::OK).await
 }
 
+/// Leaves the newest messages of a page, from the last that the reader knows.
+fn begin_at_news(page: &mut messages::Page, had_read: Option<i64>) {
+    let new = page.messages.iter().filter(|m| had_read.is_some_and(|read| m.seq > read)).count();
+    let over = page.messages.len().saturating_sub(NEWEST.max(new + 1));
+    page.messages.drain(..over);
+    if over > 0 {
+        page.earlier = page.messages.first().map(|m| m.seq);
+    }
+}
+
 /// Answers with the ticket's page.
 ///
 /// # Errors
@@ -124,10 +136,14 @@ pub async fn answer(
     {
         page = messages::page(app, actor, &which, Some(at + AROUND), MESSAGES).await?;
     }
-    let had_read = match page.messages.last() {
-        Some(newest) => tickets::look(app, actor, view.ticket.tenant_id, view.ticket.id, newest.seq).await?,
-        None => None,
+    let newest = page.messages.last().map_or(0, |m| m.seq);
+    let had_read = match visit.ahead || newest == 0 {
+        true => tickets::read_before(app, actor, view.ticket.id).await?,
+        false => tickets::look(app, actor, view.ticket.tenant_id, view.ticket.id, newest).await?,
     };
+    if params.before.is_none() && params.at.is_none() {
+        begin_at_news(&mut page, had_read);
+    }
     let ids: Vec<MessageId> = page.messages.iter().map(|m| m.id).collect();
     let mut read = app.db.read(actor.tickets().rows());
     let files = shared::attachments::of_messages(&mut read, &ids).await?;
@@ -205,6 +221,7 @@ pub async fn answer(
         list: list.map_or_else(|| "/dashboard/support".to_owned(), |l| format!("{}#t-{}", l.href(None), ticket.pid)),
         near,
         subject: clocks::subject(locale, &ticket.subject),
+        newest,
         version: ticket.version,
         status: ticket.status.as_str().to_owned(),
         priority: ticket.priority.as_str().to_owned(),

@@ -158,3 +158,33 @@ async fn a_stream_ends_with_the_rights_that_it_was_opened_with() {
     })
     .await;
 }
+
+/// A page that a browser fetches ahead was seen by nobody, until the page itself says that it is shown.
+#[tokio::test]
+async fn what_is_fetched_ahead_is_not_read() {
+    on_both(|s| async move {
+        let boss = s.person("boss@example.com", Role::Owner, None).await;
+        let pid = mail(&s, "ann@example.com", DESK, "Printer on fire").await;
+        let unread = async || {
+            let list = s.get("/api/support/tickets?q=is:unread").bearer(&boss.token).send().await.expect(200);
+            list["data"].as_array().expect("a list").len()
+        };
+        let page = format!("/dashboard/support/{pid}");
+        let ahead = s.get(&page).header("sec-purpose", "prefetch").bearer(&boss.token).send().await;
+        assert_eq!((ahead.status, unread().await), (200, 1));
+        assert!(ahead.header("speculation-rules").is_some_and(|rules| rules.ends_with("/ahead.json\"")));
+        let here = async |body: Value| {
+            let url = format!("/api/support/tickets/{pid}/presence");
+            s.post(&url).bearer(&boss.token).json(body).send().await.expect(200)
+        };
+        here(json!({})).await;
+        assert_eq!(unread().await, 1);
+        here(json!({"seen": 999})).await;
+        assert_eq!(unread().await, 0);
+        // Whatever a page claims to have seen: what comes later is new.
+        mail(&s, "ann@example.com", DESK, &format!("Re: [{pid}] Printer on fire")).await;
+        assert_eq!(unread().await, 1);
+        s
+    })
+    .await;
+}

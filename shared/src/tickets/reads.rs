@@ -26,6 +26,16 @@ pub async fn look(app: &App, actor: &Actor, tenant: TenantId, ticket: TicketId, 
     Ok(before)
 }
 
+/// Returns up to where the actor has read a ticket, and notes nothing: a browser that fetches a page ahead shows it to nobody.
+///
+/// # Errors
+/// See [`crate::store::Error`].
+#[compiled_here]
+pub async fn read_before(app: &App, actor: &Actor, ticket: TicketId) -> Result<Option<i64>> {
+    let Some(user) = reader(actor) else { return Ok(None) };
+    Ok(sql::read_up_to(&mut app.db.read(actor.tickets().rows()), user, ticket).await?)
+}
+
 /// Returns those of the tickets that have a message by somebody else which the actor has not seen.
 ///
 /// # Errors

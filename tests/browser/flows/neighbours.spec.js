@@ -154,3 +154,29 @@ test("@script e solves and goes on, z takes it back, also an answer's", async ({
   await expect(page.getByLabel(t("reply-label"))).toHaveValue("Solved by this.");
   await expect(page.locator(".facts .status")).not.toHaveText(t("status-solved"));
 });
+
+test("@script a ticket that the cursor or the pointer rests at is fetched ahead, and is read once it is shown", async ({ agent: page, server }, info) => {
+  const { pids, list, word } = await matter(server, info, 2);
+  await openList(page, list, 2);
+  const ahead = [];
+  page.context().on("request", (request) => {
+    if (request.headers()["sec-purpose"]?.startsWith("prefetch")) ahead.push(new URL(request.url()).pathname);
+  });
+  const fetched = (pid) => expect.poll(() => ahead).toContain(`/dashboard/support/${pid}`);
+  await page.keyboard.press("j");
+  await fetched(pids[0]);
+  await page.locator(`#t-${pids[1]}`).hover();
+  await fetched(pids[1]);
+  // Nobody has seen either.
+  await page.reload();
+  await expect(page.locator("#list .row--unread")).toHaveCount(2);
+  await page.locator(`#t-${pids[1]} .row-link`).hover();
+  await page.waitForTimeout(500);
+  await page.locator(`#t-${pids[1]} .row-link`).click();
+  await titled(page, word, 0);
+  expect(await page.evaluate(() => performance.getEntriesByType("navigation")[0].deliveryType)).toBe("navigational-prefetch");
+  await expect(async () => {
+    await page.goto(`/dashboard/support?${list}`);
+    await expect(page.locator("#list .row--unread")).toHaveCount(1, { timeout: 500 });
+  }).toPass({ timeout: 10_000 });
+});

@@ -111,7 +111,13 @@ test("what can be done with a message stands in one menu, by mouse", async ({ ag
   const message = page.getByRole("article").filter({ hasText: "something else" });
   const menu = message.locator(".menu");
   await menu.locator("summary").click();
-  await expect(menu.getByRole("link", { name: t("original") })).toHaveAttribute("href", /^\/api\/mails\/\d+\/raw$/);
+  await menu.getByRole("link", { name: t("original") }).click();
+  await expect(page.getByRole("heading", { level: 1, name: t("original-short") })).toBeVisible();
+  await expect(page.getByRole("definition").filter({ hasText: "Re: Acts of a message" })).toBeVisible();
+  await expect(page.locator("pre")).toContainText("And something else.");
+  await expect(page.getByRole("link", { name: t("download") })).toHaveAttribute("href", /^\/api\/mails\/\d+\/raw$/);
+  await page.goBack();
+  await menu.locator("summary").click();
   if (javaScriptEnabled) {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await menu.getByRole("link", { name: t("copy-link") }).click();
@@ -198,4 +204,31 @@ test("the customer card leads to what else they asked", async ({ agent: page, se
   await expect(others.locator(".status")).toHaveText(t("status-new"));
   await others.getByRole("link", { name: "The first of the card" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "The first of the card" })).toBeVisible();
+});
+
+test("a note about the customer stands beside all their tickets", async ({ agent: page, server, t }, info) => {
+  const who = `Cleo <cleo.${info.project.name.replace(/\W/g, "")}${info.workerIndex}.${Date.now()}@note.example>`;
+  const first = await deliver(server, { from: who, to: mailbox, subject: "Notes, first", text: "Hello?" });
+  const second = await deliver(server, { from: who, to: mailbox, subject: "Notes, second", text: "Hello?" });
+  await page.goto(`/dashboard/support/${first.pid}`);
+  await page.getByText(t("customer-note-add")).click();
+  await page.getByLabel(t("customer-note"), { exact: true }).fill("Calls on Mondays.\nPrefers mail.");
+  await page.locator("form", { has: page.getByLabel(t("customer-note"), { exact: true }) }).getByRole("button", { name: t("keep") }).click();
+  await expect(page.getByRole("status").filter({ hasText: t("did-customer-note") })).toBeVisible();
+  await page.goto(`/dashboard/support/${second.pid}`);
+  await expect(page.getByText("Calls on Mondays.").first()).toBeVisible();
+  await page.getByText(t("customer-note-change")).click();
+  await expect(page.getByLabel(t("customer-note"), { exact: true })).toHaveValue("Calls on Mondays.\nPrefers mail.");
+});
+
+test("a signature folds apart from what it quotes", async ({ agent: page, server, t }) => {
+  const mail = await openTicket(page, server, "Signature apart");
+  const headers = { "In-Reply-To": mail.messageId, References: mail.messageId };
+  const text = "It is 42.\n\nOn 2 Nov 2026 Desk <desk@b.example> wrote:\n> Which number?\n\n-- \nRuth Ellison\nStudio";
+  await deliver(server, { from, to: mailbox, subject: "Re: Signature apart", text, headers });
+  await page.reload();
+  const message = page.getByRole("article").filter({ hasText: "It is 42." });
+  await expect(message.locator(".fold > summary")).toHaveText([/2/, t("signature-text")]);
+  await message.getByText(t("signature-text")).click();
+  await expect(message.getByText("Ruth Ellison\nStudio")).toBeVisible();
 });
