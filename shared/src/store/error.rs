@@ -64,6 +64,10 @@ impl From<sqlx::Error> for Error {
         use sqlx::error::ErrorKind;
         match &e {
             sqlx::Error::RowNotFound => Error::NotFound,
+            sqlx::Error::Migrate(_) => match e {
+                sqlx::Error::Migrate(e) => Error::Migrate(*e),
+                e => Error::Driver(e),
+            },
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Error::Unavailable(e)
             }

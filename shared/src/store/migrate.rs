@@ -3,6 +3,7 @@
 use super::pool::{Pools, once_free};
 use super::{Db, Error, Read, Result, sql};
 use sqlx::migrate::Migrator;
+use sqlx::{Connection, SqliteConnection};
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
@@ -12,9 +13,13 @@ static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 pub(super) async fn run(db: &Db) -> Result<()> {
     match &db.pools {
         Pools::Sqlite { writer, .. } => {
-            let mut tx = once_free(async || Ok(writer.begin_with("BEGIN IMMEDIATE").await?)).await?;
-            SQLITE.run(&mut *tx).await.map_err(Error::Migrate)?;
-            Ok(tx.commit().await?)
+            // The driver's own transaction: the migrator begins one within it for each migration.
+            let migrated = async |c: &mut SqliteConnection| {
+                let mut tx = c.begin_with("BEGIN IMMEDIATE").await?;
+                SQLITE.run(&mut *tx).await.map_err(|e| sqlx::Error::Migrate(Box::new(e)))?;
+                tx.commit().await
+            };
+            once_free(async || writer.lend().await?.run(migrated).await).await
         }
         Pools::Postgres(pool) => POSTGRES.run(pool).await.map_err(Error::Migrate),
     }

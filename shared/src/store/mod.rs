@@ -12,6 +12,7 @@ mod migrate;
 mod notify;
 mod pool;
 mod query;
+mod sqlite;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod value;

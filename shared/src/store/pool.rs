@@ -1,10 +1,11 @@
 //! Connections and transactions.
 
+use super::sqlite::{Lenders, Lent, Writing};
 use super::{Error, Result, migrate};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, Postgres, Transaction};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -35,8 +36,8 @@ pub struct Db {
 pub(super) enum Pools {
     /// One writer, so that writers queue here and never meet SQLITE_BUSY; several readers.
     Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
+        writer: Lenders,
+        readers: Lenders,
     },
     Postgres(PgPool),
 }
@@ -57,7 +58,7 @@ pub struct Reader {
 }
 
 pub(super) enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(Lent),
     Postgres(PoolConnection<Postgres>),
 }
 
@@ -71,7 +72,7 @@ pub struct Tx {
 }
 
 pub(super) enum Inner {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Writing),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -131,7 +132,7 @@ impl Db {
     /// If no connection can be had in 5 s.
     pub async fn reader(&self, scope: Scope) -> Result<Reader> {
         let connection = match &self.pools {
-            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.lend().await?),
             Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };
         Ok(Reader { connection, _scope: scope })
@@ -143,7 +144,7 @@ impl Db {
     /// If no connection can be had in 5 s.
     pub async fn write(&self, scope: Scope) -> Result<Tx> {
         let inner = match &self.pools {
-            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(Writing::begin(writer.lend().await?).await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
         Ok(Tx { inner, _scope: scope, committed: self.committed.clone(), tells: false })
@@ -190,21 +191,10 @@ async fn connect_sqlite(url: &str) -> Result<Pools> {
         .statement_cache_capacity(500)
         .optimize_on_close(true, None)
         .disable_statement_logging();
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false);
-    let writer = once_free(async || Ok(writer.clone().connect_with(options.clone()).await?)).await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(4)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .acquire_timeout(Duration::from_secs(5))
-        .test_before_acquire(false)
-        .connect_lazy_with(options.read_only(true));
+    let writer = Lenders::new(options.clone(), 1, Duration::from_secs(10));
+    // Opened now: it makes the file, and turns it to WAL.
+    once_free(async || writer.lend().await).await?;
+    let readers = Lenders::new(options.read_only(true), 4, Duration::from_secs(5));
     Ok(Pools::Sqlite { writer, readers })
 }
 

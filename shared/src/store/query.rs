@@ -165,22 +165,29 @@ macro_rules! run {
     };
 }
 
+/// As `run!`, on a lent connection to SQLite.
+macro_rules! lite {
+    ($make:ident, $q:expr, $method:ident, $lent:expr) => {
+        $lent.run(async |c| run!($make, $q, sqlite_args, $method, c)).await
+    };
+}
+
 impl Exec for Tx {
     async fn all<T: Row>(&mut self, q: Q) -> Result<Vec<T>> {
         match &mut self.inner {
-            Inner::Sqlite(t) => Ok(run!(query_as_with, q, sqlite_args, fetch_all, &mut **t)?),
+            Inner::Sqlite(t) => lite!(query_as_with, q, fetch_all, t.lent()?),
             Inner::Postgres(t) => Ok(run!(query_as_with, q, pg_args, fetch_all, &mut **t)?),
         }
     }
     async fn opt<T: Row>(&mut self, q: Q) -> Result<Option<T>> {
         match &mut self.inner {
-            Inner::Sqlite(t) => Ok(run!(query_as_with, q, sqlite_args, fetch_optional, &mut **t)?),
+            Inner::Sqlite(t) => lite!(query_as_with, q, fetch_optional, t.lent()?),
             Inner::Postgres(t) => Ok(run!(query_as_with, q, pg_args, fetch_optional, &mut **t)?),
         }
     }
     async fn exec(&mut self, q: Q) -> Result<u64> {
         match &mut self.inner {
-            Inner::Sqlite(t) => Ok(run!(query_with, q, sqlite_args, execute, &mut **t)?.rows_affected()),
+            Inner::Sqlite(t) => lite!(query_with, q, execute, t.lent()?).map(|done| done.rows_affected()),
             Inner::Postgres(t) => Ok(run!(query_with, q, pg_args, execute, &mut **t)?.rows_affected()),
         }
     }
@@ -192,19 +199,21 @@ impl Exec for Tx {
 impl Exec for Read<'_> {
     async fn all<T: Row>(&mut self, q: Q) -> Result<Vec<T>> {
         match &self.db.pools {
-            Pools::Sqlite { readers, .. } => Ok(run!(query_as_with, q, sqlite_args, fetch_all, readers)?),
+            Pools::Sqlite { readers, .. } => lite!(query_as_with, q, fetch_all, readers.lend().await?),
             Pools::Postgres(pool) => Ok(run!(query_as_with, q, pg_args, fetch_all, pool)?),
         }
     }
     async fn opt<T: Row>(&mut self, q: Q) -> Result<Option<T>> {
         match &self.db.pools {
-            Pools::Sqlite { readers, .. } => Ok(run!(query_as_with, q, sqlite_args, fetch_optional, readers)?),
+            Pools::Sqlite { readers, .. } => lite!(query_as_with, q, fetch_optional, readers.lend().await?),
             Pools::Postgres(pool) => Ok(run!(query_as_with, q, pg_args, fetch_optional, pool)?),
         }
     }
     async fn exec(&mut self, q: Q) -> Result<u64> {
         match &self.db.pools {
-            Pools::Sqlite { readers, .. } => Ok(run!(query_with, q, sqlite_args, execute, readers)?.rows_affected()),
+            Pools::Sqlite { readers, .. } => {
+                lite!(query_with, q, execute, readers.lend().await?).map(|done| done.rows_affected())
+            }
             Pools::Postgres(pool) => Ok(run!(query_with, q, pg_args, execute, pool)?.rows_affected()),
         }
     }
@@ -216,19 +225,19 @@ impl Exec for Read<'_> {
 impl Exec for Reader {
     async fn all<T: Row>(&mut self, q: Q) -> Result<Vec<T>> {
         match &mut self.connection {
-            Connection::Sqlite(c) => Ok(run!(query_as_with, q, sqlite_args, fetch_all, &mut **c)?),
+            Connection::Sqlite(c) => lite!(query_as_with, q, fetch_all, c),
             Connection::Postgres(c) => Ok(run!(query_as_with, q, pg_args, fetch_all, &mut **c)?),
         }
     }
     async fn opt<T: Row>(&mut self, q: Q) -> Result<Option<T>> {
         match &mut self.connection {
-            Connection::Sqlite(c) => Ok(run!(query_as_with, q, sqlite_args, fetch_optional, &mut **c)?),
+            Connection::Sqlite(c) => lite!(query_as_with, q, fetch_optional, c),
             Connection::Postgres(c) => Ok(run!(query_as_with, q, pg_args, fetch_optional, &mut **c)?),
         }
     }
     async fn exec(&mut self, q: Q) -> Result<u64> {
         match &mut self.connection {
-            Connection::Sqlite(c) => Ok(run!(query_with, q, sqlite_args, execute, &mut **c)?.rows_affected()),
+            Connection::Sqlite(c) => lite!(query_with, q, execute, c).map(|done| done.rows_affected()),
             Connection::Postgres(c) => Ok(run!(query_with, q, pg_args, execute, &mut **c)?.rows_affected()),
         }
     }
