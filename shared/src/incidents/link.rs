@@ -3,6 +3,7 @@
 use super::sql;
 use crate::access::{Actor, Capability};
 use crate::app::App;
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::{IncidentId, TicketId};
 use crate::tickets::{Change, Error, Result, TicketRef, by};
@@ -12,6 +13,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `Invalid` for an incident that is not there for the ticket's tenant; else see [`Error`].
+#[compiled_here]
 pub async fn link(
     app: &App,
     actor: &Actor,

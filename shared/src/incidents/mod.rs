@@ -15,6 +15,7 @@ use crate::access::{Actor, Capability, Denied, Noun, Refused};
 use crate::app::App;
 use crate::audit::{self, AuditKind, Entry};
 use crate::clock::now;
+use crate::compiled_here;
 use crate::ids::IncidentId;
 use crate::store::Db;
 use crate::tenants;
@@ -28,6 +29,7 @@ const LONGEST_MESSAGE: usize = 20_000;
 ///
 /// # Errors
 /// `Denied` without `support.incidents.read`.
+#[compiled_here]
 pub async fn list(
     db: &Db,
     actor: &Actor,
@@ -43,6 +45,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Denied` without `support.incidents.read`.
+#[compiled_here]
 pub async fn count(db: &Db, actor: &Actor, filter: &Filter) -> Result<i64, Refused> {
     actor.require(Capability::IncidentsRead)?;
     Ok(sql::count(&mut db.read(actor.rows()), actor.within, filter).await?)
@@ -52,6 +55,7 @@ pub async fn count(db: &Db, actor: &Actor, filter: &Filter) -> Result<i64, Refus
 ///
 /// # Errors
 /// `NotFound` outside the scope; `Denied` without `support.incidents.read`.
+#[compiled_here]
 pub async fn get(db: &Db, actor: &Actor, id: IncidentId) -> Result<IncidentView, Refused> {
     let found = sql::view(&mut db.read(actor.rows()), actor.tickets(), id).await?;
     let found = found.filter(|v| v.incident.tenant_id.is_none_or(|t| actor.sees_tenant(t)));
@@ -64,6 +68,7 @@ pub async fn get(db: &Db, actor: &Actor, id: IncidentId) -> Result<IncidentView,
 ///
 /// # Errors
 /// `Denied`; `NotFound` for another tenant; wrong or taken values.
+#[compiled_here]
 pub async fn create(db: &Db, actor: &Actor, new: NewIncident) -> Result<IncidentView, Refused> {
     actor.require(Capability::IncidentsManage)?;
     let tenant_id = match new.tenant.or(actor.within) {
@@ -97,6 +102,7 @@ pub async fn create(db: &Db, actor: &Actor, new: NewIncident) -> Result<Incident
 ///
 /// # Errors
 /// `NotFound` outside the scope, `Denied`, wrong or taken values; a message with anything but resolving.
+#[compiled_here]
 pub async fn update(app: &App, actor: &Actor, id: IncidentId, change: IncidentChange) -> Result<IncidentView, Refused> {
     let db = &app.db;
     let seen = get(db, actor, id).await?;

@@ -7,6 +7,7 @@ use super::types::Told;
 use crate::access::{Actor, Capabilities, Capability, Role, Who};
 use crate::app::App;
 use crate::clock::now;
+use crate::compiled_here;
 use crate::events::EventKind;
 use crate::ids::{IncidentChangeId, TicketId};
 use crate::mail_out::answered;
@@ -35,6 +36,7 @@ pub(super) async fn begin(app: &App, id: IncidentChangeId) {
 ///
 /// # Errors
 /// See [`store::Error`].
+#[compiled_here]
 pub async fn tell_due(app: &App) -> store::Result<usize> {
     let mut heard = 0;
     for id in sql::due(&mut app.db.read(Scope::All), now()).await? {
