@@ -449,6 +449,8 @@ async fn every_route_lets_in_who_the_table_says() {
         let told = |line: &&str| line.starts_with("| `") && line.split('|').rev().nth(2).map(str::trim) != Some("-");
         let leaks: Vec<&str> = made.lines().filter(told).collect();
         assert!(leaks.is_empty(), "not hidden from another tenant:\n{}", leaks.join("\n"));
+        let faults: Vec<&str> = made.lines().filter(|line| line.contains("| 500")).collect();
+        assert!(faults.is_empty(), "the server failed:\n{}", faults.join("\n"));
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(FILE, &made).expect("docs/access.md is written");
         }
