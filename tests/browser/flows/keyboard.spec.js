@@ -1,7 +1,7 @@
 // The keyboard alone: from the list to a ticket, an answer, and back. @script: without script the pages have links.
 import { deliver, expect, mailbox, test } from "../support/fixtures.js";
 
-const from = "Ruth Ellison <ruth@studio.example>";
+const from = "Ruth Ellison <ruth.by.keys@studio.example>";
 
 test("@script from the list to an answer and back, without a mouse", async ({ agent: page, server, t }) => {
   const older = await deliver(server, { from, to: mailbox, subject: "Keyboard one", text: "Hello?" });
