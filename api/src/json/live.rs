@@ -230,8 +230,7 @@ pub async fn presence(State(api): State<Api>, caller: Caller, Path(which): Path<
         live.beat(Beat { ticket, user, name, typing: here.typing, gone: here.gone });
     }
     if let Some(seen) = here.seen {
-        let ticket = tickets::view(&api.app, actor, &ticket.into()).await?.ticket;
-        tickets::look(&api.app, actor, ticket.tenant_id, ticket.id, seen.min(ticket.version)).await?;
+        tickets::seen(&api.app, actor, ticket, seen).await?;
     }
     let others: Vec<Value> = live.viewers(ticket).into_iter().filter(|v| Some(v.id) != actor.user).map(shape).collect();
     Ok(axum::Json(json!({"viewers": others})))

@@ -17,15 +17,6 @@ pub struct Links {
     css: String,
     js: String,
     icon: String,
-    #[serde(skip)]
-    rules: String,
-}
-
-impl Links {
-    /// Returns the address of the rules by which browsers fetch pages ahead.
-    pub fn rules(&self) -> &str {
-        &self.rules
-    }
 }
 
 /// A new version of any file is a new address for all: modules name each other by relative addresses.
@@ -44,12 +35,21 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 static LINKS: LazyLock<Links> = LazyLock::new(|| {
     let link = |name: &str| format!("/assets/{}/{name}", *VERSION);
-    Links { css: link("postroom.css"), js: link("postroom.js"), icon: link("icon.svg"), rules: link("ahead.json") }
+    Links { css: link("postroom.css"), js: link("postroom.js"), icon: link("icon.svg") }
 });
 
+/// Where browsers find the rules by which they fetch pages ahead, as a header says it.
+static RULES: LazyLock<Option<HeaderValue>> =
+    LazyLock::new(|| HeaderValue::from_str(&format!("\"/assets/{}/ahead.json\"", *VERSION)).ok());
+
 /// Returns the addresses of what pages load.
-pub fn links() -> &'static Links {
-    &LINKS
+pub fn links() -> Links {
+    LINKS.clone()
+}
+
+/// Returns the value of `Speculation-Rules`.
+pub fn rules() -> Option<HeaderValue> {
+    RULES.clone()
 }
 
 /// Serves `/assets/{hash}/{name}`. The hash is for the browser's cache alone: any finds the present file.

@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use shared::i18n::{self, Locale};
-use shared::mail_in::original::Original;
+use shared::mail_in::original::{Field, Original};
 
 /// `original.hbs`
 #[derive(Debug, Clone, Serialize)]
@@ -29,22 +29,11 @@ pub struct OriginalPage {
     /// Its bytes, for download.
     pub href: String,
     /// Its header.
-    pub fields: Vec<Line>,
+    pub fields: Vec<Field>,
     /// Its bytes as text.
     pub text: String,
     /// Whether they go on.
     pub more: bool,
-}
-
-/// A header field.
-#[derive(Debug, Clone, Serialize)]
-pub struct Line {
-    /// Its name.
-    pub name: String,
-    /// Its value as written.
-    pub value: String,
-    /// What its encoded words say.
-    pub decoded: Option<String>,
 }
 
 /// `GET /dashboard/mail/{id}/original`: a mail as received. Looking at it is audited.
@@ -54,9 +43,8 @@ pub struct Line {
 pub async fn inbound(State(api): State<Api>, visit: Visit, Path(id): Path<i64>) -> Result<Response, Problem> {
     let (found, octets) = mails::looked_at(&api.app, visit.actor()?, id).await?;
     let name = i18n::text(visit.locale, "why-mail", &[("id", &id.to_string())]);
-    let ticket = found.pid.as_deref().map(TicketLink::new);
-    let shown = OriginalPage::new(visit.locale, name, format!("/dashboard/mail/{id}"), ticket, &octets);
-    answer(&visit, OriginalPage { href: format!("/api/mails/{id}/raw"), ..shown })
+    let (back, href) = (format!("/dashboard/mail/{id}"), format!("/api/mails/{id}/raw"));
+    Ok(answer(&visit, &OriginalPage::new(visit.locale, name, (back, href), found.pid.as_deref(), &octets)))
 }
 
 /// `GET /dashboard/mail/outbox/{id}/original`: a mail as it was or will be sent.
@@ -66,29 +54,26 @@ pub async fn inbound(State(api): State<Api>, visit: Visit, Path(id): Path<i64>) 
 pub async fn sent(State(api): State<Api>, visit: Visit, Path(id): Path<i64>) -> Result<Response, Problem> {
     let (found, octets) = outbox::looked_at(&api.app, visit.actor()?, id).await?;
     let name = i18n::text(visit.locale, "letter", &[("id", &id.to_string())]);
-    let ticket = found.pid.as_deref().map(TicketLink::new);
-    let shown = OriginalPage::new(visit.locale, name, format!("/dashboard/mail/outbox/{id}"), ticket, &octets);
-    answer(&visit, OriginalPage { href: format!("/api/outbox/{id}/raw"), ..shown })
+    let (back, href) = (format!("/dashboard/mail/outbox/{id}"), format!("/api/outbox/{id}/raw"));
+    Ok(answer(&visit, &OriginalPage::new(visit.locale, name, (back, href), found.pid.as_deref(), &octets)))
 }
 
-fn answer(visit: &Visit, page: OriginalPage) -> Result<Response, Problem> {
-    Ok(render::page(StatusCode::OK, &visit.shell("mail"), &page))
+fn answer(visit: &Visit, page: &OriginalPage) -> Response {
+    render::page(StatusCode::OK, &visit.shell("mail"), page)
 }
 
 impl OriginalPage {
-    fn new(locale: Locale, name: String, back: String, ticket: Option<TicketLink>, octets: &[u8]) -> OriginalPage {
-        let seen = Original::of(octets);
-        let line = |f: shared::mail_in::original::Field| Line { name: f.name, value: f.value, decoded: f.decoded };
-        OriginalPage {
-            name,
-            back,
-            ticket,
-            size: format::size(locale, octets.len() as u64),
-            href: String::new(),
-            fields: seen.fields.into_iter().map(line).collect(),
-            text: seen.text,
-            more: seen.more,
-        }
+    /// Returns a mail to look at; its own page and its bytes stand at `(back, href)`.
+    fn new(
+        locale: Locale,
+        name: String,
+        (back, href): (String, String),
+        pid: Option<&str>,
+        octets: &[u8],
+    ) -> OriginalPage {
+        let Original { fields, text, more } = Original::of(octets);
+        let size = format::size(locale, octets.len() as u64);
+        OriginalPage { name, back, ticket: pid.map(TicketLink::new), size, href, fields, text, more }
     }
 }
 
@@ -102,8 +87,8 @@ impl Page for OriginalPage {
     #[cfg(test)]
     fn samples() -> Vec<Self> {
         let octets = b"From: a@b.example\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHi <b>\r\n";
-        let ticket = Some(TicketLink::new("202611-0007"));
-        let page = OriginalPage::new(Locale::En, "Mail 17".into(), "/dashboard/mail/17".into(), ticket, octets);
-        vec![OriginalPage { more: true, href: "/api/mails/17/raw".into(), ..page.clone() }, page]
+        let places = ("/dashboard/mail/17".into(), "/api/mails/17/raw".into());
+        let page = OriginalPage::new(Locale::En, "Mail 17".into(), places, Some("202611-0007"), octets);
+        vec![OriginalPage { more: true, ..page.clone() }, page]
     }
 }

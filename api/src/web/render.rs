@@ -188,7 +188,7 @@ impl Shell {
             saved: Vec::new(),
             tools: Vec::new(),
             keys: super::keys::shown(false),
-            assets: super::assets::links().clone(),
+            assets: super::assets::links(),
             mark: Mark { at: now(), ticket: TicketId(0), seq: 0 }.to_string(),
             slim: false,
         }
@@ -324,7 +324,7 @@ fn with_headers(mut response: Response) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
     // Tickets that somebody is about to open are fetched ahead: see ahead.js.
-    if let Ok(rules) = HeaderValue::from_str(&format!("\"{}\"", super::assets::links().rules())) {
+    if let Some(rules) = super::assets::rules() {
         headers.insert("speculation-rules", rules);
     }
     response

@@ -9,6 +9,8 @@ use crate::audit::{self, AuditKind, Entry};
 use crate::clock::{Time, now};
 use crate::compiled_here;
 use crate::tickets::{self, Error, Result, Ticket, TicketRef};
+use crate::users;
+
 use serde_json::json;
 
 /// The most characters that a note holds: a screenful; what is longer belongs into a ticket.
@@ -70,7 +72,8 @@ pub async fn set_note(
     }
     let (tenant, user) = (ticket.tenant_id, ticket.requester_id);
     let mut tx = app.db.write(actor.tickets().rows()).await?;
-    sql::lock(&mut tx, user).await?;
+    // Two who write at once come one after the other, also where there is no note yet.
+    users::lock(&mut tx, user).await?;
     let before = sql::find(&mut tx, tenant, user).await?;
     if expected.is_some_and(|seen| seen != before.as_ref().map_or(0, |n| n.version)) {
         return Err(Error::StaleNote(before.map(Box::new)));

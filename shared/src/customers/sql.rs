@@ -14,11 +14,6 @@ pub(super) async fn find(ex: &mut impl Exec, tenant: TenantId, user: UserId) -> 
     .await
 }
 
-/// Two who write at once come one after the other, also where there is no note yet.
-pub(super) async fn lock(tx: &mut Tx, user: UserId) -> Result<()> {
-    crate::users::lock(tx, user).await
-}
-
 pub(super) async fn put(
     tx: &mut Tx,
     tenant: TenantId,

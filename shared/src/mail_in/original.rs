@@ -4,6 +4,7 @@
 use super::deceit;
 use super::headers;
 use super::parse::words;
+use serde::Serialize;
 
 /// How much of a mail stands on a page, in bytes; all of it is in the download.
 const MOST: usize = 256 * 1024;
@@ -11,7 +12,7 @@ const MOST: usize = 256 * 1024;
 const MOST_FIELD: usize = 4 * 1024;
 
 /// A header field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Field {
     /// Its name, as written.
     pub name: String,

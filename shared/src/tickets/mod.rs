@@ -39,7 +39,7 @@ pub use merging::{Merged, Offered, merge, merged_here, merges_offered, unmerge};
 pub use moving::split;
 pub use people::{Participation, Whom, set_participant, set_requester};
 pub(crate) use reads::unread_by;
-pub use reads::{look, read_before, unread};
+pub use reads::{look, read_before, seen, unread};
 pub use signs::{Signs, signs};
 pub(crate) use types::snippet;
 pub use types::{Channel, Folder, Participant, ParticipantKind, ParticipantState, Priority, Status, Ticket};

@@ -26,6 +26,18 @@ pub async fn look(app: &App, actor: &Actor, tenant: TenantId, ticket: TicketId, 
     Ok(before)
 }
 
+/// Notes that the actor has seen a ticket's messages up to `seq`, as a page says that was fetched ahead. Whatever it claims, what
+/// comes later is new.
+///
+/// # Errors
+/// `NotFound` out of scope.
+#[compiled_here]
+pub async fn seen(app: &App, actor: &Actor, ticket: TicketId, seq: i64) -> super::Result<()> {
+    let ticket = super::view(app, actor, &ticket.into()).await?.ticket;
+    look(app, actor, ticket.tenant_id, ticket.id, seq.min(ticket.version)).await?;
+    Ok(())
+}
+
 /// Returns up to where the actor has read a ticket, and notes nothing: a browser that fetches a page ahead shows it to nobody.
 ///
 /// # Errors
