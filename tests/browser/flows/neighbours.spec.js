@@ -165,13 +165,15 @@ test("@script a ticket that the cursor or the pointer rests at is fetched ahead,
   const fetched = (pid) => expect.poll(() => ahead).toContain(`/dashboard/support/${pid}`);
   await page.keyboard.press("j");
   await fetched(pids[0]);
+  const arrived = page.context().waitForEvent("requestfinished", (request) => request.url().includes(pids[1]));
   await page.locator(`#t-${pids[1]}`).hover();
   await fetched(pids[1]);
+  await arrived;
+  // The browser takes a moment to make it ready.
+  await page.waitForTimeout(700);
   // Nobody has seen either.
-  await page.reload();
-  await expect(page.locator("#list .row--unread")).toHaveCount(2);
-  await page.locator(`#t-${pids[1]} .row-link`).hover();
-  await page.waitForTimeout(500);
+  const drawn = await (await page.request.get(`/dashboard/support?${list}`)).text();
+  expect(drawn.match(/row--unread/g)).toHaveLength(2);
   await page.locator(`#t-${pids[1]} .row-link`).click();
   await titled(page, word, 0);
   expect(await page.evaluate(() => performance.getEntriesByType("navigation")[0].deliveryType)).toBe("navigational-prefetch");
